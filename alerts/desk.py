@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,11 +12,11 @@ from alerts.alarm.records import act_on
 from alerts.telling.outbox import call_off
 from quantrac.database import audit
 from quantrac.database.pool import Connection
-from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.errors import TranslatableError
 
 
-class DeskRefused(QuantracError):
-    """What was asked cannot be done; the text says why."""
+class DeskRefused(TranslatableError):
+    """What was asked of an alarm or a station cannot be done; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,25 @@ class AlarmRow:
     """A latched alarm: when its readings returned to normal."""
     false_at: datetime | None = None
     false_by: str | None = None
+    known_at: datetime | None = None
+    """An alarm of the past: when late data showed it."""
+    untold: str | None = None
+    """Why nobody was told of it."""
+    unanswered_since: datetime | None = None
+    """Since when people have been told and nobody has acknowledged."""
+    call_at: datetime | None = None
+    """When people are called next; None: they are not."""
+    call_to: list[str] | None = None
+    """Groups that are called then; None: whoever was told before."""
+    call_by: list[str] | None = None
+    """Media by which they are."""
+    parent: int | None = None
+    """The alarm that explains this one."""
+    ended_by: str | None = None
+    """What ended it, where its readings had not returned to normal."""
+    parameter: str | None = None
+    texts: dict[str, Any] = field(default_factory=dict)
+    """What people read of it, by language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +74,17 @@ class EventRow:
     event: str
     person: str | None
     reason: str | None
+    alarm_event_id: int = field(default=0, compare=False)
+    detail: dict[str, Any] | None = field(default=None, compare=False)
+    """What the line is of: level, severity, value, limit, groups."""
 
 
 COLUMNS: Final = """
 alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at, acknowledged_by, late,
-value, "limit", unit, no_data_since, returned_at, false_at, false_by
+value, "limit", unit, no_data_since, returned_at, false_at, false_by, known_at, untold, unanswered_since, call_at,
+call_to, call_by, parent, ended_by, parameter, texts
 """
-LOCKED: Final = "select state, acknowledged_at, acknowledged_by from alarm where alarm_id = %s for update"
+LOCKED: Final = "select state from alarm where alarm_id = %s for update"
 
 
 def acknowledge(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
@@ -70,10 +93,14 @@ def acknowledge(conn: Connection, alarm_id: int, person: str, reason: str | None
     Raises DeskRefused where there is no such alarm, or somebody has acknowledged it already.
     """
     with conn.transaction():
-        _, at, by = _locked(conn, alarm_id)
+        _locked(conn, alarm_id)
         if not _act(conn, alarm_id, AlarmAct.ACKNOWLEDGE, person, reason, now):
-            raise DeskRefused(f"alarm {alarm_id} was acknowledged by {by} at {at:%Y-%m-%d %H:%M:%SZ}")
-        call_off(conn, alarm_id, f"acknowledged by {person}")
+            done = alarm(conn, alarm_id)
+            raise DeskRefused(
+                "alarm {alarm} was acknowledged by {by} at {at}",
+                alarm=alarm_id, by=done.acknowledged_by, at=done.acknowledged_at,
+            )  # fmt: skip
+        call_off(conn, alarm_id, "acknowledged")
 
 
 def comment(conn: Connection, alarm_id: int, person: str, text: str, now: datetime) -> None:
@@ -86,9 +113,12 @@ def comment(conn: Connection, alarm_id: int, person: str, text: str, now: dateti
 def reset(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
     """End a latched alarm whose readings have returned to normal. Raises DeskRefused for any other."""
     with conn.transaction():
-        state, _, _ = _locked(conn, alarm_id)
+        state = _locked(conn, alarm_id)
         if not _act(conn, alarm_id, AlarmAct.RESET, person, reason, now):
-            raise DeskRefused(f"alarm {alarm_id} is {state}; only one that is latched and back to normal is reset")
+            raise DeskRefused(
+                "alarm {alarm} is {state}; only one that is latched and back to normal is reset",
+                alarm=alarm_id, state=state,
+            )  # fmt: skip
 
 
 def mark_false(
@@ -105,12 +135,13 @@ FILES_REFUSED: Final = "files-refused"
 FILES_MISSING: Final = "missing"
 """Its level when files are gone or empty: a person may mean that."""
 REFUSED_FILES: Final = f"""
-select alarm_id, level from alarm where subject = subject_key('{FILES_REFUSED}', null, null) and cleared_at is null
+select alarm_id, level from alarm
+where subject = subject_key('{FILES_REFUSED}', null, null, null) and cleared_at is null
 """  # noqa: S608 (words of ours)
 
 
 def confirm_files(conn: Connection, person: str, reason: str | None, now: datetime) -> None:
-    """Say that files that are gone or empty shall be so: services take the rest. Raises DeskRefused where none are."""
+    """Confirm that files are gone or empty on purpose: services take the others. Raises DeskRefused where none are."""
     with conn.transaction():
         row = conn.execute(REFUSED_FILES).fetchone()
         if row is None:
@@ -130,7 +161,7 @@ def shelve(conn: Connection, alarm_id: int, person: str, reason: str, until: dat
     Raises DeskRefused where there is no such alarm, and for an end that is past or more than 7 days away.
     """
     if not now < until <= now + LONGEST_SHELF:
-        raise DeskRefused(f"an alarm is shelved for at most 7 days: found {until:%Y-%m-%d %H:%M:%SZ} as the end")
+        raise DeskRefused("an alarm is shelved for at most 7 days: found {until} as the end", until=until)
     with conn.transaction():
         _locked(conn, alarm_id)
         term = f"until {until:%Y-%m-%d %H:%M:%SZ}: {reason}"
@@ -143,22 +174,12 @@ def unshelve(conn: Connection, alarm_id: int, person: str, reason: str | None, n
     with conn.transaction():
         _locked(conn, alarm_id)
         if not suppression.unshelve(conn, alarm_id, person, reason, now):
-            raise DeskRefused(f"alarm {alarm_id} is not shelved")
+            raise DeskRefused("alarm {alarm} is not shelved", alarm=alarm_id)
         audit.record(conn, now, person, AlarmAct.UNSHELVE.event, f"alarm {alarm_id}", reason)
 
 
 LONGEST_OUT: Final = timedelta(days=90)
 PLACE: Final = "select config->'devices' from station where station = %s"
-TAKE_OUT: Final = """
-insert into out_of_service (station, device, channels, person, reason, since, until)
-values (%s, %s, %s, %s, %s, %s, %s) returning out_of_service_id
-"""
-PUT_IN: Final = """
-update out_of_service set ended_at = %(now)s, ended_by = %(person)s
-where station = %(station)s and device is not distinct from %(device)s and ended_at is null
-  and (%(since)s::timestamptz is null or since < %(until)s and until > %(since)s)
-returning out_of_service_id
-"""
 
 
 def take_out_of_service(
@@ -189,27 +210,24 @@ def take_out_of_service(
     """
     begins = now if since is None else since
     if not max(begins, now) < until <= now + LONGEST_OUT:
-        raise DeskRefused(f"out of service ends within 90 days and after it began: found {until:%Y-%m-%d %H:%M:%SZ}")
+        raise DeskRefused("out of service ends within 90 days and after it began: found {until}", until=until)
     with conn.transaction():
-        channels = _channels_of(conn, station, device)
-        window = {"station": station, "device": device, "since": begins, "until": until}
-        conn.execute(PUT_IN, {**window, "now": now, "person": person})
-        row = conn.execute(TAKE_OUT, [station, device, channels, person, reason, begins, until]).fetchone()
-        assert row is not None
-        suppression.begin_out_of_service(conn, now)
+        window = suppression.OutWindow(station, device, _channels_of(conn, station, device), begins, until)
+        number = suppression.take_out(conn, window, person, reason, now)
         term = f"{'' if since is None else f'from {since:%Y-%m-%d %H:%M:%SZ} '}until {until:%Y-%m-%d %H:%M:%SZ}"
         audit.record(conn, now, person, "out of service", _place(station, device), f"{term}: {reason}")
-    return int(row[0])
+    return number
 
 
 def put_in_service(
     conn: Connection, station: str, device: str | None, person: str, reason: str | None, now: datetime
 ) -> None:
     """End a time out of service, or call off a planned one; people then get what still stands. Raises DeskRefused."""
-    ever = {"station": station, "device": device, "since": None, "until": None}
     with conn.transaction():
-        if not conn.execute(PUT_IN, {**ever, "now": now, "person": person}).fetchall():
-            raise DeskRefused(f"{_place(station, device)} is not out of service")
+        if not suppression.put_in(conn, station, device, person, now):
+            raise DeskRefused(
+                "{place} is not out of service", place=station if device is None else f"{station}/{device}"
+            )
         audit.record(conn, now, person, "in service", _place(station, device), reason)
 
 
@@ -244,16 +262,22 @@ def _channels_of(conn: Connection, station: str, device: str | None) -> list[str
     """
     row = conn.execute(PLACE, [station]).fetchone()
     if row is None:
-        raise DeskRefused(f"there is no station {station}; see `quantrac status`")
+        raise DeskRefused("there is no station {station}; see `quantrac status`", station=station)
     if device is None:
         return []
     devices = row[0] or {}
     name, _, channel = device.partition("/")
     if not (channels := devices.get(name, {}).get("channels")):
         known = ", ".join(devices) or "none"
-        raise DeskRefused(f"{station} has no device {name} with channels; its devices: {known}")
+        raise DeskRefused(
+            "{station} has no device {device} with channels; its devices: {known}",
+            station=station, device=name, known=known,
+        )  # fmt: skip
     if channel and channel not in channels:
-        raise DeskRefused(f"{station}/{name} has no channel {channel}; its channels: {', '.join(sorted(channels))}")
+        raise DeskRefused(
+            "{device} has no channel {channel}; its channels: {known}",
+            device=f"{station}/{name}", channel=channel, known=", ".join(sorted(channels)),
+        )  # fmt: skip
     return [channel] if channel else sorted(channels)
 
 
@@ -263,27 +287,11 @@ def _place(station: str, device: str | None) -> str:
     return f"{'channel' if '/' in device else 'device'} {station}/{device}"
 
 
-def alarms(
-    conn: Connection, *, standing_only: bool = True, station: str | None = None, limit: int = 100
-) -> list[AlarmRow]:
-    """Return alarms, the newest first."""
-    rows = conn.execute(
-        f"""
-        select {COLUMNS} from v_alarm
-        where (not %(standing)s or (cleared_at is null and not late))
-          and (%(station)s::text is null or station = %(station)s)
-        order by raised_at desc, alarm_id desc limit %(limit)s
-        """,  # noqa: S608 (COLUMNS is ours)
-        {"standing": standing_only, "station": station, "limit": limit},
-    )
-    return [AlarmRow(*row) for row in rows]
-
-
 def alarm(conn: Connection, alarm_id: int) -> AlarmRow:
     """Return one alarm. Raises DeskRefused where there is none of that number."""
     row = conn.execute(f"select {COLUMNS} from v_alarm where alarm_id = %s", [alarm_id]).fetchone()  # noqa: S608
     if row is None:
-        raise DeskRefused(f"there is no alarm {alarm_id}; see `quantrac alarms list --all`")
+        raise DeskRefused("there is no alarm {alarm}; see `quantrac alarms list --all`", alarm=alarm_id)
     return AlarmRow(*row)
 
 
@@ -291,20 +299,51 @@ def history(conn: Connection, alarm_id: int) -> list[EventRow]:
     """Return what happened to an alarm, in order. Raises DeskRefused where there is none of that number."""
     alarm(conn, alarm_id)
     rows = conn.execute(
-        "select time, event, person, reason from v_alarm_event where alarm_id = %s order by alarm_event_id", [alarm_id]
+        """
+        select time, event, person, reason, alarm_event_id, detail from v_alarm_event
+        where alarm_id = %s order by alarm_event_id
+        """,
+        [alarm_id],
     )
     return [EventRow(*row) for row in rows]
 
 
-def _locked(conn: Connection, alarm_id: int) -> tuple[str, datetime | None, str | None]:
-    row: tuple[Any, ...] | None = conn.execute(LOCKED, [alarm_id]).fetchone()
+MEANWHILE: Final = """
+select person, event, time from v_alarm_event
+where alarm_id = %s and alarm_event_id > %s and person <> %s order by alarm_event_id desc limit 1
+"""
+
+
+def hold_as_seen(conn: Connection, alarm_id: int, seen: int, reader: str) -> None:
+    """Hold the alarm, in the caller's transaction, as somebody sees it who is about to act.
+
+    Args:
+        conn: within a transaction.
+        alarm_id: the alarm.
+        seen: the newest line of its history, by number, that a person had written when the reader looked; 0: none.
+        reader: who looked; what they wrote themselves since then is no news to them.
+
+    Raises DeskRefused where another person has acted since: the later one sees the earlier and decides anew.
+    """
+    _locked(conn, alarm_id)
+    row = conn.execute(MEANWHILE, [alarm_id, seen, reader]).fetchone()
+    if row is not None:
+        raise DeskRefused(
+            "since you looked {by} has acted: {event} at {at}; look, and send it again if you still want to",
+            by=row[0], event=row[1], at=row[2],
+        )  # fmt: skip
+
+
+def _locked(conn: Connection, alarm_id: int) -> str:
+    """Hold an alarm and return its state. Raises DeskRefused where there is none of that number."""
+    row: tuple[str] | None = conn.execute(LOCKED, [alarm_id]).fetchone()
     if row is None:
-        raise DeskRefused(f"there is no alarm {alarm_id}; see `quantrac alarms list --all`")
-    return row[0], row[1], row[2]
+        raise DeskRefused("there is no alarm {alarm}; see `quantrac alarms list --all`", alarm=alarm_id)
+    return row[0]
 
 
 def _act(conn: Connection, alarm_id: int, act: AlarmAct, person: str, reason: str | None, now: datetime) -> bool:
-    """Do it to the alarm, with a row of the audit; False: the alarm refuses it."""
+    """Take the step of an act, with a row of the audit; False: the alarm refuses it."""
     if act_on(conn, alarm_id, act, now, person=person, reason=reason) is None:
         return False
     audit.record(conn, now, person, act.event, f"alarm {alarm_id}", reason)

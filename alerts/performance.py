@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 from quantrac.database.pool import Connection
 
@@ -42,6 +42,24 @@ class AlarmTimes:
     cleared_at: datetime | None
     acknowledged_at: datetime | None
     false_at: datetime | None
+
+
+RAISED: Final = """
+select rule, station, count(*), count(false_at) from alarm where raised_at > %s and station is not null group by 1, 2
+"""
+
+
+class RaisedCount(NamedTuple):
+    """How often a rule raised an alarm at a station."""
+
+    alarms: int
+    false: int
+    """Marked as false by a person."""
+
+
+def raised_counts(conn: Connection, since: datetime) -> dict[tuple[str, str], RaisedCount]:
+    """Return how often rules have raised alarms since a time, by rule and station."""
+    return {(rule, station): RaisedCount(*counts) for rule, station, *counts in conn.execute(RAISED, [since])}
 
 
 @dataclass(frozen=True, slots=True)

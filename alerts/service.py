@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Final
 
 from alerts.channels.configured import notifiers_of
 from alerts.evaluating.evaluator import Evaluator
-from alerts.people.contacts import save_contacts
+from alerts.people.contacts import ContactsRefused, save_contacts
 from alerts.people.inbox import SmsInbox
 from alerts.rules.watched_network import WatchedNetwork
 from alerts.telling.attachments import attachments
@@ -159,8 +160,14 @@ class _Worker:
         return self._watched.changed(wall_clock(), confirmed_at(conn)) is not None
 
     def _evaluator(self, conn: Connection) -> Evaluator:
-        save_contacts(conn, self._watched.network.settings.contacts.values(), wall_clock())
+        try:
+            save_contacts(conn, self._watched.network.settings.contacts, wall_clock())
+        except ContactsRefused as refused:  # alarms go on to whom the database knows
+            log.warning("contacts_refused", file="network.yaml", problems=refused.problems, taken=0)
         evaluator = Evaluator.of(conn, self._watched.network, wall_clock, OWN_RULES)
+        gc.unfreeze()  # a network that was in force before
+        gc.collect()
+        gc.freeze()  # a thousand stations live on: to look through them for garbage held rounds up for 0.2 s
         self._state = "evaluating"
         return evaluator
 
@@ -171,7 +178,7 @@ class _Worker:
             if row == (True,):
                 return True
             if self._state != "standing by":
-                log.info("standby_begun")
+                log.info("standby_started")
             self._state = "standing by"
             beat.beat(wall_clock())
             self._take_files(conn)

@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from benchmarks.edge_field import simulated
-from benchmarks.servers import PROJECT, cpu_seconds, memory_mb, running, server_folder
+from benchmarks.process_use import cpu_seconds
+from benchmarks.servers import PROJECT, memory_mb, running
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.session import Session
 from quantrac.mqtt.terms import Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.private_services.place import private_folder
 from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import Ack, Settled, decode_messages, encode
 
@@ -74,7 +76,7 @@ def run(seconds: float) -> Iterator[str]:
     """Run the agent for `seconds` after its first ones."""
     with (
         simulated([STATION]) as field,
-        server_folder() as folder,
+        private_folder(PROJECT, "bench-") as folder,
         PrivateMosquitto(folder / "mq", stations=[STATION]) as broker,
         Centre(broker.url("ingest")) as centre,
     ):

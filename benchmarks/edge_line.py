@@ -14,7 +14,7 @@ from edge_agent.acquiring.bus_owner import Mounting
 from edge_agent.acquiring.bus_reader import BusReader
 from edge_agent.acquiring.device_channels import StationOutlet, channels_of
 from edge_agent.clocks.clock import WallClock
-from edge_agent.lines.instrument import Instrument, Note, Part, PlannedRequest
+from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
 from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import Miss
@@ -45,10 +45,10 @@ class Timed(Instrument):
     inner: Instrument
     reads: list[Read] = field(default_factory=list)
     probes: list[Read] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.notes = self.inner.notes
+        super().__init__()
+        self.notes, self.refusals = self.inner.notes, self.inner.refusals
 
     @property
     def try_ms(self) -> int:

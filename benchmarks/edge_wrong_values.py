@@ -20,6 +20,7 @@ from edge_agent.modbus.instrument import ModbusInstrument
 from quantrac.config.fields import LineSettings
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.stations import Bus, Channel, Device
+from quantrac.telemetry.parameters import Kind
 
 TALLIES: Final = "st-bench-tally"
 NEIGHBOURS: Final = "st-bench-neighbours"
@@ -76,7 +77,7 @@ def device(name: str, unit: int, bus: Bus, sample_ms: int, found: ModbusProfile)
     """Return a device that reports each sample."""
     channels = {
         f"{signal}_of_{unit}": Channel(
-            name=f"{signal}_of_{unit}", parameter="spool_depth", unit="1", device=name, signal=signal,
+            name=f"{signal}_of_{unit}", parameter="spool_depth", unit="1", kind=Kind.LAST, device=name, signal=signal,
             interval_ms=sample_ms, span=(0, 1e12),
         )
         for signal in found.signals

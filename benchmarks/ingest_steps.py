@@ -71,7 +71,7 @@ def receive(messages: int) -> tuple[list[Receipt], float]:
         delivery = Delivery(topic.decode(), payload, mid, 1, retain, dup, length, sha, ())
         found.append(Receipt(delivery, RECEIVED_US))
 
-    client = BufferedClient("steps", largest_payload=262_144, on_qos1=put)
+    client = BufferedClient("steps", largest_payload=262_144, deliver=put)
     client._sock = object()  # type: ignore[assignment]  # noqa: SLF001
     started = time.perf_counter()
     for at in range(0, len(stream), READ_BYTES):

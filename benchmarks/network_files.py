@@ -65,8 +65,12 @@ def phone_of(number: int) -> str:
     return f"849{number:08d}"
 
 
+AIR = "air.yaml"
+"""The rules of air stations: here are none."""
+
+
 def write_network(folder: Path, stations: int, channels: int, interval_s: float) -> Path:
-    """Write `network.yaml`, `stations/`, `devices/` and `rules/` into a folder and return it.
+    """Write `network.yaml`, `stations/`, `devices/`, `limits/` and `rules/` into a folder and return it.
 
     Args:
         folder: made here.
@@ -77,10 +81,11 @@ def write_network(folder: Path, stations: int, channels: int, interval_s: float)
     if not 3 <= channels <= len(COURSES):
         raise ValueError(f"found {channels} channels, allowed 3 to {len(COURSES)}")
     yaml, shipped = YAML(), PROJECT / "station_configs"
-    shutil.copytree(shipped / "devices", folder / "devices")
+    for name in ("devices", "limits"):
+        shutil.copytree(shipped / name, folder / name)
     for name in ("rules", "stations"):
         (folder / name).mkdir()
-    for path in sorted((shipped / "rules").glob("*.yaml")):
+    for path in sorted(set((shipped / "rules").glob("*.yaml")) - {shipped / "rules" / AIR}):
         yaml.dump(_rules(yaml.load(path), interval_s), folder / "rules" / path.name)
     yaml.dump(_network(yaml.load(shipped / "network.yaml"), stations, interval_s), folder / "network.yaml")
     for number in range(stations):

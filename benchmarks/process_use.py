@@ -25,7 +25,7 @@ def use_of(pid: int) -> Use:
     cpu_s = memory_mb = 0.0
     for each in _family(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            cpu_s += _cpu_seconds(each)
+            cpu_s += cpu_seconds(each)
             memory_mb += _memory_mb(each)
     return Use(cpu_s, memory_mb)
 
@@ -45,7 +45,8 @@ def _family(pid: int) -> Iterator[int]:
                 yield from _family(int(child))
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Return user and system time of a process, with that of children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / TICKS_A_SECOND
 

@@ -14,12 +14,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from benchmarks.servers import PROJECT, database, running, server_folder, wait_until
+from benchmarks.servers import PROJECT, database, running, wait_until
 from quantrac.config.loader import load_network
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
+from quantrac.private_services.place import private_folder
 
 NETWORK: Final = """
 schema: quantrac/network/1
@@ -58,7 +59,12 @@ select n.medium, e.time, n.sent_at from notification n join alarm_event e using 
 
 def run(changes: int) -> Iterator[str]:
     """Yield what each medium took over so many changes of an alarm, half of them rises and half of them ends."""
-    with server_folder() as folder, database(folder) as url, MailCatcher() as mail, SmsCatcher() as sms:
+    with (
+        private_folder(PROJECT, "bench-") as folder,
+        database(folder) as url,
+        MailCatcher() as mail,
+        SmsCatcher() as sms,
+    ):
         config = _config(folder / "configs")
         with connect(url, "benchmark") as conn:
             apply_network(conn, load_network(config), "benchmark", datetime.now(UTC))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +15,9 @@ from types import MappingProxyType
 
 import psycopg
 
-from quantrac.cli.demo.servers import demo_place
 from quantrac.database.migration import migrate
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.private_services.place import private_folder
 from quantrac.private_services.postgres import PrivatePostgres
 
 PROJECT = Path(__file__).parents[1]
@@ -71,17 +69,6 @@ def wait_until(done: Callable[[], object], process: subprocess.Popen[bytes], log
 
 
 @contextlib.contextmanager
-def server_folder() -> Iterator[Path]:
-    """Make a folder that the servers' accounts can enter; it is removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=demo_place(PROJECT)))
-    folder.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
 def database(folder: Path, *, volatile: bool = False) -> Iterator[str]:
     """Start a cluster with a migrated database; gives its address."""
     with PrivatePostgres(folder / "pg", volatile=volatile) as postgres:
@@ -97,7 +84,7 @@ def servers(stations: list[str], settings: Mapping[str, str] = MappingProxyType(
     `settings` of postgresql.conf override those of the private cluster.
     """
     with (
-        server_folder() as folder,
+        private_folder(PROJECT, "bench-") as folder,
         PrivatePostgres(folder / "pg", settings=settings) as postgres,
         PrivateMosquitto(folder / "mq", stations=stations) as broker,
     ):
@@ -111,12 +98,6 @@ def memory_mb(pid: int) -> tuple[float, float]:
     status = Path(f"/proc/{pid}/status").read_text()
     now, most = (int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) / 1000 for name in ("VmRSS", "VmHWM"))
     return now, most
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def scalar(conn: psycopg.Connection, query: str) -> int:

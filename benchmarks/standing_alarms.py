@@ -18,11 +18,12 @@ from zoneinfo import ZoneInfo
 from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.rule import ChannelRule, RuleTexts
 from alerts.telling.routes import Routing
-from benchmarks.servers import database, scalar, server_folder
+from benchmarks.servers import PROJECT, database, scalar
 from quantrac.config.notifications import Route
 from quantrac.config.rules import Level, Side
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect
+from quantrac.private_services.place import private_folder
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
@@ -37,7 +38,7 @@ START: Final = datetime(2026, 11, 24, tzinfo=UTC)
 def run() -> Iterator[str]:
     """Yield the time of what was measured: rounds without alarms, rounds with all of them, a new alarm, a restart."""
     with (
-        server_folder() as folder,
+        private_folder(PROJECT, "bench-") as folder,
         database(folder, volatile=True) as url,
         connect(url, "benchmark") as conn,
         connect(url, "benchmark") as own,

@@ -6,21 +6,24 @@ Generated once into a private cluster and removed afterwards: some 6 GB of disk 
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from benchmarks.servers import PROJECT, database, scalar, server_folder
-from dashboards.console import series, snapshot
-from dashboards.grafana import queries
+from benchmarks.servers import PROJECT, database, scalar
+from dashboards.console import present_alarms, series, snapshot
+from dashboards.grafana.expansion import expand, queries_of
+from dashboards.grafana.files import rendered
 from ingest.rollups.consumer import rebuild
 from quantrac.cli.jobs.upkeep import order_old_hours
 from quantrac.config.loader import load_network
 from quantrac.database.edition import tune
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
+from quantrac.private_services.place import private_folder
 from quantrac.telemetry.parameters import HOUSEKEEPING
 
 WEEK = timedelta(days=7)
@@ -61,7 +64,7 @@ class Year:
 @contextlib.contextmanager
 def filled(say: Callable[[str], None], weeks: int = 52, *, hourly: bool = True) -> Iterator[Year]:
     """Make the cluster and fill it, with hourly and daily values if asked; everything is removed at the end."""
-    with server_folder() as folder, database(folder, volatile=True) as url:
+    with private_folder(PROJECT, "bench-") as folder, database(folder, volatile=True) as url:
         with connect(url, "benchmark") as conn:
             tune(conn)
         with connect(url, "benchmark") as conn:
@@ -97,21 +100,35 @@ def _fill(conn: Connection, weeks: int, say: Callable[[str], None], *, hourly: b
 def asked(year: Year) -> Iterator[tuple[str, str, Any]]:
     """Yield name, text and parameters of every query."""
     stations = [station for (station,) in year.conn.execute("select station from v_station")]
-    spans = {"HOURLY": timedelta(days=365), "DAILY": timedelta(days=365), "COMPLETENESS": timedelta(days=365)}
-    for name, text in vars(queries).items():
-        if name.isupper() and isinstance(text, str):
-            since = year.last - spans.get(name, timedelta(days=1))
-            variables = {"station": stations, "parameter": ["water_temp"]}
-            yield f"grafana {name}", queries.expand(text, since=since, until=year.last, variables=variables), None
+    variables = {
+        "station": stations, "parameter": ["water_temp"], "channel": ["st-my-thanh/do"], "operators": ["1"],
+        "left": [f"{station}/water_temp" for station in stations], "right": ["st-my-thanh/salinity"],
+    }  # fmt: skip
+    texts = rendered(load_network(PROJECT / "station_configs"), "").items()
+    for name, sql in (one for path, text in texts if path.endswith(".json") for one in queries_of(json.loads(text))):
+        for days in (1, 365) if "$__time" in sql else (1,):
+            since = year.last - timedelta(days=days)
+            yield f"grafana {name}, {days} d", expand(sql, since=since, until=year.last, variables=variables), None
     yield "latest value of every channel", "select * from v_latest", None
     middle = year.first + (year.last - year.first) / 2
     yield "a week raw of one channel", RAW_WEEK, ["st-my-thanh/do", middle, middle + WEEK]
     for name, text in (("stations", snapshot.STATIONS), ("channels", snapshot.CHANNELS), ("beats", snapshot.BEATS)):
         yield f"console {name}", text, None
-    page = {"cleared": year.last, "station": None, "page": snapshot.ALARMS_A_PAGE, "offset": 0}
-    yield "console alarms", snapshot.ALARMS, page
-    day = {"channel": "st-my-thanh/do", "width": timedelta(minutes=1), "since": year.last - timedelta(days=1)}
-    yield "console a day's chart", series.SERIES, day
+    page = {
+        "cleared": year.last, "station": None, "within": None, "page": present_alarms.ALARMS_A_PAGE, "offset": 0,
+        "remarks": present_alarms.REMARKS_SHOWN,
+    }  # fmt: skip
+    yield "console alarms", present_alarms.ALARMS, page
+    chart = {"channel": "st-my-thanh/do", "kind": "mean", "until": year.last}
+    for words, days in (("day's", 1), ("13 days'", 13)):
+        span = timedelta(days=days)
+        yield (
+            f"console a {words} chart", series.SERIES,
+            {**chart, "width": span / series.POINTS, "since": year.last - span},
+        )  # fmt: skip
+    since = year.last - timedelta(days=366)
+    hours = {**chart, "width": timedelta(hours=6), "since": since, "origin": since, "whole": year.last}
+    yield "console a year's chart", series.ROLLED["hourly"], hours
 
 
 def run(say: Callable[[str], None], weeks: int = 52) -> Iterator[str]:
@@ -137,4 +154,4 @@ def measured(conn: Connection, name: str, text: str, parameters: Any, say: Calla
         for (line,) in conn.execute(f"explain (analyze, buffers) {text}", parameters):
             say(f"    {line}")
     conn.execute("reset role")
-    return f"{name:32} median {times[RUNS // 2]:6.1f} ms, p95 {times[-2]:6.1f} ms, {rows} rows"
+    return f"{name:60} median {times[RUNS // 2]:6.1f} ms, p95 {times[-2]:6.1f} ms, {rows} rows"

@@ -99,7 +99,8 @@ def ask(folder: Path, request: Mapping[str, Any], timeout_s: float) -> dict[str,
             with line.makefile("rb") as answers:
                 answer = answers.readline()
     except OSError as error:
-        raise AgentNotRunning(f"no agent answers in {folder}: {error}; start it, or look for its log") from error
+        why = f"{error.strerror or error}; start it, look for its log, or name its folder by QUANTRAC_STATE_DIR"
+        raise AgentNotRunning(f"no agent answers in {folder}: {why}") from error
     if not answer:
         raise AgentNotRunning(f"the agent in {folder} ended before it answered")
     found: dict[str, Any] = json.loads(answer)
@@ -149,7 +150,7 @@ class _Handler(socketserver.StreamRequestHandler):
             if not isinstance(request, dict):
                 raise AgentRefused(f"found {line[:60]!r}, expected one JSON object")
             return type(self).answer(request)
-        except (ValueError, QuantracError, OSError) as error:  # TimeoutError is an OSError, too
+        except (ValueError, RecursionError, QuantracError, OSError) as error:  # TimeoutError is an OSError, too
             log.warning("desk_refused", error=str(error))
             return {"error": str(error) or type(error).__name__}
 

@@ -95,7 +95,9 @@ def _cameras(
     from edge_agent.cameras.cameras import Cameras, run_cameras  # an HTTP client that most stations do not need
 
     def run(stack: ExitStack) -> RunningCameras:
-        return run_cameras(stack, plan.station, plan.settings, plan.address, source.wall_ms, keeper.stamp, _now)
+        return run_cameras(
+            stack, plan.station, plan.settings, plan.address, source.wall_ms, keeper.stamp, _now, uplink.session_taken
+        )
 
     cameras = Cameras(run)
     closing.callback(cameras.stop)

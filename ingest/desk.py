@@ -1,4 +1,4 @@
-"""The desk of ingest: replays dead letters after a person has mended their cause."""
+"""The desk of ingest: replays dead letters after a person has mended their cause, and discards what nobody needs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 
 from psycopg.types.json import Jsonb
 
+from ingest.books.dead_letter import NoSuchDeadLetter
 from ingest.books.receipt import Receipt
 from ingest.receiving import registry_table
 from ingest.receiving.batch import Batch, prepare
@@ -19,23 +20,27 @@ from quantrac.database.pool import Connection
 from quantrac.mqtt.delivery import Delivery
 from quantrac.telemetry.errors import QuantracError
 
-LETTER = "select topic, status, first_received_at from dead_letter where dead_letter_id = %s for update"
+LETTER = "select topic, status, closed_by, first_received_at from dead_letter where dead_letter_id = %s for update"
 PAYLOAD = "select payload, length from dead_letter where dead_letter_id = %s"
 PICTURE = "select properties, jpeg from dead_picture where dead_letter_id = %s"
 FORGET_PICTURE = "delete from dead_picture where dead_letter_id = %s"
 CLOSE = """
-update dead_letter set status = 'replayed', closed_by = %s, closed_reason = %s, closed_at = %s where dead_letter_id = %s
+update dead_letter set status = %s, closed_by = %s, closed_reason = %s, closed_at = %s where dead_letter_id = %s
 """
 REMAINS = "update dead_letter set status = 'partial', detail = %s where dead_letter_id = %s"
-REPLAYABLE: Final = ("open", "partial")
+NOT_CLOSED: Final = ("open", "partial")
 
 
 class ReplayError(QuantracError):
     """The dead letter cannot be replayed; the text says why."""
 
 
-class NoSuchLetterError(ReplayError):
-    """There is no dead letter of this number."""
+class LetterClosedError(QuantracError):
+    """The dead letter has been replayed or discarded before."""
+
+
+class NoReasonError(QuantracError):
+    """Nobody will know later why it was discarded."""
 
     exit_code = 2
 
@@ -56,7 +61,7 @@ def replay(conn: Connection, dead_letter: int, person: str, now: datetime, reaso
     """Store what a dead letter holds as if it arrived now, with its first receipt; its seq moves from dead to stored.
 
     In the book by arrival it stays what it was: rejected, once for each delivery.
-    Raises ReplayError when it is closed already, was cut on receipt, or nothing of it can be stored still.
+    Raises NoSuchDeadLetter, LetterClosedError, ReplayError when it was cut on receipt, or nothing can be stored still.
     """
     with conn.transaction():
         topic, received_us = _lock(conn, dead_letter)
@@ -65,19 +70,33 @@ def replay(conn: Connection, dead_letter: int, person: str, now: datetime, reaso
         else:
             replayed = _replay_message(conn, dead_letter, topic, received_us)
         if not replayed.still_refused:
-            conn.execute(CLOSE, [person, reason, now, dead_letter])
+            conn.execute(CLOSE, ["replayed", person, reason, now, dead_letter])
         audit.record(conn, now, person, "replay", f"dead letter {dead_letter}", reason, asdict(replayed))
     return replayed
+
+
+def discard(conn: Connection, dead_letter: int, person: str, reason: str, now: datetime) -> None:
+    """Close a dead letter for good: nobody will replay it. In the books it stays dead.
+
+    Raises NoSuchDeadLetter, LetterClosedError, NoReasonError.
+    """
+    if not reason.strip():
+        raise NoReasonError(f"dead letter {dead_letter} stays as it is: say why nobody needs it")
+    with conn.transaction():
+        _lock(conn, dead_letter)
+        conn.execute(CLOSE, ["discarded", person, reason, now, dead_letter])
+        conn.execute(FORGET_PICTURE, [dead_letter])
+        audit.record(conn, now, person, "discard", f"dead letter {dead_letter}", reason)
 
 
 def _lock(conn: Connection, dead_letter: int) -> tuple[str, int]:
     """Return topic and first receipt of a dead letter that is open, and hold it."""
     row = conn.execute(LETTER, [dead_letter]).fetchone()
     if row is None:
-        raise NoSuchLetterError(f"there is no dead letter {dead_letter}")
-    topic, status, received_at = row
-    if status not in REPLAYABLE:
-        raise ReplayError(f"dead letter {dead_letter} is {status}; only {' and '.join(REPLAYABLE)} ones are replayed")
+        raise NoSuchDeadLetter(dead_letter)
+    topic, status, closed_by, received_at = row
+    if status not in NOT_CLOSED:
+        raise LetterClosedError(f"dead letter {dead_letter} is {status} already (by {closed_by})")
     return topic, int(received_at.timestamp() * 1_000_000)
 
 
@@ -127,6 +146,6 @@ def _require_storable(batch: Batch, dead_letter: int) -> None:
 
 
 def _said(reason: str, found: str, refused: Sequence[str]) -> str:
-    """Return what is wrong still, with the refused parts by name."""
+    """Return why the letter is still refused, with the names of the refused parts."""
     what = ", ".join(refused) or found
     return what if what.startswith(f"{reason}: ") else f"{reason}: {what}"

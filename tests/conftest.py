@@ -1,17 +1,19 @@
 """What every test may ask for: private servers, free ports, a breakable line."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from quantrac.database import audit
 from quantrac.private_services import ports
 from tests.fixtures import workers
 
-settings.register_profile("quantrac", deadline=None)  # a busy machine is no finding
-settings.load_profile("quantrac")
+settings.register_profile("same", deadline=None, derandomize=True)  # a busy machine is no finding
+settings.register_profile("new", deadline=None, print_blob=True)
 
 pytest_plugins = [
     "tests.fixtures.broker",
@@ -27,13 +29,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--community", metavar="URL", help="also run the tests that need TimescaleDB Community, on this server"
     )
+    parser.addoption("--laws", choices=["same", "new"], default="same", help="examples and chances of the tests")
     parser.addoption("--timed", choices=["only", "without"], help="only the tests marked ``timed``, or all others")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose before any test module is read: a test's own settings build on the profile."""
+    settings.load_profile(config.getoption("--laws"))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Divide the tests between the workers of `./dev test`."""
     return workers.scheduler(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Spare the few timed tests the import of all other modules."""
+    if config.getoption("--timed") != "only" or not collection_path.match("test_*.py"):
+        return None
+    return "mark.timed" not in collection_path.read_text("utf-8") or None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -52,6 +67,13 @@ def _is_asked_for(config: pytest.Config, item: pytest.Item) -> bool:
         return False
     timed = item.get_closest_marker("timed") is not None
     return config.getoption("--timed") in (None, "only" if timed else "without")
+
+
+@pytest.fixture(autouse=True)
+def own_way() -> Iterator[None]:
+    """Let acts of a test come as of a service, also behind a test whose commands ran in this process."""
+    with audit.coming(audit.Origin("service")):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,10 @@ class EndCause(StrEnum):
     LIMIT_CHANGED = "the limit was changed"
     """Past the new clear limit, not past the one that people were told of; or not for as long."""
     LEVEL_REMOVED = "the level was removed"
+    TERM_CHANGED = "the time limit was changed"
+    """A watchdog, or a calibration, now has longer."""
+    STATION_SILENT = "the station is silent"
+    """Nothing more is heard of what was wrong; its silence has an alarm of its own."""
     MEASURE_CHANGED = "the rule compares something else"
     NOT_IN_FORCE = "the limits are not in force now"
     """Months, hours or tide of the rule are over."""
@@ -35,6 +39,16 @@ class EndCause(StrEnum):
 OF_THE_RULE: Final = frozenset(
     {EndCause.LIMIT_CHANGED, EndCause.LEVEL_REMOVED, EndCause.MEASURE_CHANGED, EndCause.NOT_IN_FORCE}
 )
+
+
+class WhyUntold(StrEnum):
+    """Why nobody is told of an alarm of the past; the word of the history for it."""
+
+    OUT_OF_SERVICE = "out of service then"
+    SHELVED = "shelved"
+    LONG_AGO = "too long ago to tell anybody"
+    NOBODY = "nobody to tell"
+    """No contact is to get it; who and why follows."""
 
 
 class Purpose(StrEnum):
@@ -85,6 +99,14 @@ class Subject:
     """None: the centre itself."""
     channel_id: int | None
     """None: the station as a whole."""
+    story: str | None = None
+    """What the channel measures, where others that measure it tell of the same: then it is one story of all."""
+
+    @property
+    def key(self) -> str:
+        """The subject as one word, as in the column `subject`."""
+        place = self.channel_id if self.story is None else self.story
+        return f"{self.rule} {self.station or ''} {'' if place is None else place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +117,8 @@ class Mark:
     severity: Severity
     value: float | None = None
     limit: float | None = None
+    after_ms: int | None = None
+    """Of a watchdog: how long it waits before it raises; its end is judged by what it was then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +142,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class OnRecord:
-    """What the row of an alarm knows of its measurement."""
+    """The measurement as an alarm's row records it."""
 
     channel: str = ""
     """Empty: the station or the centre as a whole."""

@@ -147,7 +147,7 @@ VOIDING: Final = frozenset({AlarmAct.RAISE_AGAIN, AlarmAct.WORSEN})
 
 
 def step(life: Life, act: AlarmAct) -> Life | None:
-    """Return the life after an act; None: the alarm refuses it, being in a state for which the table has no step."""
+    """Return the life after an act; None: the table has no step for it in this state, so the alarm refuses it."""
     if life.state not in STEPS[act] or (act is AlarmAct.ACKNOWLEDGE and life.is_acknowledged):
         return None
     acknowledged = act is AlarmAct.ACKNOWLEDGE or (life.is_acknowledged and act not in VOIDING)

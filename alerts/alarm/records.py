@@ -36,15 +36,15 @@ COLUMNS: Final = "alarm_id, level, severity, state, acknowledged_at is not null,
 BY_NUMBER: Final = f"select {COLUMNS} from alarm where alarm_id = %s for update"  # noqa: S608 (words of ours)
 STANDING: Final = f"""
 select {COLUMNS} from alarm
-where subject = subject_key(%s::text, %s::text, %s::int4) and cleared_at is null and not late for update
+where subject = %s and cleared_at is null and not late for update
 """  # noqa: S608 (words of ours)
 RAISE: Final = f"""
 insert into alarm
-  (rule, level, station, channel_id, severity, state, raised_at, value, "limit", texts, latched)
-select a.rule, %(level)s, a.station, a.channel_id, %(severity)s, {STATE_AT_RISE}, %(time)s, %(value)s, %(limit)s,
-       %(texts)s, %(latched)s
+  (rule, level, station, channel_id, story, severity, state, raised_at, value, "limit", texts, latched)
+select a.rule, %(level)s, a.station, a.channel_id, %(story)s, %(severity)s, {STATE_AT_RISE}, %(time)s, %(value)s,
+       %(limit)s, %(texts)s, %(latched)s
 from (select %(rule)s::text as rule, %(station)s::text as station, %(channel)s::int4 as channel_id,
-             subject_key(%(rule)s, %(station)s, %(channel)s) as subject) a
+             %(story)s::text as story, %(subject)s as subject) a
 returning alarm_id
 """  # noqa: S608 (words of ours)
 REACHED: Final = f"""
@@ -58,7 +58,7 @@ from alarm where alarm_id = %(alarm)s
 returning alarm_event_id
 """
 STATE_NOW: Final = f"select {STATE_AT_RISE} from alarm a where a.alarm_id = %(alarm)s"  # noqa: S608 (words of ours)
-NO_CALL: Final = {"unanswered_since": None, "called_at": None, "call_at": None}
+NO_CALL: Final = {"unanswered_since": None, "called_at": None, "call_at": None, "call_to": None, "call_by": None}
 """Nobody is waited for."""
 
 
@@ -72,7 +72,7 @@ def raise_alarm(
     values = _columns(subject, mark, texts) | {"time": time, "latched": texts.latched, "now": now}
     row = conn.execute(RAISE, values).fetchone()
     assert row is not None
-    event = add_event(conn, row[0], time, AlarmEvent.RAISED, now, detail=_level(mark))
+    event = add_event(conn, row[0], time, AlarmEvent.RAISED, now, detail=_detail(mark))
     return Recorded(Purpose.RAISED, row[0], event, time, time, mark.severity, True, texts)
 
 
@@ -92,13 +92,16 @@ def reach_level(
     A worse level must be acknowledged again. `is_kind`: levels are kinds of trouble, and one that the alarm has not had
     is news at any severity. `parent`: an alarm that explains this one while it stands, so that it makes no message.
     """
-    row = _locked(conn, STANDING, [subject.rule, subject.station, subject.channel_id])
+    row = _locked(conn, STANDING, [subject.key])
     if row is None:
-        return raise_alarm(conn, subject, mark, time, texts, now)
+        raised = raise_alarm(conn, subject, mark, time, texts, now)
+        if parent is not None and (born := _locked(conn, BY_NUMBER, [raised.alarm_id])) is not None:
+            _explain(conn, born, parent, now)
+        return raised
     columns = _level(mark) | {"texts": Jsonb(msgspec.to_builtins(texts))}
     if row.life.state is AlarmState.LATCHED:
         again = "again, while latched"
-        event = _take(conn, row, AlarmAct.RAISE_AGAIN, time, now, reason=again, detail=_level(mark), columns=columns)
+        event = _take(conn, row, AlarmAct.RAISE_AGAIN, time, now, reason=again, detail=_detail(mark), columns=columns)
         _withhold_again(conn, row.alarm_id, now)
         return Recorded(Purpose.RAISED, row.alarm_id, event, time, time, mark.severity, True, texts)
     if row.parent != parent:
@@ -113,7 +116,7 @@ def reach_level(
     is_news = is_worst or (is_kind and mark.level not in levels)
     is_worse = mark.severity > row.severity or (is_kind and is_news)
     event = _take(
-        conn, row, AlarmAct.WORSEN if is_worse else AlarmAct.EASE, time, now, detail=_level(mark), columns=columns
+        conn, row, AlarmAct.WORSEN if is_worse else AlarmAct.EASE, time, now, detail=_detail(mark), columns=columns
     )
     return Recorded(Purpose.LEVEL, row.alarm_id, event, time, row.raised_at, mark.severity, is_news, texts, is_worst)
 
@@ -131,7 +134,7 @@ def clear_alarm(
     `cause`: what ends it, where its readings have not returned to normal. A latched one stays until a person resets
     it, as long as its rule watches its subject.
     """
-    row = _locked(conn, STANDING, [subject.rule, subject.station, subject.channel_id])
+    row = _locked(conn, STANDING, [subject.key])
     is_watched = cause is None or cause.is_of_the_rule
     if row is None or (row.life.state is AlarmState.LATCHED and is_watched):
         return None
@@ -151,24 +154,27 @@ def act_on(
     person: str | None = None,
     reason: str | None = None,
 ) -> int | None:
-    """Do to an alarm what a person, or the time, asks, and return the event's id; None: it refuses, or is not there."""
+    """Take the step of an act, and return the event's id; None: the alarm refuses the act, or does not exist."""
     row = _locked(conn, BY_NUMBER, [alarm_id])
     if row is None or step(row.life, act) is None:
         return None
     return _take(conn, row, act, now, now, person=person, reason=reason)
 
 
-OVERLAPPING: Final = """
-select alarm_id, late, severity, raised_at, cleared_at from alarm
-where subject = subject_key(%(rule)s, %(station)s, %(channel)s::int4)
-  and raised_at <= %(cleared)s and coalesce(cleared_at, 'infinity') >= %(raised)s
-order by late, raised_at for update
-"""
+OVERLAPPING: Final = f"""
+select alarm_id, late, severity, raised_at, cleared_at,
+       array(select e.detail->>'severity' from alarm_event e where e.alarm_id = alarm.alarm_id
+             and e.event in ('{AlarmEvent.RAISED}', '{AlarmEvent.LEVEL}'))
+from alarm
+where subject = %(subject)s and raised_at <= %(cleared)s
+  and coalesce(cleared_at, 'infinity') >= %(raised)s
+order by raised_at for update
+"""  # noqa: S608 (words of ours)
 RAISE_LATE: Final = """
 insert into alarm
-  (rule, level, station, channel_id, severity, state, raised_at, cleared_at, value, "limit", texts, late)
-values (%(rule)s, %(level)s, %(station)s, %(channel)s, %(severity)s, 'cleared', %(raised)s, %(cleared)s, %(value)s,
-        %(limit)s, %(texts)s, true)
+  (rule, level, station, channel_id, story, severity, state, raised_at, cleared_at, value, "limit", texts, late)
+values (%(rule)s, %(level)s, %(station)s, %(channel)s, %(story)s, %(severity)s, 'cleared', %(raised)s, %(cleared)s,
+        %(value)s, %(limit)s, %(texts)s, true)
 returning alarm_id
 """
 
@@ -181,44 +187,66 @@ def record_late(
     texts: RuleTexts,
     to: Sequence[str],
     now: datetime,
+    *,
+    worst_at: datetime | None = None,
 ) -> int | None:
     """Record an alarm of the past, raised and cleared in `period`; None: it stands on record already.
 
-    One that overlaps an alarm that was told as it happened is nothing new; one that overlaps another alarm of the past
-    widens it: late readings come in pieces. `to` are the groups that its summary goes to.
+    One that overlaps an alarm that was told as it happened, and was as bad, is nothing new; where that alarm was less
+    bad and stood already, the new one begins when it reached its level (`worst_at`; None: at once), or when that alarm
+    ended before. One that overlaps another alarm of the past widens it: late readings come in pieces. `to` are the
+    groups that its summary goes to.
     """
     values = _columns(subject, mark, texts) | {"raised": period[0], "cleared": period[1]}
-    known = conn.execute(OVERLAPPING, values).fetchone()
+    overlapping = conn.execute(OVERLAPPING, values).fetchall()
+    for _, is_late, word, raised_at, cleared_at, reached in overlapping:
+        if not is_late and max(map(Severity.from_word, (word, *filter(None, reached)))) >= mark.severity:
+            return None
+        if not is_late and raised_at <= period[0]:
+            period = (min(filter(None, (worst_at or period[0], cleared_at))), period[1])
+            values["raised"] = period[0]
+    known = next((row for row in overlapping if row[1]), None)
     if known is None:
         row = conn.execute(RAISE_LATE, values).fetchone()
         assert row is not None
         add_event(conn, row[0], period[0], AlarmEvent.LATE, now, detail=_level(mark) | {"to": list(to)})
         return int(row[0])
-    alarm_id, late, severity, *before = known
-    after = [min(before[0], period[0]), max(before[1], period[1])] if late else before
-    worse = _level(mark) if late and mark.severity > Severity.from_word(severity) else {}
+    alarm_id, _, severity, *before, _ = known
+    after = [min(before[0], period[0]), max(before[1], period[1])]
+    worse = _level(mark) if mark.severity > Severity.from_word(severity) else {}
     if worse or after != before:
         _save(conn, alarm_id, {"raised_at": after[0], "cleared_at": after[1], **worse})
         add_event(conn, alarm_id, after[0], AlarmEvent.WIDENED, now, detail=worse or None)
     return None
 
 
+class NextCall(NamedTuple):
+    """The next call about an alarm that nobody has acknowledged: when, and to whom."""
+
+    at: datetime
+    to: tuple[str, ...] | None
+    """Groups; None: whoever was told before."""
+    by: tuple[str, ...] | None
+    """Media; None: as before."""
+
+
 def wait_for_answer(
-    conn: Connection, alarm_id: int, now: datetime, next_call: Callable[[datetime], datetime | None]
+    conn: Connection, alarm_id: int, now: datetime, next_call: Callable[[datetime], NextCall | None]
 ) -> None:
-    """Note that people are called about a standing alarm, and when they are called next.
+    """Note that people are called about a standing alarm, and when and who is called next.
 
     `next_call` says so of the time since when they wait for somebody to acknowledge: from now on if not before.
     """
     query = "select coalesce(unanswered_since, %s) from alarm where alarm_id = %s and cleared_at is null for update"
     row = conn.execute(query, [now, alarm_id]).fetchone()
     if row is not None:
-        columns = {"unanswered_since": row[0], "called_at": now, "call_at": next_call(row[0])}
-        _save(conn, alarm_id, columns)
+        at, to, by = next_call(row[0]) or (None, None, None)
+        columns = {"call_at": at, "call_to": to and list(to), "call_by": by and list(by)}
+        _save(conn, alarm_id, {"unanswered_since": row[0], "called_at": now, **columns})
 
 
 def stop_waiting(conn: Connection, alarm_id: int) -> None:
-    """Wait for nobody: no further call about an alarm."""
+    """End the calls about an alarm."""
     _save(conn, alarm_id, NO_CALL)
 
 
@@ -246,35 +274,6 @@ def add_event(
     row = conn.execute(EVENT, values).fetchone()
     assert row is not None
     return int(row[0])
-
-
-class StandingSubject(NamedTuple):
-    """What an alarm stands about."""
-
-    subject: Subject
-    channel: str | None
-    """`<station>/<name>`; None: a station as a whole, or the centre."""
-    inactive: EndCause | None
-    """That its station or channel is not in use any more; None: it is."""
-
-
-def standing_subjects(conn: Connection, rules: Sequence[str] | None = None) -> list[StandingSubject]:
-    """Return what alarms stand about; `rules`: only of these."""
-    found = []
-    for *about, channel, station_is_active, channel_is_active in conn.execute(
-        """
-        select a.rule, a.station, a.channel_id, c.channel, coalesce(s.active, true), coalesce(c.active, true)
-        from alarm a left join channel c using (channel_id) left join station s on s.station = a.station
-        where a.cleared_at is null and not a.late and (%(rules)s::text[] is null or a.rule = any(%(rules)s))
-        order by a.alarm_id
-        """,
-        {"rules": None if rules is None else list(rules)},
-    ):
-        cause = None if channel_is_active else EndCause.CHANNEL_INACTIVE
-        found.append(
-            StandingSubject(Subject(*about), channel, cause if station_is_active else EndCause.STATION_INACTIVE)
-        )
-    return found
 
 
 def _locked(conn: Connection, query: str, parameters: Sequence[Any]) -> _Row | None:
@@ -336,7 +335,7 @@ def _save(conn: Connection, alarm_id: int, columns: Mapping[str, Any]) -> None:
 
 
 def _explain(conn: Connection, row: _Row, parent: int | None, now: datetime) -> None:
-    """Put a standing alarm under another that explains it, or release it; one that a person withholds stays his."""
+    """Put a standing alarm under its parent, or release it; what a person withholds stays withheld."""
     if parent is None and step(row.life, AlarmAct.RELEASE) is not None:
         _take(conn, row, AlarmAct.RELEASE, now, now, reason=f"alarm {row.parent} is over")
     elif parent is not None and step(row.life, AlarmAct.SUPPRESS) is not None:
@@ -345,7 +344,7 @@ def _explain(conn: Connection, row: _Row, parent: int | None, now: datetime) -> 
 
 
 def _withhold_again(conn: Connection, alarm_id: int, now: datetime) -> None:
-    """Withhold an alarm that rises again as one that is new would be."""
+    """Withhold an alarm that rises again by the rules for a new one."""
     row = conn.execute(STATE_NOW, {"alarm": alarm_id, "now": now}).fetchone()
     acts = {AlarmState.SHELVED: AlarmAct.SHELVE, AlarmState.OUT_OF_SERVICE: AlarmAct.TAKE_OUT}
     if row is not None and (act := acts.get(row[0])) is not None:
@@ -359,9 +358,14 @@ def _reached(conn: Connection, row: _Row) -> tuple[set[str], list[Severity]]:
 
 
 def _columns(subject: Subject, mark: Mark, texts: RuleTexts) -> dict[str, Any]:
-    """Return what an alarm is born with, by the names that the queries have for it."""
-    about = {"rule": subject.rule, "station": subject.station, "channel": subject.channel_id}
-    return {**about, **_level(mark), "texts": Jsonb(msgspec.to_builtins(texts))}
+    """Return the columns of a new alarm, by the names of the queries' parameters."""
+    about = {"rule": subject.rule, "station": subject.station, "channel": subject.channel_id, "story": subject.story}
+    return {**about, "subject": subject.key, **_level(mark), "texts": Jsonb(msgspec.to_builtins(texts))}
+
+
+def _detail(mark: Mark) -> dict[str, Any]:
+    """Return what the history keeps of a level."""
+    return _level(mark) | ({} if mark.after_ms is None else {"after_ms": mark.after_ms})
 
 
 def _level(mark: Mark) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Withheld alarms are still recorded. When the withholding ends, people get those 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -43,8 +43,9 @@ def withhold(
 
 
 SHELVE: Final = """
-insert into shelf (rule, station, channel_id, person, reason, since, until)
-select rule, station, channel_id, %(person)s, %(reason)s, %(now)s, %(until)s from alarm where alarm_id = %(alarm)s
+insert into shelf (rule, station, channel_id, story, person, reason, since, until)
+select rule, station, channel_id, story, %(person)s, %(reason)s, %(now)s, %(until)s
+from alarm where alarm_id = %(alarm)s
 on conflict (subject) do update
   set person = excluded.person, reason = excluded.reason, since = excluded.since, until = excluded.until
 """
@@ -73,7 +74,7 @@ def unshelve(conn: Connection, alarm_id: int, person: str, reason: str | None, n
 
 
 def _note(conn: Connection, alarm_id: int, act: AlarmAct, person: str, reason: str | None, now: datetime) -> None:
-    """Do it to the standing alarm of the subject; the named one has it in its history, over or not."""
+    """Apply the act to the subject's standing alarm, and enter it into the history of the named one, over or not."""
     row = conn.execute(STANDING, [alarm_id]).fetchone()
     taken = row and act_on(conn, row[0], act, now, person=person, reason=reason)
     if taken is None or row != (alarm_id,):
@@ -85,12 +86,25 @@ with over as (delete from shelf where until <= %s returning subject)
 select a.alarm_id from alarm a join over using (subject) where a.state = '{AlarmState.SHELVED}'
 """  # noqa: S608 (words of ours)
 OUT_BEGUN: Final = f"""
-select a.alarm_id, o.person, o.reason from alarm a join out_of_service o using (station)
+select distinct on (a.alarm_id) a.alarm_id, o.person, o.reason from alarm a join out_of_service o using (station)
 where o.ended_at is null and o.since <= %(now)s and o.until > %(now)s and not a.late
   and a.state in ('{AlarmState.UNACKNOWLEDGED}', '{AlarmState.ACKNOWLEDGED}')
   and (o.channels = '{{}}' or exists (
-    select from channel c where c.channel_id = a.channel_id and c.name = any(o.channels)))
+    select from channel c where c.station = a.station and c.name = any(o.channels)
+    and (c.channel_id = a.channel_id or c.parameter = a.story)))
+  and {IS_OUT}
+order by a.alarm_id, o.since
 """  # noqa: S608 (words of ours)
+TAKE_OUT: Final = """
+insert into out_of_service (station, device, channels, person, reason, since, until)
+values (%(station)s, %(device)s, %(channels)s, %(person)s, %(reason)s, %(since)s, %(until)s)
+returning out_of_service_id
+"""
+PUT_IN: Final = """
+update out_of_service set ended_at = %(now)s, ended_by = %(person)s
+where station = %(station)s and device is not distinct from %(device)s and ended_at is null
+  and (%(since)s::timestamptz is null or since < %(until)s and until > %(since)s)
+"""
 OUT_OVER: Final = "update out_of_service set ended_at = until where ended_at is null and until <= %s"
 IN_SERVICE: Final = f"""
 select a.alarm_id from alarm a where a.state = '{AlarmState.OUT_OF_SERVICE}' and not {IS_OUT}
@@ -109,14 +123,42 @@ where a.state = '{AlarmState.UNACKNOWLEDGED}' and not exists (select from flappi
 """  # noqa: S608 (words of ours)
 
 
+class OutWindow(NamedTuple):
+    """A time out of service."""
+
+    station: str
+    device: str | None
+    """`device`, or `device/channel`; None: the whole station."""
+    channels: list[str]
+    """Those of the device; none for the whole station."""
+    since: datetime
+    until: datetime
+
+
+def take_out(conn: Connection, window: OutWindow, person: str, reason: str, now: datetime) -> int:
+    """Put a place out of service, in the place of windows that it overlaps; return its number. In a transaction."""
+    values = {**window._asdict(), "person": person, "reason": reason, "now": now}
+    conn.execute(PUT_IN, values)
+    row = conn.execute(TAKE_OUT, values).fetchone()
+    assert row is not None
+    begin_out_of_service(conn, now)
+    return int(row[0])
+
+
+def put_in(conn: Connection, station: str, device: str | None, person: str, now: datetime) -> bool:
+    """End all windows of a place, also those that have not begun; False: there is none. In a transaction."""
+    ever = {"station": station, "device": device, "since": None, "until": None}
+    return conn.execute(PUT_IN, {**ever, "person": person, "now": now}).rowcount > 0
+
+
 def begin_out_of_service(conn: Connection, now: datetime) -> None:
-    """Put the standing alarms of what is out of service from now on out of service too. In a transaction."""
+    """Put standing alarms out of service whose place is out of service from now on. In a transaction."""
     for alarm_id, person, reason in conn.execute(OUT_BEGUN, {"now": now}).fetchall():
         act_on(conn, alarm_id, AlarmAct.TAKE_OUT, now, person=person, reason=reason)
 
 
 def end_withholding(conn: Connection, now: datetime) -> list[Untold]:
-    """Begin and end what withholds alarms by the time; return what must be told as it ends. In a transaction."""
+    """Begin and end the withholding that is due; return the changes that people must be told of. In a transaction."""
     for (alarm_id,) in conn.execute(SHELVES_OVER, [now]).fetchall():
         act_on(conn, alarm_id, AlarmAct.UNSHELVE, now, reason="its time is over")
     conn.execute(OUT_OVER, [now])

@@ -11,11 +11,11 @@ from email.policy import EmailPolicy
 from email.utils import formatdate, parseaddr
 from html import escape
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain
-from quantrac.config.settings import MissingSetting
+from quantrac.config.settings import ENCODE, MissingSetting
 
 TIMEOUT_S: Final = 10.0
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -46,11 +46,9 @@ class SmtpNotifier:
     name = "smtp"
 
     def __init__(self, url: str, sender: str, reply_to: str | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-            raise MissingSetting("QUANTRAC_SMTP_URL: expected smtp://[user:password@]host[:port] or smtps://…")
+        parts, self._host, port = _split(url)
         self._tls = parts.scheme == "smtps"
-        self._host, self._port = parts.hostname, parts.port or (465 if self._tls else 25)
+        self._port = port or (465 if self._tls else 25)
         self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._sender = sender
         self._reply_to = reply_to
@@ -145,6 +143,20 @@ def _chart_of(message: Outgoing) -> bytes | None:
     points = [(int(t), float(value)) for t, value in course]
     zone, language = ZoneInfo(str(message.facts["time_zone"])), str(message.facts.get("language", "vi"))
     return day_chart(points, None if limit is None else float(limit), zone, language)
+
+
+def _split(url: str) -> tuple[SplitResult, str, int | None]:
+    """Return the address with host and port. Raises MissingSetting, which repeats nothing: it may be a password."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if host is None or parts.scheme not in ("smtp", "smtps") or "@" in parts.path + parts.query + parts.fragment:
+        raise MissingSetting(
+            f"QUANTRAC_SMTP_URL: expected smtp://[user:password@]host[:port] or smtps://…; {ENCODE}"
+        ) from None
+    return parts, host, port
 
 
 def _text(reason: bytes | str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import httpx
 
 from alerts.telling.notifier import Gone, TryAgain
+from quantrac.config.settings import ENCODE, BadSetting
 
 TIMEOUT_S: Final = 10.0
 
@@ -17,7 +17,10 @@ class HttpApi:
 
     def __init__(self, name: str, base_url: str = "", auth: tuple[str, str] | None = None) -> None:
         self._name = name
-        self._client = httpx.Client(base_url=base_url, timeout=TIMEOUT_S, auth=auth)
+        try:
+            self._client = httpx.Client(base_url=base_url, timeout=TIMEOUT_S, auth=auth)
+        except httpx.InvalidURL:  # its text may hold half a password
+            raise BadSetting(f"{name}: the provider's address is no URL; {ENCODE}") from None
 
     def post(self, path: str, **request: Any) -> httpx.Response:
         """Post and return the answer, whatever its status. Redirects are not followed.
@@ -26,8 +29,8 @@ class HttpApi:
         """
         try:
             return self._client.post(path, **request)
-        except httpx.InvalidURL as error:
-            raise Gone(f"{self._name}: {error}") from error
+        except httpx.InvalidURL:  # its text may hold half a password
+            raise Gone(f"{self._name}: the address is no URL") from None
         except httpx.TransportError as error:
             never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             text = f"{self._name}: {type(error).__name__} {error}"
@@ -42,7 +45,7 @@ def object_of(name: str, response: httpx.Response) -> dict[str, Any]:
     """Return the JSON object of an answer; what is none was written by something on the way. Raises TryAgain."""
     try:
         answer = response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise TryAgain(f"{name}: the answer is not JSON: {response.text[:80]!r}") from error
     if not isinstance(answer, dict):
         raise TryAgain(f"{name}: the answer is no object: {response.text[:80]!r}")

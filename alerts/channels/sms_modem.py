@@ -36,7 +36,7 @@ log = logs.logger(__name__)
 
 
 class Mailbox(Protocol):
-    """Who takes what people send to the SIM."""
+    """Takes the short messages that people send to the SIM."""
 
     def take(self, message: pdu.Deliver) -> None:
         """Commit a message; the same one may come twice. Raises TryAgain: then it stays in the modem."""
@@ -66,7 +66,7 @@ class ModemNotifier:
 
     def send(self, message: Outgoing) -> str | None:
         """Hand over every part that is not sent yet, and return the references; see Notifier."""
-        text = _with_answer(message.body, message.answer)
+        text = with_answer(message.body, message.answer)
         parts = pdu.submits(message.to, text, group=int(message.key[:2], 16))
         with self._lock:
             known = self._journal.states(message.key)
@@ -167,7 +167,7 @@ class ModemNotifier:
         return self._dialogue
 
     def _begin(self, dialogue: AtDialogue) -> None:
-        """Tell the modem how we talk; what came meanwhile is fetched."""
+        """Set the modem's modes, and fetch what came meanwhile."""
         dialogue.settle(self._command_s)
         self._looked_at = float("-inf")
         for command in ("ATE0", "AT+CMEE=1"):
@@ -241,7 +241,7 @@ def _values(lines: list[str], prefix: str) -> list[str]:
     return [] if found is None else [value.strip(' "') for value in found[len(prefix) :].split(",")]
 
 
-def _with_answer(text: str, answer: str) -> str:
+def with_answer(text: str, answer: str) -> str:
     """Say how to answer where it costs no further part."""
     if not answer:
         return text

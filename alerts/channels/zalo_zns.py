@@ -83,7 +83,7 @@ class ZaloTokens:
     def _read(self) -> dict[str, Any]:
         try:
             kept = json.loads(self._file.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise NeedsPerson(f"zns: {self._file}: {error}") from error
         found = kept if isinstance(kept, dict) else {}
         if missing := [key for key in ("app_id", "secret_key", "refresh_token") if not found.get(key)]:

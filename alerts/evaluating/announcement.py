@@ -19,6 +19,7 @@ from alerts.telling.pictures import want_pictures
 from alerts.telling.routes import Routing
 from quantrac.database.pool import Connection
 from quantrac.observe import metrics
+from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
 
 EVENTS: Final = metrics.counter("quantrac_alerts_events_total", "Changes of alarms recorded.", ["event"])
@@ -32,13 +33,11 @@ class Event:
     channel_id: int | None
     """None: the station as a whole."""
     decision: Decision
-    stands_at: int | None = None
-    """The channel at which the alarm of its twins stands; None: its own."""
 
     @property
     def subject(self) -> Subject:
         """The alarm's key."""
-        return Subject(self.rule.rule, self.rule.station, self.stands_at or self.channel_id)
+        return Subject(self.rule.rule, self.rule.station, self.channel_id, self.rule.story)
 
 
 def announce(conn: Connection, event: Event, routing: Routing, now: datetime, book: AddressBook | None = None) -> None:
@@ -75,7 +74,7 @@ def _figures(conn: Connection, event: Event) -> Figures:
         value=decision.value,
         limit=None if level is None else level.limit,
         side=None if level is None else level.side,
-        trend=lambda: trend_of(hour_before(conn, rule.channel, time), rule.decimals),
+        trend=lambda: trend_of(hour_before(conn, rule.channel, time), CATALOGUE[rule.parameter].resolution),
         parameter=rule.parameter,
     )
 
@@ -91,7 +90,7 @@ where a.alarm_id = %s
 
 
 def figures_now(conn: Connection, change: Recorded, channel: str | None) -> Figures:
-    """Return what a message about the end of an alarm says that nothing evaluates any more: the newest value."""
+    """Return the newest value, for the message about the end of an alarm that no rule watches any more."""
     row = conn.execute(NOW, [change.alarm_id]).fetchone()
     if row is None or channel is None:
         return Figures()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from alerts.rules.block import ReadingBlock, once
 from alerts.rules.local_clock import local_ms
 from alerts.rules.rule import ChannelRule, Measure, MeasureKind, Validity
-from quantrac.config.rules import Side
+from quantrac.config.rules import Level, Side
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -21,6 +23,8 @@ LEAST_COVERAGE: Final = 0.75
 """Share of a window that readings must cover before it can say that all is well again."""
 DAY_MS: Final = 86_400_000
 NEVER: Final = np.iinfo(np.int64).min
+NO_END: Final = np.iinfo(np.int64).max
+EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,20 @@ def sliding(extreme: np.ufunc, value: Floats, first: NDArray[np.int64]) -> Float
         chosen = power == k
         result[chosen] = extreme(table[first[chosen]], table[last[chosen] - (1 << k) + 1])
     return result
+
+
+def in_force_of(level: Level, zone: ZoneInfo, course: Course) -> Mask | None:
+    """Mark where the limit of a level is in force, by its rule and by its decree; None: everywhere."""
+    if level.first is None and level.last is None:
+        return course.in_force
+    day = local_ms(course.t_ms[[0, -1]] - 1, zone) // DAY_MS
+    first = -1 if level.first is None else (level.first - EPOCH).days
+    last = NO_END if level.last is None else (level.last - EPOCH).days
+    if first <= day[0] and day[1] <= last:
+        return course.in_force
+    every = local_ms(course.t_ms - 1, zone) // DAY_MS
+    mask: Mask = (first <= every) & (every <= last)
+    return mask if course.in_force is None else mask & course.in_force
 
 
 def in_force(validity: Validity, t_ms: Times) -> Mask:

@@ -18,7 +18,8 @@ from alerts.alarm.life import AlarmAct
 from alerts.alarm.records import act_on
 from alerts.evaluating.judged_readings import read_blocks
 from alerts.evaluating.late import reach_back_ms, replay
-from alerts.evaluating.reading_window import ReadingWindow, instant, milliseconds
+from alerts.evaluating.reading_window import ReadingWindow, milliseconds
+from alerts.evaluating.readings import JUDGES
 from alerts.rules.rule import ChannelRule, RuleTexts
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
@@ -45,7 +46,7 @@ where f.channel_id = any(%s) and f.time >= %s and f.time <= %s order by f.flag_i
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An alarm in whose rise readings of a changed stretch may have had a part."""
+    """An alarm whose rise may rest on readings of a changed stretch."""
 
     alarm_id: int
     rule: str
@@ -59,12 +60,12 @@ class Candidate:
 def question(
     conn: Connection, changes: Iterable[Change], still_rises: Callable[[Candidate], bool], now: datetime
 ) -> Iterator[tuple[Candidate, Recorded]]:
-    """Mark the alarms that would not have risen with what changes of flags and corrections say. In a transaction.
+    """Mark the alarms that would not have risen with the readings as they are judged now. In a transaction.
 
     `still_rises` runs an alarm's rule again; True also where its rule is there no more.
     """
     seen: set[int] = set()
-    judged = [c for c in changes if c.cause in (Cause.FLAG, Cause.CORRECTION)]
+    judged = [c for c in changes if c.cause in JUDGES]
     if not judged or not _any_alarms(conn, judged):
         return
     for change in judged:
@@ -83,9 +84,9 @@ def question(
 def stands_at_rise(conn: Connection, rule: ChannelRule, channel_id: int, raised_at: datetime) -> bool:
     """Whether a rule on a channel still raises at a time, with the readings as they are judged now."""
     raised_ms = milliseconds(raised_at)
-    start = instant(raised_ms - LOOK_BACK_MS - reach_back_ms(rule))
-    block = read_blocks(conn, [ReadingWindow(channel_id, rule.channel, start, raised_at)]).get(channel_id)
-    return block is not None and replay(rule, block).state.level is not None
+    start_ms = raised_ms - LOOK_BACK_MS - reach_back_ms(rule)
+    block = read_blocks(conn, [ReadingWindow(channel_id, rule.channel, start_ms, raised_ms)]).get(channel_id)
+    return block is not None and replay(rule, [block]).state.level is not None
 
 
 def _any_alarms(conn: Connection, changes: list[Change]) -> bool:

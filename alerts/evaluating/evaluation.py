@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from alerts.alarm.change import EndCause
-from alerts.evaluating.course import Course, Mask, course_of, fresh_until
+from alerts.evaluating.course import Course, Mask, course_of, fresh_until, in_force_of
 from alerts.evaluating.reached import ReachedLevel, ReachedLevels, edited_level, recovered, renamed_levels
 from alerts.evaluating.spells import Spells
 from alerts.rules.block import ReadingBlock
@@ -105,7 +105,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What a block of readings did."""
+    """A rule after a block of readings: its new state, and what it decided."""
 
     state: RuleState
     decisions: list[Decision]
@@ -182,26 +182,27 @@ def _run_levels(rule: ChannelRule, state: RuleState, course: Course) -> tuple[li
     after: dict[str, LevelState] = {}
     for level in rule.levels:
         before = state.levels.get(level.key, LevelState())
-        if _cannot_change(level, before, course):
+        in_force = in_force_of(level, rule.zone, course)
+        if _cannot_change(level, before, course, in_force):
             after[level.key] = before
         else:
-            after[level.key] = _run(level, before, course, turns)
+            after[level.key] = _run(level, before, course, in_force, turns)
     turns.sort(key=lambda turn: turn.at)
     return turns, after
 
 
-def _cannot_change(level: Level, state: LevelState, course: Course) -> bool:
+def _cannot_change(level: Level, state: LevelState, course: Course, in_force: Mask | None) -> bool:
     """Whether no reading crosses the limit that matters in the present phase."""
     worst = course.least if level.side is Side.BELOW else course.greatest
     best = float(course.below.max()) if level.side is Side.BELOW else float(course.above.min())
     if state.phase is LevelPhase.NORMAL:
         return not level.holds(worst)
-    return state.phase is LevelPhase.ACTIVE and course.in_force is None and not level.has_recovered(best)
+    return state.phase is LevelPhase.ACTIVE and in_force is None and not level.has_recovered(best)
 
 
-def _run(level: Level, state: LevelState, course: Course, turns: list[_Turn]) -> LevelState:
+def _run(level: Level, state: LevelState, course: Course, in_force: Mask | None, turns: list[_Turn]) -> LevelState:
     """Append the turns of one level to `turns` and return where it stands at the end."""
-    holds, recovers = _masks(level, course)
+    holds, recovers = _masks(level, course, in_force)
     pending_ms = state.counted_ms if state.phase is LevelPhase.PENDING else 0
     recovering_ms = state.counted_ms if state.phase is LevelPhase.RECOVERING else 0
     alarms, recoveries = Spells(holds, course, pending_ms), Spells(recovers, course, recovering_ms)
@@ -223,13 +224,13 @@ def _run(level: Level, state: LevelState, course: Course, turns: list[_Turn]) ->
     return LevelState(LevelPhase.PENDING, counted, begun)
 
 
-def _masks(level: Level, course: Course) -> tuple[Mask, Mask]:
+def _masks(level: Level, course: Course, in_force: Mask | None) -> tuple[Mask, Mask]:
     """Mark the readings that hold the condition, and those past the clear limit."""
     value = course.of(level.side)
     holds = value < level.limit if level.side is Side.BELOW else value > level.limit
     recovers = recovered(level, course)
-    if course.in_force is not None:
-        holds, recovers = holds & course.in_force, recovers | ~course.in_force
+    if in_force is not None:
+        holds, recovers = holds & in_force, recovers | ~in_force
     return holds, recovers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,7 +11,8 @@ import msgspec
 import numpy as np
 
 from alerts.alarm.change import EndCause
-from alerts.alarm.records import StandingSubject, clear_alarm, standing_subjects
+from alerts.alarm.records import clear_alarm
+from alerts.alarm.standing_subjects import StandingSubject, standing_subjects
 from alerts.evaluating.announcement import EVENTS, Event, announce, figures_now
 from alerts.evaluating.composites import Composing
 from alerts.evaluating.course import fresh_until
@@ -19,13 +21,9 @@ from alerts.evaluating.evaluation import RuleState, step
 from alerts.evaluating.judged_readings import NotJudgedYet, read_blocks, read_readings
 from alerts.evaluating.past import SETTLE, Found, LateReadings, late_of, look_back, record_found, with_late
 from alerts.evaluating.reading_window import ReadingWindow
-from alerts.evaluating.readings import (
-    divided,
-    memory_ms,
-    windows_of,
-    with_context,
-)
-from alerts.evaluating.resting_rules import LOOKS_BACK, RestingRules
+from alerts.evaluating.readings import JUDGES, divided, windows_of, with_context
+from alerts.evaluating.resting_rules import RestingRules
+from alerts.evaluating.rule_limits import LOOKS_BACK
 from alerts.evaluating.rule_memory import Key, RuleMemory
 from alerts.evaluating.stored_normals import composites_with_normals, stamp, with_normals
 from alerts.evaluating.twin_alarms import TwinAlarms, twins_of
@@ -33,7 +31,7 @@ from alerts.evaluating.wrong_clocks import slow_clocks
 from alerts.rules.block import LATE_AFTER_MS, ReadingBlock
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import CompositeRule, compile_composites
-from alerts.rules.rule import ChannelRule
+from alerts.rules.rule import ChannelRule, memory_ms
 from alerts.telling.address_book import AddressBook
 from alerts.telling.messages import Audience, Figures, call_again, tell, tell_withheld
 from alerts.telling.routes import Routing
@@ -79,6 +77,7 @@ class Evaluator:
         self._routing = routing
         self._clock = clock
         self._channels: dict[int, str] = {}
+        self._stations: dict[int, str] = {}
         self._memory = RuleMemory(conn)
         self._unsettled = dict.fromkeys(self._memory.unsettled(), clock())
         """Rules and channels that remember late readings, and when the last of these came."""
@@ -88,11 +87,11 @@ class Evaluator:
     def of(
         cls, conn: Connection, network: Network, clock: Callable[[], datetime], own_rules: Iterable[str]
     ) -> Evaluator:
-        """Return what evaluates the rules of a network; alarms that none of them watches any more have ended."""
+        """Return the evaluator of a network's rules, after ending the alarms that none of them watches any more."""
         rules, composites = compile_network(network), compile_composites(network)
         evaluator = cls(conn, rules, Routing.of(network), clock, composites)
         evaluator.close_orphans(own_rules)
-        log.info("evaluation_begun", rules=len(network.rules), channels=len(rules))
+        log.info("evaluation_started", rules=len(network.rules), channels=len(rules))
         return evaluator
 
     def round(self) -> list[Change]:
@@ -115,13 +114,17 @@ class Evaluator:
 
     def _commit(self, changes: Sequence[Change]) -> list[Event]:
         """State, history, outbox and position of these changes in one transaction."""
-        judged_anew = [change.channels for change in changes if change.cause is not Cause.READING]
-        self._resting.forget({id_ for channels in judged_anew for id_ in channels})
-        with self._memory.transaction():
+        judged_anew = {id_ for change in changes if change.cause is not Cause.READING for id_ in change.channels}
+        self._resting.forget(judged_anew)
+        self._composing.look_again(judged_anew)
+        with self._transaction():
             for change, ahead_ms in slow_clocks(self._conn, changes):
                 self._memory.shift(change.channels, change.from_t, change.to_t, -ahead_ms)
-            states, cursors, events = self._evaluate(windows_of(self._conn, changes, self._channels))
-            composed, decided = self._composing.evaluate(changes, self._clock())
+                self._composing.shift(change.station, change.from_t, change.to_t, -ahead_ms)
+            windows = windows_of(self._conn, changes, self._channels | self._composing.channels)
+            states, cursors, events = self._evaluate({id_: windows[id_] for id_ in windows if id_ in self._channels})
+            judged = windows_of(self._conn, changes, self._composing.channels, JUDGES)
+            composed, decided = self._composing.evaluate(windows, judged, self._clock())
             events += [Event(rule.rule, None, decision) for rule, decision in decided]
             events.sort(key=lambda event: event.decision.rank)
             book = AddressBook(self._conn)
@@ -130,10 +133,15 @@ class Evaluator:
                 if (joined := alarms.joined(event)) is not None:
                     announce(self._conn, joined, self._routing, self._clock(), book)
             self._remember(states, cursors)
-            self._composing.save(composed)
+            self._composing.save(composed, {(rule.rule.rule, rule.station) for rule, _ in decided})
             self._question(changes)
             self._consumer.advance(changes[-1].id)
         return events
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._composing.in_step(), self._memory.transaction():
+            yield
 
     def _question(self, changes: Sequence[Change]) -> None:
         """Mark alarms that flags and corrections put in doubt, and tell whoever was told of them."""
@@ -164,7 +172,7 @@ class Evaluator:
             if one.subject.rule not in kept and (one.subject.rule, one.channel or one.subject.station) not in watched
         ]
         now = self._clock()
-        with self._memory.transaction():
+        with self._transaction():
             for one in orphans:
                 self._close_orphan(one, now)
         return len(orphans)
@@ -182,6 +190,7 @@ class Evaluator:
         """Learn the ids of the watched channels, and follow quality where it has something to say."""
         found = self._conn.execute(CHANNELS, [list(self._rules)])
         self._channels = dict(found.fetchall())
+        self._stations = {id_: channel.partition("/")[0] for id_, channel in self._channels.items()}
         self._composing.learn(self._clock())
         self._learn_rules()
         start = 0 if is_registered(self._conn, "alerts") else self._head_of_the_past()
@@ -202,10 +211,11 @@ class Evaluator:
             rules, composites = self._as_written
             self._normals_at, self._rules = made_at, with_normals(self._conn, rules)
             self._composing.rules = composites_with_normals(self._conn, composites)
+            self._composing.learn(self._clock())
             self._learn_rules()
 
     def _head_of_the_past(self) -> int:
-        """Return the newest change that is too old to tell of as now: a consumer that is new begins behind it."""
+        """Return the newest change too old to be told as present: a new consumer begins behind it."""
         too_old = self._clock() - timedelta(milliseconds=LATE_AFTER_MS)
         row = self._conn.execute("select coalesce(max(id), 0) from change where at < %s", [too_old]).fetchone()
         return 0 if row is None else int(row[0])
@@ -220,7 +230,7 @@ class Evaluator:
         """Tell what a storm held back, and alarms that settled late readings bring to light; return how many."""
         now = self._clock()
         settled = [key for key, at in self._unsettled.items() if now - at >= SETTLE]
-        with self._memory.transaction():
+        with self._transaction():
             done = [key for key in settled if self._look_back(key, now)]
             composed = self._composing.settled(now)
             for _, _, past in composed:
@@ -264,7 +274,7 @@ class Evaluator:
 
         Returns the states of the rules that were run, the channels' cursors, and what the rules decide.
         """
-        ahead, behind = divided(windows, {id_: self._memory.cursor_ms(self._station(id_), id_) for id_ in windows})
+        ahead, behind = divided(windows, {id_: self._memory.cursor_ms(self._stations[id_], id_) for id_ in windows})
         new, old = read_readings(self._conn, ahead), read_blocks(self._conn, behind)
         woken = self._resting.woken(new, *self._stirring())
         ids = new.channels.tolist()
@@ -315,14 +325,11 @@ class Evaluator:
             (looking_back if rule in self._looking_back else at_once).add(id_)
         return at_once, looking_back
 
-    def _station(self, id_: int) -> str:
-        return self._channels[id_].partition("/")[0]
-
     def _remember(self, states: Mapping[Key, RuleState], cursors: Mapping[int, int]) -> None:
         """Save what rules remember, and how far their channels have come."""
         by_station: dict[str, dict[int, int]] = {}
         for id_, cursor_ms in cursors.items():
-            station = self._station(id_)
+            station = self._stations[id_]
             if cursor_ms != self._memory.cursor_ms(station, id_):
                 by_station.setdefault(station, {})[id_] = cursor_ms
         self._memory.move(by_station)

@@ -6,18 +6,16 @@ its findings.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.evaluating.reading_window import ReadingWindow
+from alerts.evaluating.reading_window import ReadingWindow, instant
 from alerts.evaluating.wrong_clocks import errors_of, measured, of_wrong_clocks, stored_windows
-from alerts.rules.block import COLUMNS as BLOCK_COLUMNS
-from alerts.rules.block import JudgedReading, ReadingBlock
-from quantrac.database.columns import read_columns
+from alerts.rules.block import JudgedReadings, ReadingBlock, joined
+from quantrac.database.columns import array, read_columns
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality, StatelessTest, quality_of
 from quantrac.telemetry.states import State
@@ -25,25 +23,30 @@ from quantrac.telemetry.states import State
 READING, DERIVED, FLAG, CORRECTION, UNREAD, JUDGES = range(6)
 """What a row is; JUDGES: a consumer `quality` is registered."""
 ROWS: Final = """
-with w as (
-  select * from unnest(%(ids)s::int4[], %(from)s::timestamptz[], %(to)s::timestamptz[]) as w (channel_id, low, high))
+with s as (
+  select ids::int4[] as ids, low, high
+  from unnest(%(ids)s::text[], %(from)s::timestamptz[], %(to)s::timestamptz[]) as s (ids, low, high))
 select kind, channel, time, other, value, a, b from (
   select 0::int2 as kind, r.channel_id as channel, r.time, r.received_at as other, coalesce(r.value, 'NaN') as value,
          r.state as a, r.tests as b
-  from w join reading r on r.channel_id = w.channel_id and r.time between w.low and w.high
-  where r.time between %(first)s and %(last)s
+  from s cross join lateral (
+    select * from reading r where r.channel_id = any(s.ids) and r.time between s.low and s.high
+      and r.time between %(first)s and %(last)s offset 0) r
   union all
   select 1::int2, d.channel_id, d.time, d.received_at, coalesce(d.value, 'NaN'), d.state, d.quality
-  from w join derived_reading d on d.channel_id = w.channel_id and d.time between w.low and w.high
-  where d.time between %(first)s and %(last)s
+  from s cross join lateral (
+    select * from derived_reading d where d.channel_id = any(s.ids) and d.time between s.low and s.high
+      and d.time between %(first)s and %(last)s offset 0) d
   union all
   select 2::int2, f.channel_id, f.time, f.time, 'NaN', coalesce(f.flag, 0::int2), (f.test is null)::int4::int2
   from (select distinct on (f.channel_id, f.time, f.test) f.channel_id, f.time, f.test, f.flag
-        from w join reading_flag f on f.channel_id = w.channel_id and f.time between w.low and w.high
+        from s cross join lateral (
+          select * from reading_flag f where f.channel_id = any(s.ids) and f.time between s.low and s.high offset 0) f
         order by f.channel_id, f.time, f.test, f.flag_id desc) f
   union all
   select 3::int2, k.channel_id, k.time, k.time, coalesce(k.value, 'NaN'), 0::int2, 0::int2
-  from w join correction k on k.channel_id = w.channel_id and k.time between w.low and w.high
+  from s cross join lateral (
+    select * from correction k where k.channel_id = any(s.ids) and k.time between s.low and s.high offset 0) k
   where k.approved_at is not null and k.revoked_at is null
   union all
   select 4::int2, c.channel_id, n.from_t, n.to_t, 'NaN', (c.history_tests <> '{}')::int4::int2, 0::int2
@@ -51,11 +54,13 @@ select kind, channel, time, other, value, a, b from (
   join change n on n.id > q.position and n.cause = 'reading' and n.from_t <= %(last)s and n.to_t >= %(first)s
   cross join unnest(n.channels) u (channel_id)
   join channel c on c.channel_id = u.channel_id and c.station = n.station
-  where q.consumer = 'quality' and c.channel_id = any(%(ids)s::int4[])
+  where q.consumer = 'quality' and c.channel_id = any(%(channels)s::int4[])
   union all
   select 5::int2, 0, q.moved_at, q.moved_at, 'NaN', 0::int2, 0::int2 from consumer q where q.consumer = 'quality'
 ) found
 """
+"""Each table is looked into by its key, stretch by stretch: `offset 0` keeps the planner from joining the tables. What
+is newer than its last statistics it takes for one row, and compares each reading with each stretch."""
 COLUMNS: Final = {
     "kind": "int2", "channel": "int4", "time": "timestamptz", "other": "timestamptz", "value": "float8",
     "a": "int2", "b": "int2",
@@ -63,6 +68,10 @@ COLUMNS: Final = {
 """other: when a reading was received; the end of what is unread. a, b: state and tests of a reading, state and
 quality of a derived one; flag, and whether a person gave it; whether what is unread has tests with a history."""
 TIMES: Final = frozenset({"time", "other"})
+GATHERED_MS: Final = 60_000
+"""Windows that begin within the last minute of all are read as one stretch."""
+CENTURY_BITS: Final = 42
+"""Times within a century are less apart, in milliseconds, than two to this power."""
 QUALITIES: Final = np.array(
     [[quality_of(state, StatelessTest(tests)) for tests in range(256)] for state in State], dtype=np.int8
 )
@@ -72,60 +81,7 @@ Columns = dict[str, NDArray[Any]]
 
 
 class NotJudgedYet(Exception):
-    """Among the readings wanted are some that `quality` is still to look at: ask again when it has."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedReadings:
-    """Readings of many channels, by channel and then by time."""
-
-    channel: NDArray[np.int32]
-    t_ms: NDArray[np.int64]
-    value: NDArray[np.float64]
-    quality: NDArray[np.int8]
-    received_ms: NDArray[np.int64]
-    state: NDArray[np.int8]
-    edges: NDArray[np.int64]
-    """Where each channel begins, and the end of the last one."""
-
-    @property
-    def channels(self) -> NDArray[np.int32]:
-        """The channels that have readings, ascending."""
-        return self.channel[self.edges[:-1]]
-
-    def block(self, number: int, start_ms: int | None = None) -> ReadingBlock:
-        """Return the readings of one of `channels`, by its place there."""
-        own = slice(self.edges[number], self.edges[number + 1])
-        return ReadingBlock(
-            self.t_ms[own], self.value[own], self.quality[own], self.received_ms[own], self.state[own], start_ms
-        )
-
-    def samples(self, channel: int) -> list[JudgedReading]:
-        """Return the readings of a channel one by one."""
-        low, high = self.of(channel)
-        columns = (getattr(self, name)[low:high].tolist() for name in BLOCK_COLUMNS)
-        return [
-            JudgedReading(t_ms, None if np.isnan(value) else value, *rest)
-            for t_ms, value, *rest in zip(*columns, strict=True)
-        ]
-
-    def with_blocks(self, channels: Collection[int], blocks: Mapping[int, ReadingBlock]) -> JudgedReadings:
-        """Return the same with other readings of some channels."""
-        others = {id_: self.block(place) for place, id_ in enumerate(self.channels.tolist()) if id_ not in channels}
-        return joined(dict(sorted((others | dict(blocks)).items())))
-
-    def of(self, channel: int) -> tuple[int, int]:
-        """Return from where to where the readings of a channel stand."""
-        low, high = np.searchsorted(self.channel, [channel, channel + 1])
-        return int(low), int(high)
-
-
-def joined(blocks: Mapping[int, ReadingBlock]) -> JudgedReadings:
-    """Return the blocks of channels as one."""
-    made = list(blocks.values()) or [ReadingBlock.of([])]
-    columns = {name: np.concatenate([getattr(block, name) for block in made]) for name in BLOCK_COLUMNS}
-    channel = np.repeat(np.array(list(blocks), dtype=np.int32), [len(block) for block in blocks.values()])
-    return JudgedReadings(channel, **columns, edges=np.flatnonzero(np.diff(channel, prepend=-1, append=-1)))
+    """`quality` has still to judge some of these readings: read them again when it has."""
 
 
 def read_readings(conn: Connection, windows: Sequence[ReadingWindow]) -> JudgedReadings:
@@ -142,15 +98,8 @@ def read_readings(conn: Connection, windows: Sequence[ReadingWindow]) -> JudgedR
         return joined({})
     errors = errors_of(conn, {window.channel.partition("/")[0] for window in windows})
     stored = stored_windows(windows, errors)
-    parameters = {
-        "ids": [window.channel_id for window in stored],
-        "from": [window.from_t for window in stored],
-        "to": [window.to_t for window in stored],
-        "first": min(window.from_t for window in stored),
-        "last": max(window.to_t for window in stored),
-    }
-    rows = read_columns(conn, ROWS, parameters, COLUMNS)
-    found = _merged({name: _in_ms(column) if name in TIMES else column for name, column in rows.items()})
+    rows = read_columns(conn, ROWS, _parameters(stored), COLUMNS)
+    found = _merged(_inside(stored, {name: _in_ms(rows[name]) if name in TIMES else rows[name] for name in rows}))
     if concerned := of_wrong_clocks(windows, errors):
         samples = {id_: found.samples(id_) for id_ in concerned if id_ in found.channels}
         measured(conn, samples, windows, errors)
@@ -163,6 +112,48 @@ def read_blocks(conn: Connection, windows: Sequence[ReadingWindow]) -> dict[int,
     starts = {window.channel_id: window.start_ms for window in windows}
     found = read_readings(conn, windows)
     return {id_: found.block(number, starts[id_]) for number, id_ in enumerate(found.channels.tolist())}
+
+
+def _parameters(windows: Sequence[ReadingWindow]) -> dict[str, object]:
+    """Return the parameters of ROWS for windows.
+
+    Those of now, which lie close together, are one stretch of time for all their channels: a look at an index for
+    thousands of channels at once costs half of what single ones do. The others share a stretch where their times are
+    the same, as those of a station's message are. No channel has overlapping stretches.
+    """
+    last_ms = max(window.to_ms for window in windows)
+    apart = {window.channel_id for window in windows if window.from_ms < last_ms - GATHERED_MS}
+    first_ms = min((window.from_ms for window in windows if window.channel_id not in apart), default=last_ms)
+    stretches: dict[tuple[int, int], set[int]] = {}
+    for window in windows:
+        span = (window.from_ms, window.to_ms) if window.channel_id in apart else (first_ms, last_ms)
+        stretches.setdefault(span, set()).add(window.channel_id)
+    return {
+        "ids": "{" + ",".join(f'"{array(sorted(ids))}"' for ids in stretches.values()) + "}",
+        "from": array(instant(low) for low, _ in stretches),
+        "to": array(instant(high) for _, high in stretches),
+        "first": instant(min(window.from_ms for window in windows)),
+        "last": instant(last_ms),
+        "channels": array({window.channel_id for window in windows}),
+    }
+
+
+def _inside(windows: Sequence[ReadingWindow], rows: Columns) -> Columns:
+    """Return rows without the readings that lie in a stretch but in no window: nobody said yet that they are new."""
+    bounds = np.array([(window.channel_id, window.from_ms, window.to_ms) for window in windows], dtype=np.int64)
+    bounds = bounds[np.lexsort((bounds[:, 1], bounds[:, 0]))]
+    base, ids = int(bounds[:, 1].min()), np.unique(bounds[:, 0])
+    starts = _places(ids, bounds[:, 0], bounds[:, 1] - base)
+    window = np.searchsorted(starts, _places(ids, rows["channel"], rows["time"] - base), side="right") - 1
+    inside = (bounds[window, 0] == rows["channel"]) & (rows["time"] <= bounds[window, 2]) & (window >= 0)
+    kept = inside | (rows["kind"] > DERIVED)
+    return rows if kept.all() else {name: column[kept] for name, column in rows.items()}
+
+
+def _places(ids: NDArray[np.int64], channel: NDArray[Any], t_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return numbers that order times by their channels."""
+    place: NDArray[np.int64] = (np.searchsorted(ids, channel).astype(np.int64) << CENTURY_BITS) + t_ms
+    return place
 
 
 def _in_ms(us: NDArray[np.int64]) -> NDArray[np.int64]:

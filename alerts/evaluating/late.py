@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from alerts.evaluating.evaluation import Decision, DecisionKind, Evaluated, LevelPhase, RuleState, step
+from alerts.evaluating.evaluation import Decision, DecisionKind, LevelPhase, RuleState, step
 from alerts.rules.block import ReadingBlock
 from alerts.rules.rule import ChannelRule
 from quantrac.config.rules import Level
@@ -26,6 +26,8 @@ class Episode:
     """At the reading that took it to its worst level."""
     cleared_ms: int | None
     """None: it stands at the end of the readings."""
+    worst_ms: int
+    """When it reached its worst level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,22 @@ def reach_ahead_ms(rule: ChannelRule) -> int:
     return max(LOOK_AHEAD_MS, 2 * (rule.longest_delay_ms + longest_off))
 
 
-def replay(rule: ChannelRule, block: ReadingBlock) -> Replay:
-    """Run a rule over a period as if every reading had come at its own time, beginning with nothing remembered."""
-    outcome: Evaluated = step(rule, RuleState(), block.as_timely())
-    decisions = outcome.decisions
-    return Replay(tuple(episodes(decisions)), outcome.state, decisions[-1] if decisions else None)
+def replay(rule: ChannelRule, blocks: Iterable[ReadingBlock]) -> Replay:
+    """Run a rule over a period as if every reading had come at its own time, beginning with nothing remembered.
+
+    `blocks`: the period in pieces, in order, each with the context that its measure looks back for.
+    """
+    state, decisions = RuleState(), list[Decision]()
+    for block in blocks:
+        outcome = step(rule, state, block.as_timely())
+        state, decisions = outcome.state, decisions + outcome.decisions
+    return Replay(tuple(episodes(decisions)), state, decisions[-1] if decisions else None)
+
+
+def pieces(start_ms: int, end_ms: int, longest_ms: int) -> Iterator[tuple[int, int]]:
+    """Yield first and last of the pieces of a period: a station may come back with the readings of a season."""
+    for first in range(start_ms, end_ms + 1, longest_ms):
+        yield first, min(first + longest_ms - 1, end_ms)
 
 
 def episodes(decisions: list[Decision]) -> Iterator[Episode]:
@@ -65,9 +78,9 @@ def episodes(decisions: list[Decision]) -> Iterator[Episode]:
                 yield replace(open_, cleared_ms=decision.t_ms)
             open_ = None
         elif decision.level is not None and open_ is None:
-            open_ = Episode(decision.level, decision.t_ms, decision.value, None)
+            open_ = Episode(decision.level, decision.t_ms, decision.value, None, decision.t_ms)
         elif decision.level is not None and open_ is not None and decision.level.severity > open_.level.severity:
-            open_ = replace(open_, level=decision.level, value=decision.value)
+            open_ = replace(open_, level=decision.level, value=decision.value, worst_ms=decision.t_ms)
     if open_ is not None:
         yield open_
 
@@ -84,5 +97,6 @@ def still_holds(present: RuleState, past: Replay) -> bool:
 
 
 def concerns(episode: Episode, rule: ChannelRule, from_ms: int, to_ms: int) -> bool:
-    """Whether readings between two times can have had a part in raising an alarm."""
-    return from_ms <= episode.raised_ms <= to_ms + rule.longest_delay_ms + rule.measure.window_ms
+    """Whether readings between two times can have had a part in raising an alarm, or in its worst level."""
+    until_ms = to_ms + rule.longest_delay_ms + rule.measure.window_ms
+    return any(from_ms <= t_ms <= until_ms for t_ms in (episode.raised_ms, episode.worst_ms))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +15,7 @@ from alerts.alarm.change import Mark, Subject
 from alerts.alarm.records import record_late
 from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState
 from alerts.evaluating.judged_readings import read_blocks
-from alerts.evaluating.late import Episode, Replay, concerns, reach_ahead_ms, reach_back_ms, replay, still_holds
+from alerts.evaluating.late import Episode, Replay, concerns, pieces, reach_ahead_ms, reach_back_ms, replay, still_holds
 from alerts.evaluating.reading_window import ReadingWindow, instant
 from alerts.rules.block import ReadingBlock
 from alerts.rules.rule import ChannelRule, MeasureKind
@@ -23,8 +23,8 @@ from quantrac.database.pool import Connection
 
 SETTLE: Final = timedelta(seconds=20)
 """Late readings come in pieces: so long after the last of them they are put back into their own time."""
-LONGEST_PERIOD_MS: Final = 40 * 86_400_000
-"""A replay of more than this is cut at its start: it would not fit the memory."""
+PIECE_MS: Final = 40 * 86_400_000
+"""A longer period is replayed in pieces: as a whole it would not fit the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class LateReadings:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What late readings bring to light of one rule and channel."""
+    """The alarms of one rule and channel that late readings reveal."""
 
     rule: ChannelRule
     channel_id: int | None
@@ -89,12 +89,18 @@ def look_back(conn: Connection, rule: ChannelRule, channel_id: int, state: RuleS
     """Replay the period of the late readings that a state remembers with all that is stored of it now."""
     if state.late is None:
         return None
-    start, end = period_of(rule, state.late, state.cursor_ms)
-    window = ReadingWindow(channel_id, rule.channel, instant(start), instant(end))
-    block = read_blocks(conn, [window]).get(channel_id)
-    if block is None:
-        return None
-    return found_in(rule, channel_id, state, replay(rule, block), int(block.t_ms[-1]))
+    blocks = _blocks(conn, rule, channel_id, *period_of(rule, state.late, state.cursor_ms))
+    past = replay(rule, blocks)
+    return None if past.state.cursor_ms is None else found_in(rule, channel_id, state, past, past.state.cursor_ms)
+
+
+def _blocks(conn: Connection, rule: ChannelRule, channel_id: int, start_ms: int, end_ms: int) -> Iterator[ReadingBlock]:
+    """Yield the stored readings of a period, piece by piece."""
+    context_ms = rule.measure.window_ms + rule.interval_ms
+    for first, last in pieces(start_ms, end_ms, PIECE_MS):
+        window = ReadingWindow(channel_id, rule.channel, first - context_ms, last)
+        if (block := read_blocks(conn, [window]).get(channel_id)) is not None:
+            yield block
 
 
 def period_of(rule: ChannelRule, late: tuple[int, int], cursor_ms: int | None) -> tuple[int, int]:
@@ -102,11 +108,11 @@ def period_of(rule: ChannelRule, late: tuple[int, int], cursor_ms: int | None) -
     first, last = late
     ahead = last + reach_ahead_ms(rule)
     end = ahead if cursor_ms is None else max(last, min(cursor_ms, ahead))
-    return max(first - reach_back_ms(rule), end - LONGEST_PERIOD_MS), end
+    return first - reach_back_ms(rule), end
 
 
 def found_in(rule: ChannelRule, channel_id: int | None, present: RuleState, past: Replay, end_ms: int) -> Found:
-    """Return what a replay brings to light."""
+    """Return the alarms that a replay reveals."""
     assert present.late is not None
     told = [episode for episode in past.episodes if concerns(episode, rule, *present.late)]
     after, now_told = msgspec.structs.replace(present, late=None), None
@@ -122,12 +128,13 @@ def found_in(rule: ChannelRule, channel_id: int | None, present: RuleState, past
 
 def record_found(conn: Connection, found: Found, now: datetime) -> int:
     """Put the alarms of the past on record and return how many were new."""
-    subject = Subject(found.rule.rule, found.rule.station, found.channel_id)
+    subject = Subject(found.rule.rule, found.rule.station, found.channel_id, found.rule.story)
     new = 0
     for episode in found.episodes:
         level = episode.level
         end = found.end_ms if episode.cleared_ms is None else episode.cleared_ms
         mark = Mark(level.name, level.severity, episode.value, level.limit)
         period = (instant(episode.raised_ms), instant(end))
-        new += record_late(conn, subject, mark, period, found.rule.texts, level.to, now) is not None
+        worst_at = instant(episode.worst_ms)
+        new += record_late(conn, subject, mark, period, found.rule.texts, level.to, now, worst_at=worst_at) is not None
     return new

@@ -12,7 +12,7 @@ import msgspec
 
 from alerts.alarm.change import EndCause
 from alerts.evaluating.course import Course, Mask
-from alerts.evaluating.spells import Spells
+from alerts.evaluating.spells import Lasting, Spells
 from alerts.rules.rule import ChannelRule
 from quantrac.config.rules import Level, Side
 
@@ -31,13 +31,15 @@ class ReachedLevels:
     """The levels that an alarm has reached, over the readings of one course."""
 
     def __init__(self, rule: ChannelRule, before: Iterable[ReachedLevel], course: Course) -> None:
-        self._rule, self._course = rule, course
+        self._rule, self._course, self._measure = rule, course, rule.measure.word
+        self._past_clear: dict[ReachedLevel, tuple[Spells, Lasting] | None] = {}
+        """Past the clear limit of a level; None: no reading is. An alarm that comes and goes reaches it often."""
         self._levels = {one: self._left(one, -1) for one in before}
         """Each with the reading at which it is left (None: at none of them), and the time counted at the end."""
 
     def reach(self, level: Level, at: int) -> None:
         """Note that the alarm reaches a level at a reading."""
-        one = ReachedLevel(level, self._rule.measure.word)
+        one = ReachedLevel(level, self._measure)
         self._levels = {known: left for known, left in self._levels.items() if known.level != level}
         self._levels[one] = self._left(one, at)
 
@@ -60,18 +62,26 @@ class ReachedLevels:
 
     def _left(self, one: ReachedLevel, begin: int) -> tuple[int | None, int]:
         """Return the reading behind `begin` at which a level is left, and the time counted towards it at the end."""
+        if one not in self._past_clear:
+            self._past_clear[one] = self._spells_past_clear(one)
+        known = self._past_clear[one]
+        if known is None:
+            return None, 0
+        spells, lasting = known
+        found, unfinished = lasting.after(begin), spells.unfinished(begin)
+        return None if found is None else found[1], 0 if unfinished is None else unfinished[1]
+
+    def _spells_past_clear(self, one: ReachedLevel) -> tuple[Spells, Lasting] | None:
         course, level = self._course, one.level
         best = float(course.below.max()) if level.side is Side.BELOW else float(course.above.min())
-        if one.measure != self._rule.measure.word or not level.has_recovered(best):
-            return None, 0
+        if one.measure != self._measure or not level.has_recovered(best):
+            return None
         spells = Spells(recovered(level, course), course, one.counted_ms)
-        found = spells.lasting(level.off_delay_ms).after(begin)
-        unfinished = spells.unfinished(begin)
-        return None if found is None else found[1], 0 if unfinished is None else unfinished[1]
+        return spells, spells.lasting(level.off_delay_ms)
 
     def _cause(self, one: ReachedLevel) -> EndCause:
         now = self._rule.level(one.level.key)
-        if one.measure != self._rule.measure.word:
+        if one.measure != self._measure:
             return EndCause.MEASURE_CHANGED
         if now is None:
             return EndCause.LEVEL_REMOVED

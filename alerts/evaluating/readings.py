@@ -2,49 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
-from alerts.evaluating.reading_window import ReadingWindow, instant, milliseconds
+from alerts.evaluating.reading_window import ReadingWindow, enclosing_ms
 from alerts.evaluating.wrong_clocks import errors_of, measured_windows
-from alerts.rules.rule import ChannelRule
 from alerts.rules.trend import WINDOW_MS
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
 
+BRINGS: Final = (Cause.READING, Cause.CLOCK)
+"""Causes of changes that bring readings."""
+JUDGES: Final = (Cause.FLAG, Cause.CORRECTION)
+"""Causes of changes that judge stored readings anew."""
+
 
 def windows_of(
-    conn: Connection, changes: Iterable[Change], channels: Mapping[int, str]
+    conn: Connection, changes: Iterable[Change], channels: Mapping[int, str], causes: Collection[Cause] = BRINGS
 ) -> dict[int, list[ReadingWindow]]:
-    """Return for each known channel the stretches of time in which what changes bring was measured."""
+    """Return for each known channel when the readings were measured that changes of these causes touch."""
     windows: dict[int, list[ReadingWindow]] = {}
-    bring = [change for change in changes if change.cause in (Cause.READING, Cause.CLOCK)]
-    errors = errors_of(conn, {change.station for change in bring})
-    for change in bring:
-        own = [
-            ReadingWindow(id_, channels[id_], change.from_t, change.to_t) for id_ in channels.keys() & change.channels
-        ]
+    wanted = [change for change in changes if change.cause in causes]
+    errors = errors_of(conn, {change.station for change in wanted}) if wanted else {}
+    for change in wanted:
+        span = enclosing_ms(change.from_t, change.to_t)
+        own = [ReadingWindow(id_, channels[id_], *span) for id_ in change.channels if id_ in channels]
         for window in measured_windows(conn, change, own, errors) if own else ():
             windows.setdefault(window.channel_id, []).append(window)
     return windows
 
 
-def hull(windows: Iterable[ReadingWindow]) -> ReadingWindow | None:
-    """Return the window from the first to the last moment of windows of one channel."""
-    found = list(windows)
-    if not found:
-        return None
-    return replace(found[0], from_t=min(w.from_t for w in found), to_t=max(w.to_t for w in found))
+def hull(found: Sequence[ReadingWindow]) -> ReadingWindow:
+    """Return the window from the first to the last moment of windows of one channel, at least one."""
+    return replace(found[0], from_ms=min(w.from_ms for w in found), to_ms=max(w.to_ms for w in found))
 
 
 def united(windows: Iterable[ReadingWindow]) -> list[ReadingWindow]:
     """Return windows of one channel in order, each moment once; what none of them covers stays outside."""
     found: list[ReadingWindow] = []
-    for window in sorted(windows, key=lambda window: window.from_t):
-        if found and window.from_t <= found[-1].to_t:
-            found[-1] = replace(found[-1], to_t=max(found[-1].to_t, window.to_t))
+    for window in sorted(windows, key=lambda window: window.from_ms):
+        if found and window.from_ms <= found[-1].to_ms:
+            found[-1] = replace(found[-1], to_ms=max(found[-1].to_ms, window.to_ms))
         else:
             found.append(window)
     return found
@@ -61,23 +62,21 @@ def divided(
     ahead: list[ReadingWindow] = []
     behind: list[ReadingWindow] = []
     for id_, found in windows.items():
-        known_ms = -1 if (cursor := cursors.get(id_)) is None else cursor
-        known, next_ = instant(known_ms), instant(known_ms + 1)
-        pieces = united(found)
-        behind += [replace(piece, to_t=min(piece.to_t, known)) for piece in pieces if piece.from_t <= known]
-        ahead += [replace(piece, from_t=max(piece.from_t, next_)) for piece in pieces if piece.to_t > known]
+        known = -1 if (cursor := cursors.get(id_)) is None else cursor
+        for piece in united(found):
+            if piece.from_ms > known:
+                ahead.append(piece)
+                continue
+            behind.append(replace(piece, to_ms=min(piece.to_ms, known)))
+            if piece.to_ms > known:
+                ahead.append(replace(piece, from_ms=known + 1))
     return ahead, behind
-
-
-def memory_ms(rules: Iterable[ChannelRule]) -> int:
-    """Return how far the rules of a channel look back."""
-    return max((rule.measure.window_ms for rule in rules), default=0)
 
 
 def with_context(windows: Sequence[ReadingWindow], memory_ms: int) -> list[ReadingWindow]:
     """Widen windows of a channel, in order, by what its rules look back."""
-    start_ms, memory = milliseconds(windows[0].from_t), timedelta(milliseconds=memory_ms)
-    return united(replace(window, from_t=window.from_t - memory, start_ms=start_ms) for window in windows)
+    start_ms = windows[0].from_ms
+    return united(replace(window, from_ms=window.from_ms - memory_ms, start_ms=start_ms) for window in windows)
 
 
 def hour_before(conn: Connection, channel: str, time: datetime) -> list[tuple[int, float]]:

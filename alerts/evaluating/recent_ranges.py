@@ -42,8 +42,8 @@ class RecentRanges:
         return self._least[numbers].min(axis=1), self._greatest[numbers].max(axis=1)
 
     def add(self, numbers: Times, t_ms: Times, least: Floats, greatest: Floats) -> None:
-        """Add the newest values of channels, of which the last is of `t_ms`; NaN: they had none."""
-        stretch = t_ms // self._length[numbers]
+        """Add values of channels, of which the last is of `t_ms`; NaN: none. Older ones count as the newest."""
+        stretch = np.maximum(t_ms // self._length[numbers], self._newest[numbers])
         ahead = np.minimum(stretch - self._newest[numbers], STRETCHES)
         for k in range(1, int(ahead.max(initial=0)) + 1):
             further = numbers[ahead >= k]
@@ -53,6 +53,10 @@ class RecentRanges:
         self._least[numbers, place] = np.fmin(self._least[numbers, place], least)
         self._greatest[numbers, place] = np.fmax(self._greatest[numbers, place], greatest)
         self._newest[numbers] = stretch
+
+    def begin(self, numbers: Times, from_ms: Times) -> None:
+        """Know channels from a time on, where nothing was known: all their values since then will be added."""
+        self._from_ms[numbers] = np.where(self._from_ms[numbers] == NEVER, from_ms, self._from_ms[numbers])
 
     def replace(self, number: int, from_ms: int, t_ms: Times, value: Floats) -> None:
         """Put all values of a channel since a time, in order and at least one, in place of what is known of it."""
@@ -64,5 +68,5 @@ class RecentRanges:
         self._newest[number], self._from_ms[number] = stretch[-1], from_ms
 
     def forget(self, numbers: Times) -> None:
-        """Know nothing of channels any more."""
+        """Forget the ranges of channels."""
         self._from_ms[numbers] = NEVER

@@ -16,6 +16,7 @@ import msgspec
 
 from alerts.evaluating.evaluation import RuleState
 from alerts.evaluating.reading_window import milliseconds
+from quantrac.database.columns import array
 from quantrac.database.pool import Connection
 
 Key = tuple[str, int]
@@ -39,7 +40,7 @@ delete from rule_state where (rule, channel_id) in (select * from unnest(%s::tex
 
 
 class RuleMemory:
-    """What rules remember. Whatever is saved belongs into `transaction`."""
+    """The memory of rules. Save only within `transaction`."""
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
@@ -52,7 +53,7 @@ class RuleMemory:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Open a transaction; what one that fails has saved leaves memory, too."""
+        """Open a transaction; if it fails, memory goes back to what it was."""
         self._is_ahead = False
         try:
             with self._conn.transaction():
@@ -83,10 +84,10 @@ class RuleMemory:
         self._is_ahead = True
         for station, moved in cursors.items():
             self._cursors.setdefault(station, {}).update(moved)
-        rows = [(station, self._cursors[station]) for station in sorted(cursors)]
-        columns = [[station for station, _ in rows], [_array(own) for _, own in rows]]
-        if rows:
-            self._conn.execute(SAVE_CURSORS, [*columns, [_array(own.values()) for _, own in rows]])
+        rows = [(station, array(self._cursors[station]), array(self._cursors[station].values())) for station in cursors]
+        if rows:  # as literals: psycopg would quote each element by itself
+            quoted = [array(f'"{each}"' for each in column) for column in zip(*sorted(rows), strict=True)]
+            self._conn.execute(SAVE_CURSORS, quoted)
 
     def shift(self, channels: Iterable[int], from_t: datetime, to_t: datetime, by_ms: int) -> None:
         """Let rules go on from another time, where the cursor of a channel lies between two times."""
@@ -134,7 +135,3 @@ class RuleMemory:
             station: dict(zip(channels, until_ms, strict=True))
             for station, channels, until_ms in self._conn.execute(LOAD_CURSORS)
         }
-
-
-def _array(numbers: Iterable[int]) -> str:
-    return f"{{{','.join(map(str, numbers))}}}"

@@ -86,5 +86,5 @@ def _informed(rule: ChannelRule, cells: Mapping[str, list[Cell]]) -> ChannelRule
     if rule.measure.kind is not MeasureKind.DEPARTURE:
         return rule
     own = cells.get(rule.channel)
-    normals = None if own is None else Normals.of(own, CATALOGUE[rule.parameter].decimals)
+    normals = None if own is None else Normals.of(own, CATALOGUE[rule.parameter].resolution)
     return replace(rule, normals=normals)

@@ -1,31 +1,17 @@
-"""The one alarm of twins: where they stand, and at which of them the alarm does. In the caller's transaction."""
+"""The one alarm of twins: where each of them stands, and what a decision makes of it. In the caller's transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from alerts.evaluating.announcement import Event
 from alerts.evaluating.reading_window import instant
 from alerts.evaluating.readings import hour_before
 from alerts.evaluating.rule_memory import RuleMemory
-from alerts.evaluating.twins import have_twins, joint, level_key
+from alerts.evaluating.twins import Story, joint, level_key, story_of
 from alerts.rules.rule import ChannelRule
 from quantrac.database.pool import Connection
-
-Story = tuple[str, str, str]
-"""(rule, station, parameter)."""
-
-STANDS_AT: Final = """
-select channel_id from alarm
-where rule = %s and station = %s and channel_id = any(%s) and cleared_at is null and not late order by alarm_id limit 1
-"""
-
-
-def story_of(rule: ChannelRule) -> Story:
-    """Return what twins have in common."""
-    return rule.rule, rule.station, rule.parameter
 
 
 def twins_of(rules: Mapping[str, Sequence[ChannelRule]]) -> dict[Story, list[ChannelRule]]:
@@ -33,14 +19,14 @@ def twins_of(rules: Mapping[str, Sequence[ChannelRule]]) -> dict[Story, list[Cha
     found: dict[Story, list[ChannelRule]] = {}
     for own in rules.values():
         for rule in own:
-            if have_twins(rule):
-                found.setdefault(story_of(rule), []).append(rule)
+            if (story := story_of(rule)) is not None:
+                found.setdefault(story, []).append(rule)
     return {story: twins for story, twins in found.items() if len(twins) > 1}
 
 
 @dataclass
 class TwinAlarms:
-    """What becomes of the decisions of one transaction, in their order."""
+    """Turns the decisions of one transaction, in their order, into events of the joint alarms."""
 
     conn: Connection
     memory: RuleMemory
@@ -52,16 +38,15 @@ class TwinAlarms:
     def joined(self, event: Event) -> Event | None:
         """Return what an event makes of the alarm of its twins; None: nothing. One without twins stays as it is."""
         story = story_of(event.rule)
-        twins = [rule for rule in self.twins.get(story, ()) if rule.channel in self.ids]
-        if event.channel_id is None or len(twins) < 2:
+        twins = [rule for rule in self.twins.get(story, ()) if rule.channel in self.ids] if story is not None else []
+        if story is None or event.channel_id is None or len(twins) < 2:
             return event
         standing = self._levels(story, twins)
         made = joint(event.rule, event.decision, standing)
         standing[event.rule.channel] = level_key(event.decision)
-        stands_at = self.conn.execute(STANDS_AT, [*story[:2], [self.ids[rule.channel] for rule in twins]]).fetchone()
         if made.decision is None:
             return None
-        joined = replace(event, decision=made.decision, stands_at=None if stands_at is None else stands_at[0])
+        joined = replace(event, decision=made.decision)
         return joined if made.channel == event.rule.channel else self._at(made.channel, twins, joined)
 
     def _levels(self, story: Story, twins: Sequence[ChannelRule]) -> dict[str, str | None]:

@@ -6,17 +6,15 @@ twins, and is over when the last of them is. A rule that names one channel has n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from alerts.evaluating.evaluation import Decision, DecisionKind
-from alerts.rules.rule import ChannelRule, MeasureKind
+from alerts.rules.rule import ChannelRule
 from quantrac.config.rules import Level
-from quantrac.telemetry.parameters import HOUSEKEEPING
 
-OF_THE_BOX: Final = frozenset(parameter.id for parameter in HOUSEKEEPING)
-"""What instruments and box say of themselves: that of two instruments is two things."""
+Story = tuple[str, str, str]
+"""(rule, station, parameter)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +27,9 @@ class Joint:
     """The twin that the alarm's level is due to."""
 
 
-def have_twins(rule: ChannelRule) -> bool:
-    """Whether channels beside one another can be twins for a rule: they measure, and do not speak of themselves."""
-    return rule.measure.kind is not MeasureKind.STATE and rule.parameter not in OF_THE_BOX
+def story_of(rule: ChannelRule) -> Story | None:
+    """Return what a rule has in common with its twins; None: it has none."""
+    return None if rule.story is None else (rule.rule, rule.station, rule.story)
 
 
 def level_key(decision: Decision) -> str | None:
@@ -51,6 +49,18 @@ def joint(rule: ChannelRule, decision: Decision, standing: Mapping[str, str | No
     if after.key == before.key:
         return Joint(None, channel)
     return Joint(replace(decision, kind=DecisionKind.LEVEL, level=after, cause=None), channel)
+
+
+def told_as_one(made: Iterable[tuple[ChannelRule, Sequence[Decision]]]) -> Iterator[tuple[ChannelRule, Decision]]:
+    """Yield the events of the joint alarm that decisions of twins make, in order, each with its twin."""
+    own = {rule.channel: (rule, decisions) for rule, decisions in made}
+    every = [(rule, decision) for rule, decisions in own.values() for decision in decisions]
+    standing: dict[str, str | None] = dict.fromkeys(own)
+    for rule, decision in sorted(every, key=lambda pair: pair[1].rank):
+        told = joint(rule, decision, standing)
+        standing[rule.channel] = level_key(decision)
+        if told.decision is not None:
+            yield own[told.channel][0], told.decision
 
 
 def _worst(rule: ChannelRule, standing: Mapping[str, str | None], own: str) -> tuple[str, Level | None]:

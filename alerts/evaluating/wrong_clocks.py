@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Final
 
-from alerts.evaluating.reading_window import ReadingWindow, instant, milliseconds
+from alerts.evaluating.reading_window import ReadingWindow, enclosing_ms, instant
 from alerts.rules.block import JudgedReading
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
@@ -42,11 +41,6 @@ from unplaced_reading
 where channel_id = any(%(ids)s) and time between %(from)s and %(to)s and received_at >= %(since)s
 """
 )
-FOLLOW_COMPOSITES: Final = """
-update composite_state set cursor = cursor - %(ahead)s,
-  state = jsonb_set(state, '{machine,cursor_ms}', to_jsonb((state->'machine'->>'cursor_ms')::int8 - %(ahead_ms)s))
-where station = %(station)s and cursor between %(from)s and %(to)s
-"""
 UNPLACED: Final = """
 select (extract(epoch from time) * 1000)::int8, value, quality_of(state, tests),
        (extract(epoch from received_at) * 1000)::int8, state
@@ -64,9 +58,9 @@ def errors_of(conn: Connection, stations: Collection[str]) -> Errors:
 
 def measured_windows(conn: Connection, change: Change, own: list[ReadingWindow], errors: Errors) -> list[ReadingWindow]:
     """Return when the readings of a change were measured, one window for each where the clock concerns it."""
-    found = _concerning(errors.get(change.station, ()), change.from_t, change.to_t)
+    found = _concerning(errors.get(change.station, ()), *enclosing_ms(change.from_t, change.to_t)) if errors else []
     if not found:
-        return own if change.cause is Cause.READING else []
+        return [] if change.cause is Cause.CLOCK else own
     is_clock = change.cause is Cause.CLOCK
     rows = conn.execute(
         WITH_UNPLACED if is_clock else STORED,
@@ -78,12 +72,12 @@ def measured_windows(conn: Connection, change: Change, own: list[ReadingWindow],
         },
     )
     names = {window.channel_id: window.channel for window in own}
-    times = {(id_, instant(measured_ms(t, received, found))) for id_, t, received in rows}
+    times = {(id_, measured_ms(t, received, found)) for id_, t, received in rows}
     return [ReadingWindow(id_, names[id_], t, t) for id_, t in sorted(times)]
 
 
 def slow_clocks(conn: Connection, changes: Iterable[Change]) -> Iterator[tuple[Change, int]]:
-    """Yield the changes that say that a clock is slow, with how far it is ahead, below 0; composite rules follow it.
+    """Yield the changes that say that a clock is slow, with how far it is ahead, below 0.
 
     Rules that took what the clock said at its word, before it was known, go on from when that was measured. What they
     have counted is not counted again at its right time.
@@ -93,14 +87,6 @@ def slow_clocks(conn: Connection, changes: Iterable[Change]) -> Iterator[tuple[C
     for change in clocks:
         present = next((error for error in errors.get(change.station, ()) if error.until_ms is None), None)
         if present is not None and present.ahead_ms < 0:
-            said = {
-                "ahead": timedelta(milliseconds=present.ahead_ms),
-                "ahead_ms": present.ahead_ms,
-                "station": change.station,
-                "from": change.from_t,
-                "to": change.to_t,
-            }
-            conn.execute(FOLLOW_COMPOSITES, said)
             yield change, present.ahead_ms
 
 
@@ -117,9 +103,9 @@ def stored_windows(windows: Sequence[ReadingWindow], errors: Errors) -> list[Rea
     for channel in {window.channel for window in windows if _of(window, errors)}:
         own = [window for window in windows if window.channel == channel]
         ahead = [error.ahead_ms for window in own for error in _of(window, errors)]
-        first = min(window.from_t for window in own) + timedelta(milliseconds=min(0, *ahead))
-        last = max(window.to_t for window in own) + timedelta(milliseconds=max(0, *ahead))
-        found.append(replace(own[0], from_t=first, to_t=last))
+        first = min(window.from_ms for window in own) + min(0, *ahead)
+        last = max(window.to_ms for window in own) + max(0, *ahead)
+        found.append(replace(own[0], from_ms=first, to_ms=last))
     return found
 
 
@@ -131,10 +117,10 @@ def measured(
         own = [window for window in windows if window.channel == stored.channel]
         found = [error for window in own for error in _of(window, errors)]
         if found:
-            unplaced = conn.execute(UNPLACED, [stored.channel_id, stored.from_t, stored.to_t])
+            unplaced = conn.execute(UNPLACED, [stored.channel_id, instant(stored.from_ms), instant(stored.to_ms)])
             said = [*samples.get(stored.channel_id, ()), *(JudgedReading(*row) for row in unplaced)]
             at = _by_time(said, sorted(set(found)))
-            kept = [sample for sample in at if any(w.from_t <= instant(sample.t_ms) <= w.to_t for w in own)]
+            kept = [sample for sample in at if any(w.from_ms <= sample.t_ms <= w.to_ms for w in own)]
             if kept:
                 samples[stored.channel_id] = kept
             else:
@@ -152,9 +138,9 @@ def _by_time(said: Iterable[JudgedReading], errors: Sequence[ClockError]) -> Ite
 
 def _of(window: ReadingWindow, errors: Errors) -> list[ClockError]:
     station = window.channel.partition("/")[0]
-    return _concerning(errors.get(station, ()), window.from_t, window.to_t)
+    return _concerning(errors.get(station, ()), window.from_ms, window.to_ms)
 
 
-def _concerning(errors: Iterable[ClockError], from_t: datetime, to_t: datetime) -> list[ClockError]:
-    low, high = milliseconds(from_t) - CONCERNED_MS, milliseconds(to_t) + CONCERNED_MS
+def _concerning(errors: Iterable[ClockError], from_ms: int, to_ms: int) -> list[ClockError]:
+    low, high = from_ms - CONCERNED_MS, to_ms + CONCERNED_MS
     return [e for e in errors if e.since_ms <= high and (e.until_ms is None or e.until_ms >= low)]

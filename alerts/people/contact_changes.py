@@ -1,36 +1,22 @@
-"""Contacts changed by a person: removed, given another address, consent recorded; in force with the next hand-over."""
+"""Contacts changed by a person: added, changed, removed; in force with the next hand-over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, datetime
-from typing import Any, Final, Literal, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final
 
 import psycopg
 
-from alerts.people.contacts import UnknownContact
+from alerts.people.contact_cells import COLUMNS, KnownNames, cells_of, contact_of
+from alerts.people.contact_record import ContactKept, ContactRecord, hold_contact
+from alerts.people.contacts import ADD, CHANGE, ImportedContact, columns_of_contact, try_again
 from alerts.telling.notification import MessageStatus, in_sql
 from quantrac.config.network import Contact
 from quantrac.database import audit
 from quantrac.database.pool import Connection
-from quantrac.telemetry.errors import QuantracError
 
-
-class ContactKept(QuantracError):
-    """The change is refused; the text says why, and what to do."""
-
-
-class Consent(NamedTuple):
-    """What a person has said to messages."""
-
-    says: Literal["given", "refused"]
-    on: date | None
-
-
-LOCK: Final = """
-select phone_e164, email, webhook, apprise from contact
-where contact_id = %s and active for update
-"""
 REMOVE: Final = "update contact set active = false where contact_id = %s"
 CALL_OFF: Final = f"""
 update notification set status = '{MessageStatus.DEAD}', error = %s, next_attempt_at = null
@@ -40,32 +26,58 @@ where notification_id in (
        or status = '{MessageStatus.FAILED}' and next_attempt_at is not null)
   for update skip locked)
 """  # noqa: S608 (words of ours)
-# What the old address refused for good goes to the new one, if its alarm still stands.
-TRY_AGAIN: Final = f"""
-update notification n set next_attempt_at = %s
-where n.contact_id = %s and n.medium = any(%s) and n.status = '{MessageStatus.FAILED}' and exists (
-  select from alarm a where a.alarm_id = n.alarm_id and a.cleared_at is null)
-"""  # noqa: S608 (a word of ours)
-COLUMNS: Final = {"phone": "phone_e164", "email": "email"}
-MEDIA: Final = {"phone": "sms", "email": "email"}
+MEDIA_OF: Final = {"phone": "sms", "email": "email", "webhook": "webhook", "apprise": "apprise"}
 
 
-def remove_contact(
-    conn: Connection, contact_id: int, in_files: Iterable[Contact], person: str, reason: str | None, now: datetime
-) -> None:
-    """Tell a person nothing more: no message that waits goes out, answers and links of theirs do nothing.
+def add_contact(
+    conn: Connection, cells: Mapping[str, str], known: KnownNames, person: str, reason: str | None, now: datetime
+) -> int:
+    """Add one person, as cells of `alerts.people.contact_cells` say it, and return the number.
 
-    What they were told stays on record. Raises UnknownContact, and ContactKept for a contact of `network.yaml`
-    (`in_files`), which would be back at the next start.
+    Raises ContactRefused for cells that are wrong, ContactKept where another contact has one of the addresses.
     """
+    contact = contact_of(cells, known)
     with conn.transaction():
-        _lock(conn, contact_id, in_files)
-        conn.execute(REMOVE, [contact_id])
-        conn.execute(CALL_OFF, ["the contact was removed", contact_id])
-        audit.record(conn, now, person, "remove", f"contact {contact_id}", reason)
+        with _own_addresses():
+            row = conn.execute(ADD, columns_of_contact(contact)).fetchone()
+        assert row is not None
+        audit.record(conn, now, person, "add", f"contact {row[0]}", reason)
+    return int(row[0])
 
 
 def change_contact(
+    conn: Connection,
+    contact_id: int,
+    in_files: Iterable[Contact],
+    cells: Mapping[str, str],
+    known: KnownNames,
+    person: str,
+    reason: str | None,
+    now: datetime,
+    *,
+    seen: int | None = None,
+) -> list[str]:
+    """Change what the cells name, and return the columns that differ; what waits goes to a new address.
+
+    `seen`: `ContactRecord.seen` of whoever decides; None: they did not look. The audit names the columns, never what
+    stands in them. Raises UnknownContact, ContactRefused, ContactKept.
+    """
+    with conn.transaction():
+        record = hold_contact(conn, contact_id, in_files, seen, person)
+        before = cells_of(record.contact)
+        wanted = contact_of({**before, **cells}, _known_to(record, known))
+        after = cells_of(wanted)
+        changed = [column for column in COLUMNS if after[column] != before[column]]
+        if not changed:
+            raise ContactKept("found nothing to change")
+        with _own_addresses():
+            conn.execute(CHANGE, [*columns_of_contact(wanted), contact_id])
+        try_again(conn, contact_id, [MEDIA_OF[column] for column in changed if column in MEDIA_OF], now)
+        audit.record(conn, now, person, "change", f"contact {contact_id}", reason, {"changed": changed})
+    return changed
+
+
+def remove_contact(
     conn: Connection,
     contact_id: int,
     in_files: Iterable[Contact],
@@ -73,43 +85,33 @@ def change_contact(
     reason: str | None,
     now: datetime,
     *,
-    phone: str | None = None,
-    email: str | None = None,
-    consent: Consent | None = None,
+    seen: int | None = None,
 ) -> None:
-    """Give a person another number (E.164) or mail address, or record their consent; what is None stays.
+    """Tell a person nothing more: no message that waits goes out, answers and links of theirs do nothing.
 
-    The old address gets nothing more, also of what waits: that goes to the new one. Raises UnknownContact, and
-    ContactKept where another contact has the address, and for one of `network.yaml` (`in_files`).
+    What they were told stays on record. Raises UnknownContact, ContactKept.
     """
-    wanted = {name: value for name, value in (("phone", phone), ("email", email)) if value is not None}
-    columns: dict[str, Any] = {COLUMNS[name]: value for name, value in wanted.items()}
-    if consent is not None:
-        columns |= {"consent": consent.says, "consent_on": consent.on}
-    if not columns:
-        raise ContactKept("found nothing to change, expected a phone number, an e-mail address or a consent")
     with conn.transaction():
-        _lock(conn, contact_id, in_files)
-        _save(conn, contact_id, columns)
-        conn.execute(TRY_AGAIN, [now, contact_id, [MEDIA[name] for name in wanted]])
-        what = ", ".join([*wanted, *([] if consent is None else [f"consent {consent.says}"])])
-        audit.record(conn, now, person, "change", f"contact {contact_id}", f"{what}: {reason}" if reason else what)
+        hold_contact(conn, contact_id, in_files, seen, person)
+        conn.execute(REMOVE, [contact_id])
+        call_off_messages(conn, contact_id, "the contact was removed")
+        audit.record(conn, now, person, "remove", f"contact {contact_id}", reason)
 
 
-def _lock(conn: Connection, contact_id: int, in_files: Iterable[Contact]) -> None:
-    """Lock an active contact of no file. Raises UnknownContact, ContactKept."""
-    addresses = conn.execute(LOCK, [contact_id]).fetchone()
-    if addresses is None:
-        raise UnknownContact(f"there is no contact {contact_id}; see `quantrac contacts list`")
-    for contact in in_files:
-        if {contact.phone, contact.email, contact.webhook, contact.apprise} & set(addresses) - {None}:
-            raise ContactKept(f"contact {contact_id} stands in network.yaml: change it there, under `contacts`")
+def call_off_messages(conn: Connection, contact_id: int, why: str) -> None:
+    """Give up what waits for a contact."""
+    conn.execute(CALL_OFF, [why, contact_id])
 
 
-def _save(conn: Connection, contact_id: int, columns: dict[str, Any]) -> None:
-    assignments = ", ".join(f"{name} = %s" for name in columns)
+def _known_to(record: ContactRecord, known: KnownNames) -> KnownNames:
+    """Return the names that a contact's cells may have: those of the network, and those that are there already."""
+    contact: ImportedContact = record.contact
+    return KnownNames({*known.groups, *contact.groups}, {*known.stations, *contact.stations})
+
+
+@contextmanager
+def _own_addresses() -> Iterator[None]:
     try:
-        conn.execute(f"update contact set {assignments} where contact_id = %s", [*columns.values(), contact_id])  # noqa: S608
+        yield
     except psycopg.errors.UniqueViolation as error:
-        text = "another contact has this address; see `quantrac contacts list`, and remove that one first"
-        raise ContactKept(text) from error
+        raise ContactKept("another contact has this address; change or remove that one first") from error

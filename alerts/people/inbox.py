@@ -22,10 +22,10 @@ from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import logs
 
 KEEP: Final = """
-insert into sms_inbound (carrier, from_number, body, sent_at, received_at) values (%s, %s, %s, %s, %s)
+insert into sms_inbound (carrier, from_number, body, sent_at, received_at, contact_id) values (%s, %s, %s, %s, %s, %s)
 on conflict do nothing returning inbound_id
 """
-WHO: Final = "select contact_id, name from contact where phone_e164 = %s and active for update"
+WHO: Final = "select contact_id from contact where phone_e164 = %s and active for update"
 TOLD_OF: Final = f"""
 select a.alarm_id from alarm a join notification n using (alarm_id)
 where n.contact_id = %(contact)s and n.status in {TAKEN} and not a.late
@@ -121,37 +121,39 @@ class SmsInbox:
 def take(conn: Connection, carrier: str, message: Deliver, now: datetime) -> str | None:
     """Keep a message, do what it asks, and return what was made of it; None: it was taken before."""
     with conn.transaction():
-        kept = conn.execute(KEEP, [carrier, message.sender, message.text, message.sent_at, now]).fetchone()
+        (contact_id,) = conn.execute(WHO, [message.sender]).fetchone() or (None,)
+        values = [carrier, message.sender, message.text, message.sent_at, now, contact_id]
+        kept = conn.execute(KEEP, values).fetchone()
         if kept is None:
             return None
-        meaning = _obey(conn, message, read_answer(message.text), now)
+        meaning = "from nobody we know"
+        if contact_id is not None:
+            with audit.coming(audit.Origin("sms", account=audit.contact_account(contact_id))):
+                meaning = _obey(conn, contact_id, read_answer(message.text), now)
         conn.execute("update sms_inbound set meaning = %s where inbound_id = %s", [meaning, kept[0]])
     log.info("short_message_received", inbound=kept[0], meaning=meaning)
     return meaning
 
 
-def _obey(conn: Connection, message: Deliver, answer: SmsAnswer, now: datetime) -> str:
-    person = conn.execute(WHO, [message.sender]).fetchone()
-    if person is None:
-        return "from nobody we know"
-    contact_id, name = person
+def _obey(conn: Connection, contact_id: int, answer: SmsAnswer, now: datetime) -> str:
     if answer.meaning is Meaning.ACKNOWLEDGE:
-        return _acknowledge(conn, contact_id, name, answer, now)
+        return _acknowledge(conn, contact_id, answer, now)
     if answer.meaning is Meaning.NOTHING:
         return "not understood"
     stopped = now if answer.meaning is Meaning.STOP else None
     conn.execute("update contact set stopped_at = %s where contact_id = %s", [stopped, contact_id])
-    audit.record(conn, now, name, answer.meaning.value, f"contact {contact_id}", "by SMS")
+    person = audit.contact_account(contact_id)
+    audit.record(conn, now, person, answer.meaning.value, f"contact {contact_id}", "by SMS")
     return answer.meaning.value
 
 
-def _acknowledge(conn: Connection, contact_id: int, name: str, answer: SmsAnswer, now: datetime) -> str:
+def _acknowledge(conn: Connection, contact_id: int, answer: SmsAnswer, now: datetime) -> str:
     """Only an alarm that the person was told of."""
     found = conn.execute(TOLD_OF, {"contact": contact_id, "alarm": answer.alarm_id}).fetchone()
     if found is None:
         return "no alarm that this person was told of"
     try:
-        desk.acknowledge(conn, found[0], name, answer.remark or "SMS", now)
-    except desk.DeskRefused as error:
-        return str(error)
+        desk.acknowledge(conn, found[0], audit.contact_account(contact_id), answer.remark or "SMS", now)
+    except desk.DeskRefused:  # its text names who was before, which no erasure would find here
+        return f"acknowledged before: {found[0]}"
     return f"acknowledged {found[0]}"

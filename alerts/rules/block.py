@@ -1,8 +1,8 @@
-"""A block of readings of one channel as columns, in order of their time. Pure."""
+"""Readings as columns: a block of one channel, in order of their time, and those of many channels. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -102,6 +102,59 @@ class ReadingBlock:
         wanted = np.zeros(16, dtype=np.bool_)
         wanted[[int(quality) for quality in use]] = True
         return wanted[self.quality] & ~np.isnan(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedReadings:
+    """Readings of many channels, by channel and then by time."""
+
+    channel: NDArray[np.int32]
+    t_ms: NDArray[np.int64]
+    value: NDArray[np.float64]
+    quality: NDArray[np.int8]
+    received_ms: NDArray[np.int64]
+    state: NDArray[np.int8]
+    edges: NDArray[np.int64]
+    """Where each channel begins, and the end of the last one."""
+
+    @property
+    def channels(self) -> NDArray[np.int32]:
+        """The channels that have readings, ascending."""
+        return self.channel[self.edges[:-1]]
+
+    def block(self, number: int, start_ms: int | None = None) -> ReadingBlock:
+        """Return the readings of one of `channels`, by its place there."""
+        own = slice(self.edges[number], self.edges[number + 1])
+        return ReadingBlock(
+            self.t_ms[own], self.value[own], self.quality[own], self.received_ms[own], self.state[own], start_ms
+        )
+
+    def samples(self, channel: int) -> list[JudgedReading]:
+        """Return the readings of a channel one by one."""
+        low, high = self.of(channel)
+        columns = (getattr(self, name)[low:high].tolist() for name in COLUMNS)
+        return [
+            JudgedReading(t_ms, None if np.isnan(value) else value, *rest)
+            for t_ms, value, *rest in zip(*columns, strict=True)
+        ]
+
+    def with_blocks(self, channels: Collection[int], blocks: Mapping[int, ReadingBlock]) -> JudgedReadings:
+        """Return the same with other readings of some channels."""
+        others = {id_: self.block(place) for place, id_ in enumerate(self.channels.tolist()) if id_ not in channels}
+        return joined(dict(sorted((others | dict(blocks)).items())))
+
+    def of(self, channel: int) -> tuple[int, int]:
+        """Return from where to where the readings of a channel stand."""
+        low, high = np.searchsorted(self.channel, [channel, channel + 1])
+        return int(low), int(high)
+
+
+def joined(blocks: Mapping[int, ReadingBlock]) -> JudgedReadings:
+    """Return the blocks of channels as one."""
+    made = list(blocks.values()) or [ReadingBlock.of([])]
+    columns = {name: np.concatenate([getattr(block, name) for block in made]) for name in COLUMNS}
+    channel = np.repeat(np.array(list(blocks), dtype=np.int32), [len(block) for block in blocks.values()])
+    return JudgedReadings(channel, **columns, edges=np.flatnonzero(np.diff(channel, prepend=-1, append=-1)))
 
 
 def once(known: dict[Hashable, Any], key: Hashable, make: Callable[[], T]) -> T:

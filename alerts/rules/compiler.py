@@ -71,6 +71,7 @@ def _channel_rule(
             decimals=decimals,
             has_value=rule.watch.measure != MeasureKind.STATE.value and parameter.span != ON_OR_OFF,
             measure=measure_words(measure_of(rule.watch)),
+            is_vn_aqi=channel.parameter == "vn_aqi" and rule.watch.measure == "value",
         ),
         measure=measure_of(rule.watch),
         validity=validity_of(rule.valid, tide, zone),
@@ -85,7 +86,7 @@ def cameras_of(rule: config.Rationale, station: Station) -> tuple[str, ...]:
     return tuple(station.cameras) if rule.is_pictured_at(station.station) else ()
 
 
-def measure_of(watch: config.Watch) -> Measure:
+def measure_of(watch: config.Measurand) -> Measure:
     """Return what a rule compares with its limits."""
     return Measure(
         kind=MeasureKind(watch.measure),
@@ -100,7 +101,7 @@ def measure_words(measure: Measure) -> Words | None:
     return {
         MeasureKind.CHANGE: Words(f"thay đổi trong {hours} giờ", f"change over {hours} h"),
         MeasureKind.SWING: Words(f"dao động trong {hours} giờ", f"swing over {hours} h"),
-        MeasureKind.DEPARTURE: Words("lệch khỏi bình thường, MAD", "departure from normal, MAD"),
+        MeasureKind.DEPARTURE: Words("lệch so với bình thường (lần MAD)", "departure from normal, MAD"),
     }.get(measure.kind)
 
 

@@ -133,7 +133,7 @@ def _at_station(composite: Composite, station: Station, tide: Tide | None, zone:
 
 
 def _word(composite: Composite, members: Iterable[Member]) -> str:
-    """Return a word that is another one when a condition, its channel, or how they are joined, is changed."""
+    """Return a word that changes with any condition, its channel, and the expression."""
     channels = [member.rule.channel for member in members]
     return hashlib.sha256(f"{composite.when} {composite.conditions} {channels}".encode()).hexdigest()[:16]
 

@@ -1,8 +1,8 @@
 """Normals of a channel by month and tide phase, and the departure of a reading from them. Pure.
 
 departure = (value - median) / MAD, median and MAD those of the channel's own good readings of that local month and tide
-phase; MAD = median(|value - median|), at least half a unit of the last decimal shown. A station without a tide has one
-cell a month.
+phase; MAD = median(|value - median|), at least half a unit of the parameter's resolution. A station without a tide has
+one cell a month.
 """
 
 from __future__ import annotations
@@ -48,12 +48,15 @@ class Normals:
     mad: Floats
 
     @classmethod
-    def of(cls, cells: list[Cell], decimals: int) -> Normals:
-        """Return the tables of cells; a month without a phase has nothing there."""
+    def of(cls, cells: list[Cell], resolution: int) -> Normals:
+        """Return the tables of cells; a month without a phase has nothing there.
+
+        `resolution`: decimals of the parameter's smallest step that means something.
+        """
         median, mad = np.full((12, ALL_PHASES + 1), np.nan), np.full((12, ALL_PHASES + 1), np.nan)
         for cell in cells:
             median[cell.month - 1, cell.phase] = cell.median
-            mad[cell.month - 1, cell.phase] = max(cell.mad, 0.5 * 10.0**-decimals)
+            mad[cell.month - 1, cell.phase] = max(cell.mad, 0.5 * 10.0**-resolution)
         return cls(median, mad)
 
     def departures(self, t_ms: Times, value: Floats, zone: ZoneInfo, tide: Tide | None) -> Floats:

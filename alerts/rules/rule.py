@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -10,10 +11,13 @@ from zoneinfo import ZoneInfo
 from alerts.rules.normals import Normals
 from alerts.rules.tide import Tide
 from quantrac.config.rules import Level
+from quantrac.telemetry.parameters import HOUSEKEEPING
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words
 
+OF_THE_BOX: Final = frozenset(parameter.id for parameter in HOUSEKEEPING)
+"""What instruments and box say of themselves: that of two instruments is two things."""
 UTC_CLOCK: Final = ZoneInfo("UTC")
 """Of a rule that no network gave its time zone."""
 
@@ -42,6 +46,8 @@ class RuleTexts:
     """False: what is compared with the limit (a state, an expression, on or off) says nothing to people."""
     measure: Words | None = None
     """What its values are where they are not readings: `thay đổi trong 24 giờ`, `change over 24 h`."""
+    is_vn_aqi: bool = False
+    """Its values are VN_AQI: they have classes, with advice."""
     by_day: bool = False
     """It can wait for the morning: short messages about it ring nobody at night, and nobody is called again."""
 
@@ -74,7 +80,7 @@ class Measure:
 
     @property
     def word(self) -> str:
-        """A word that is another one for any other measure."""
+        """A word for the measure; no other measure has it."""
         states = ",".join(sorted(state.word for state in self.states))
         return f"{self.kind} {self.window_ms} {states} {self.expression}".rstrip()
 
@@ -133,6 +139,17 @@ class ChannelRule:
         """The station of the channel."""
         return self.channel.partition("/")[0]
 
+    @property
+    def story(self) -> str | None:
+        """The parameter, where the station's other channels of it share the alarm; None: the channel stands alone."""
+        is_its_own = self.measure.kind in (MeasureKind.STATE, MeasureKind.COMPOSITE) or self.parameter in OF_THE_BOX
+        return None if is_its_own else self.parameter
+
     def level(self, key: str) -> Level | None:
         """Return the level with that key, None when the rule no longer has it."""
         return next((level for level in self.levels if level.key == key), None)
+
+
+def memory_ms(rules: Iterable[ChannelRule]) -> int:
+    """Return how far the rules of a channel look back."""
+    return max((rule.measure.window_ms for rule in rules), default=0)

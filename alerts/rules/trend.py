@@ -32,13 +32,13 @@ class Trend(StrEnum):
         }[self]
 
 
-def trend_of(points: Sequence[tuple[int, float]], decimals: int) -> Trend | None:
+def trend_of(points: Sequence[tuple[int, float]], resolution: int) -> Trend | None:
     """Return the direction of (time in ms, value) points, in order of time; None: too few of them, or at one time.
 
     A least-squares line is laid through them; it counts as a direction when it changes over the time they span by more
-    than twice their noise and by more than two units of the last decimal shown. Noise is read from the differences of
-    neighbours (median of |difference| / (0.6745 √2), the standard deviation of normal noise), so that a sudden fall is
-    not taken for noise.
+    than twice their noise and by more than two units of the parameter's resolution (decimals). Noise is read from the
+    differences of neighbours (median of |difference| / (0.6745 √2), the standard deviation of normal noise), so that a
+    sudden fall is not taken for noise.
     """
     if len(points) < LEAST_READINGS:
         return None
@@ -50,6 +50,6 @@ def trend_of(points: Sequence[tuple[int, float]], decimals: int) -> Trend | None
         return None
     change = float((x * (v - v.mean())).sum()) / spread * float(x.max() - x.min())
     noise = float(np.median(np.abs(np.diff(v)))) / (0.6745 * 2**0.5)
-    if abs(change) <= max(2 * noise, 2 * 10.0**-decimals):
+    if abs(change) <= max(2 * noise, 2 * 10.0**-resolution):
         return Trend.STEADY
     return Trend.RISING if change > 0 else Trend.FALLING

@@ -1,4 +1,4 @@
-"""The network's files under edit: takes changed files when they are right and whole, and says what it refuses.
+"""Watches the network's files: takes changed ones when they are right and whole, and reports what it refuses.
 
 An editor that saves may leave a file empty, cut short or gone for a moment. What is gone or empty is taken when a
 person confirms it; what takes rules, levels or stations away is taken when nothing has changed for a while.
@@ -17,10 +17,20 @@ from quantrac.config.findings import ConfigErrors
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.config.rules import Rule
+from quantrac.config.sources import BadSource, read_text
 from quantrac.observe import logs, metrics
+from quantrac.telemetry.words import Words
 
 SETTLED: Final = timedelta(seconds=5)
 """How long files must stay as they are before what they take away is taken away."""
+GONE: Final = Words(
+    "{path}: tệp không còn; nội dung cũ vẫn được áp dụng cho đến khi có lại tệp hoặc có người xác nhận bỏ",
+    "{path}: is gone; what it said stays in force until it is there again or you confirm it",
+)
+EMPTY: Final = Words(
+    "{path}: tệp trống; nội dung cũ vẫn được áp dụng cho đến khi có lại tệp hoặc có người xác nhận bỏ",
+    "{path}: is empty; what it said stays in force until it is there again or you confirm it",
+)
 RELOADS = metrics.counter("quantrac_alerts_reloads_total", "Times that changed files were read.", ["outcome"])
 
 log = logs.logger(__name__)
@@ -34,7 +44,8 @@ Texts = Mapping[Path, str]
 class RefusedFiles:
     """Changed files that are not in force."""
 
-    problems: tuple[str, ...]
+    problems: tuple[Words, ...]
+    """Each with its file and, where it is known, the line."""
     since: datetime
     is_missing: bool
     """Files are gone or empty, which a person may confirm; else they are wrong."""
@@ -76,7 +87,7 @@ class WatchedNetwork:
             self._whole_at = now
             return None
         texts = _texts(self._root)
-        missing = sorted(self._missing(texts))
+        missing = sorted(self._missing(texts), key=lambda words: words.en)
         if not missing:
             self._whole_at = now
         elif confirmed_at is None or confirmed_at < self._whole_at:
@@ -86,7 +97,7 @@ class WatchedNetwork:
             network = load_network(self._root, self._overlay)
         except ConfigErrors as errors:
             self._is_open = bool(missing)
-            self._refuse(map(str, errors.problems), now, is_missing=False)
+            self._refuse((Words(str(one), str(one)) for one in errors.problems), now, is_missing=False)
             return None
         if not missing and _names(self.network) - _names(network) and not self._is_settled(now):
             return None
@@ -95,20 +106,20 @@ class WatchedNetwork:
     def _is_settled(self, now: datetime) -> bool:
         return self._changed_at is not None and now - self._changed_at >= SETTLED
 
-    def _missing(self, texts: Texts) -> Iterator[str]:
+    def _missing(self, texts: Texts) -> Iterator[Words]:
         """Yield what is wrong with files that said something; one that only has another name now is not missing."""
         renamed = {text for path, text in texts.items() if path not in self._texts}
         for path, text in self._texts.items():
             if path not in texts and text not in renamed:
-                how = "is empty" if path.exists() else "is gone"
-                yield f"{path}: {how}; what it said stays in force until it is there again or you confirm it"
+                said = EMPTY if path.exists() else GONE
+                yield Words(said.vi.format(path=path), said.en.format(path=path))
 
-    def _refuse(self, problems: Iterable[str], now: datetime, *, is_missing: bool) -> None:
+    def _refuse(self, problems: Iterable[Words], now: datetime, *, is_missing: bool) -> None:
         found = tuple(problems)
         if self.refused is None or self.refused.problems != found:
             self.refused = RefusedFiles(found, now, is_missing)
             RELOADS.labels("refused").inc()
-            log.warning("files_refused", problems=list(found))
+            log.warning("files_refused", problems=[problem.en for problem in found])
 
     def _take(self, network: Network, texts: Texts, now: datetime) -> Network | None:
         self._is_open, self._texts, self._whole_at, self.refused = False, texts, now, None
@@ -126,7 +137,7 @@ def _content(network: Network) -> tuple[object, ...]:
 
 
 def _names(network: Network) -> set[tuple[str, ...]]:
-    """Return what would be missed: rules, their levels, stations, their channels."""
+    """Return the names whose loss a person must confirm: rules, their levels, stations, their channels."""
     names: set[tuple[str, ...]] = set()
     every: tuple[Rule | Composite, ...] = (*network.rules.values(), *network.composites.values())
     for rule in every:
@@ -142,9 +153,10 @@ def _stamp(root: Path) -> Stamp:
     for path in root.rglob("*.yaml"):
         try:
             status = path.stat()
-        except FileNotFoundError:  # removed meanwhile
-            continue
-        found.append((path, status.st_mtime_ns, status.st_size))
+        except OSError:  # removed meanwhile, or a link that leads nowhere: its loading says so
+            found.append((path, 0, 0))
+        else:
+            found.append((path, status.st_mtime_ns, status.st_size))
     return frozenset(found)
 
 
@@ -153,8 +165,8 @@ def _texts(root: Path) -> Texts:
     found = {}
     for path in root.rglob("*.yaml"):
         try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError:  # removed meanwhile, or not readable: its loading says so
+            text = read_text(path)
+        except BadSource:  # removed meanwhile, or not readable: its loading says so
             continue
         if any(line.partition("#")[0].strip(" -.\t") for line in text.splitlines()):
             found[path] = text

@@ -41,7 +41,7 @@ class AddressBook:
         return load_contacts(self._conn)
 
     def recent(self, routing: Routing) -> RecentMessages:
-        """Return what they have been told of late."""
+        """Return the messages that these people got lately."""
         if self._recent is None or self._recent.routing is not routing:
             self._recent = RecentMessages(self._conn, routing)
         return self._recent
@@ -60,9 +60,9 @@ class AddressBook:
         return CENTRE if station is None else self._names.get(station, Words(station, station))
 
     def cases(self, matter: Matter, before: MessagesSoFar, routing: Routing, now: datetime) -> Iterator[Case]:
-        """Yield each message that may go: to the groups of a matter, or to whoever was told of its alarm before.
+        """Yield each message that may go: to the groups of a matter, or to those who were told of its alarm before.
 
-        That an alarm ends and may not be over the people of the centre learn too, and first.
+        Where an alarm is withdrawn, its trouble may go on: the people of the centre are told, too, and first.
         """
         if matter.purpose not in AFTERWARDS | {Purpose.REPEATED}:
             return self._members(matter, before, routing, now)

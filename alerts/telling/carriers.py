@@ -23,7 +23,7 @@ log = logs.logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CarrierReport:
-    """How one carrier did."""
+    """How a hand-over to a carrier, or a look at it, ended."""
 
     carrier: str
     error: UndeliverableError | None

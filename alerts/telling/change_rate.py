@@ -29,8 +29,8 @@ select a.raised_at, coalesce(a.cleared_at, a.returned_at) from alarm a join alar
 where this.alarm_id = %s and not a.late and (a.raised_at > %s or coalesce(a.cleared_at, a.returned_at) > %s)
 """
 BEGIN: Final = """
-insert into flapping (rule, station, channel_id, alarm_id, since)
-select rule, station, channel_id, alarm_id, %s from alarm where alarm_id = %s on conflict do nothing
+insert into flapping (rule, station, channel_id, story, alarm_id, since)
+select rule, station, channel_id, story, alarm_id, %s from alarm where alarm_id = %s on conflict do nothing
 """
 FLAPPING: Final = """
 select f.subject, f.station, f.alarm_id, a.raised_at, a.severity, a.texts,

@@ -1,13 +1,12 @@
 """Escalation and reminders: messages to further people while nobody acknowledges an alarm.
 
-`next_call` is pure. `call_again` asks, about once a second, for alarms whose next call is due (`alarm.call_at`).
+About once a second `due_calls` takes the alarms whose next call is due (`alarm.call_at`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -15,39 +14,20 @@ import msgspec
 
 from alerts.alarm.change import OnRecord, Purpose, Recorded, Untold
 from alerts.alarm.life import AlarmEvent, AlarmState
-from alerts.alarm.records import add_event, wait_for_answer
+from alerts.alarm.records import NextCall, add_event, wait_for_answer
 from alerts.rules.rule import RuleTexts
-from alerts.telling.routes import Routing
-from quantrac.config.notifications import EscalationStep
+from alerts.telling.routes import Call, Routing
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One time at which people are told of an alarm that nobody has acknowledged."""
-
-    at: datetime
-    step: EscalationStep | None
-    """Whom the step names; None: whoever was told before."""
-
-
-def calls(routing: Routing, severity: Severity, since: datetime) -> list[Call]:
-    """Return the calls of an alarm that nobody acknowledges from `since` on, in order."""
-    found = [
-        Call(since + timedelta(milliseconds=step.after_ms), step)
-        for step in routing.escalation
-        if severity in step.severity
-    ]
-    if (repeat := routing.repeat) is not None and severity in repeat.severity:
-        every = timedelta(milliseconds=repeat.every_ms)
-        found += [Call(since + every * count, None) for count in range(1, repeat.most + 1)]
-    return sorted(found, key=lambda call: call.at)
-
-
-def next_call(routing: Routing, severity: Severity, since: datetime, after: datetime) -> datetime | None:
-    """Return when the first call later than `after` is due; None: no further one."""
-    return next((call.at for call in calls(routing, severity, since) if call.at > after), None)
+def next_call(routing: Routing, severity: Severity, since: datetime, after: datetime) -> NextCall | None:
+    """Return the first call that is due later than `after`; None: no further one."""
+    for call in routing.calls(severity, since):
+        if call.at > after:
+            to, by = (None, None) if call.step is None else (call.step.to, call.step.by)
+            return NextCall(call.at, to, by)
+    return None
 
 
 DUE: Final = f"""
@@ -70,7 +50,7 @@ def due_calls(conn: Connection, routing: Routing, now: datetime) -> Iterator[Unt
     for row in conn.execute(DUE, [now]).fetchall():
         alarm_id, word, since, called_at, *rest = row
         severity = Severity.from_word(word)
-        missed = [call for call in calls(routing, severity, since) if called_at < call.at <= now]
+        missed = [call for call in routing.calls(severity, since) if called_at < call.at <= now]
         await_answer(conn, alarm_id, severity, routing, now)
         repeated = [call for call in missed if call.step is None][-1:]
         for call in [call for call in missed if call.step is not None] + repeated:

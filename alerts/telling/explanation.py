@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from alerts.alarm.change import Purpose
 from alerts.rules.rule import ChannelRule
 from alerts.telling.contact import Addressee
-from alerts.telling.escalation import calls
 from alerts.telling.notification import TAKEN
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Case, Effect, Matter, Person, Recent, candidates, held_back, outcome
-from quantrac.config.rules import Level
+from quantrac.config.rules import Level, levels_on
 from quantrac.database.pool import Connection
-from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.errors import TranslatableError
 
 ON_RECORD: Final = "on record"
 """The occasion of a message that there is."""
 
 
-class NothingToExplain(QuantracError):
+class NothingToExplain(TranslatableError):
     """There is no such rule, level or station; the text says what there is."""
 
     exit_code = 2
@@ -42,12 +41,17 @@ class Explained:
     told_at: datetime | None
     """None: not told, or not yet."""
     why: str
+    """All of it in one sentence."""
+    via: str | None = None
+    """The group by which it concerns the person."""
+    reason: str = ""
+    """Why it is held, or not told; empty: it is told at once."""
 
 
 def explain(
     contacts: Iterable[Addressee], routing: Routing, matter: Matter, now: datetime, recent: Mapping[Person, Recent]
 ) -> Iterator[Explained]:
-    """Yield whom a matter is told to as it rises now, and whom each step calls while nobody acknowledges.
+    """Yield who is told of an alarm that rises now, and whom each step calls while nobody acknowledges.
 
     `recent`: what people have been told of other things by then.
     """
@@ -56,7 +60,7 @@ def explain(
         yield _explained(case)
     if held_back(matter) is not None or matter.by_day:
         return
-    for call in calls(routing, matter.severity, now):
+    for call in routing.calls(matter.severity, now):
         if call.step is None:
             why = "while nobody acknowledges"
             yield Explained(Purpose.REPEATED, 0, "whoever was told", "", "who", call.at, why)
@@ -75,7 +79,8 @@ def _explained(case: Case) -> Explained:
     elif ruling.until is None:
         why = ruling.reason if ruling.effect is Effect.DROP else f"{case.way}, but it is {ruling.reason}"
     who = case.contact
-    return Explained(matter.purpose, who.contact_id, who.name, case.medium, ruling.stage, told_at, why)
+    via, reason = next(iter(case.via), None), "" if ruling.effect is Effect.SEND else ruling.reason
+    return Explained(matter.purpose, who.contact_id, who.name, case.medium, ruling.stage, told_at, why, via, reason)
 
 
 MESSAGES: Final = f"""
@@ -90,18 +95,27 @@ def on_record(conn: Connection, alarm_id: int) -> list[Explained]:
     return [Explained(ON_RECORD, *row) for row in conn.execute(MESSAGES, [alarm_id])]
 
 
-def chosen_level(rules: Iterable[ChannelRule], rule: str, station: str, level: str | None) -> tuple[ChannelRule, Level]:
-    """Return a rule at a station and one of its levels, the worst unless named. Raises NothingToExplain."""
+def chosen_level(
+    rules: Iterable[ChannelRule], rule: str, station: str, level: str | None, day: date
+) -> tuple[ChannelRule, Level]:
+    """Return a rule at a station and one of its levels as of a day, the worst unless named. Raises NothingToExplain."""
     known = list(rules)
     named = [one for one in known if one.rule == rule]
     if not named:
         names = ", ".join(sorted({one.rule for one in known})) or "none"
-        raise NothingToExplain(f"found rule {rule}, which watches no channel; rules that do: {names}")
+        raise NothingToExplain(
+            "found rule {rule}, which watches no channel; rules that do: {names}", rule=rule, names=names
+        )
     there = [one for one in named if one.station == station]
     if not there:
         stations = ", ".join(sorted({one.station for one in named}))
-        raise NothingToExplain(f"rule {rule} watches nothing at {station}; it watches: {stations}")
-    levels = [one for one in there[0].levels if level in (None, one.name)]
+        raise NothingToExplain(
+            "rule {rule} watches nothing at {station}; it watches: {stations}",
+            rule=rule, station=station or "the centre", stations=stations,
+        )  # fmt: skip
+    shown = levels_on(there[0].levels, day)
+    levels = [one for one in shown if level in (None, one.name)]
     if not levels:
-        raise NothingToExplain(f"rule {rule} has no level {level}; it has {', '.join(x.name for x in there[0].levels)}")
+        names = ", ".join(one.name for one in shown)
+        raise NothingToExplain("rule {rule} has no level {level}; it has {names}", rule=rule, level=level, names=names)
     return there[0], levels[-1]

@@ -32,7 +32,7 @@ SEVERITY: Final = Words("Mức độ", "Severity")
 TIME: Final = Words("Thời điểm", "Time")
 LOCAL_TIME: Final = Words("giờ địa phương", "local time")
 SINCE: Final = Words("Cảnh báo bắt đầu", "Alarm since")
-VALUE, VALUE_NOW = Words("Giá trị", "Value"), Words("Giá trị hiện nay", "Value now")
+VALUE, VALUE_NOW = Words("Giá trị", "Value"), Words("Giá trị hiện tại", "Value now")
 LIMIT: Final = Words("Ngưỡng", "Limit")
 TREND: Final = Words("Xu hướng", "Trend")
 CAUSE: Final = Words("Nguyên nhân có thể", "Possible cause")
@@ -89,8 +89,9 @@ def _standing(said: Wording) -> Iterator[str]:
     label = texts.measure or (VALUE_NOW if is_later and notice.purpose in CALLS else VALUE)
     found = ((label, said.value), (LIMIT, said.limit), (TREND, said.trend))
     yield from (_line(label, words, language) for label, words in found if words)
-    known = [(CAUSE, texts.cause), (CONSEQUENCE, texts.consequence), (RESPONSE, texts.response)]
-    advice = [_line(label, words.in_language(language), language) for label, words in known if words is not None]
+    causes = ((CAUSE, texts.cause), (CONSEQUENCE, texts.consequence))
+    known = [(label, words.in_language(language)) for label, words in causes if words is not None]
+    advice = [_line(label, words, language) for label, words in (*known, (RESPONSE, said.response)) if words]
     yield from ["", *advice] if advice else []
     if texts.respond_within_ms is not None:
         yield _line(WITHIN, f"{texts.respond_within_ms // 60_000} {MINUTES.in_language(language)}", language)

@@ -110,13 +110,13 @@ def tell(
 
 
 def call_again(conn: Connection, routing: Routing, now: datetime) -> int:
-    """Tell the next ones of alarms that nobody acknowledges; return how many calls. In a transaction of its own."""
+    """Queue the calls that are due about unacknowledged alarms; return how many. In a transaction of its own."""
     with conn.transaction():
         return _tell_all(conn, due_calls(conn, routing, now), routing, now)
 
 
 def tell_withheld(conn: Connection, routing: Routing, now: datetime) -> int:
-    """End what has withheld alarms, tell what still stands or flapped and is over, and return how many alarms."""
+    """End withholding that is due, tell of alarms that still stand, or flapped and are over; return how many."""
     with conn.transaction():
         found = [*end_flapping(conn, routing.flapping, now), *end_withholding(conn, now)]
         return _tell_all(conn, found, routing, now)

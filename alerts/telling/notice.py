@@ -13,6 +13,7 @@ from alerts.alarm.change import EndCause, Purpose
 from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from quantrac.config.rules import Side
+from quantrac.telemetry.indices.vn_aqi import class_of
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
@@ -21,13 +22,13 @@ MOST_DECIMALS: Final = 6
 SEVERITY_WORDS: Final = {
     Severity.LOW: Words("Lưu ý", "Notice"),
     Severity.MEDIUM: Words("Cảnh báo", "Warning"),
-    Severity.HIGH: Words("Cảnh báo cao", "High alarm"),
+    Severity.HIGH: Words("Nghiêm trọng", "High alarm"),
     Severity.CRITICAL: Words("KHẨN CẤP", "URGENT"),
 }
 SIDE_WORDS: Final = {Side.BELOW: Words("dưới", "below"), Side.ABOVE: Words("trên", "above")}
 WORSE: Final = Words("NẶNG HƠN", "WORSE")
 UNANSWERED: Final = {
-    Purpose.ESCALATED: Words("chưa ai nhận", "not acknowledged"),
+    Purpose.ESCALATED: Words("chưa ai xác nhận", "not acknowledged"),
     Purpose.REPEATED: Words("nhắc lại", "reminder"),
 }
 REMARKS: Final = {
@@ -48,8 +49,10 @@ REMARKS: Final = {
 CAUSES: Final = {
     EndCause.LIMIT_CHANGED: Words("ĐÃ ĐỔI NGƯỠNG cảnh báo", "LIMIT CHANGED"),
     EndCause.LEVEL_REMOVED: Words("ĐÃ BỎ MỨC cảnh báo này", "LEVEL REMOVED"),
+    EndCause.TERM_CHANGED: Words("ĐÃ ĐỔI THỜI HẠN cảnh báo", "TIME LIMIT CHANGED"),
+    EndCause.STATION_SILENT: Words("TRẠM KHÔNG GỬI SỐ LIỆU", "STATION SENDS NO DATA"),
     EndCause.MEASURE_CHANGED: Words("ĐÃ ĐỔI CÁCH TÍNH cảnh báo", "RULE CHANGED"),
-    EndCause.NOT_IN_FORCE: Words("HẾT GIỜ ÁP DỤNG ngưỡng", "LIMIT NOT IN FORCE at this hour or season"),
+    EndCause.NOT_IN_FORCE: Words("NGOÀI THỜI GIAN ÁP DỤNG ngưỡng", "LIMIT NOT IN FORCE at this hour or season"),
     EndCause.RULE_REMOVED: Words("ĐÃ BỎ cảnh báo này, NGỪNG THEO DÕI", "RULE REMOVED, NO LONGER WATCHED"),
     EndCause.UNWATCHED: Words("NGỪNG THEO DÕI ở đây", "NO LONGER WATCHED here"),
     EndCause.STATION_INACTIVE: Words("TRẠM NGỪNG HOẠT ĐỘNG", "STATION NOT IN USE any more"),
@@ -157,9 +160,12 @@ def worded(notice: Notice, language: str) -> Wording:
     value = "" if notice.value is None else _value(notice, notice.value, language)
     limit = "" if notice.limit is None else number(f"{notice.limit:.10g}", language)
     side = "" if notice.side is None else said(SIDE_WORDS[notice.side])
+    of_index = class_of(notice.value) if texts.is_vn_aqi and notice.value is not None else None
+    advice = "" if of_index is None else said(of_index.advice)
     known = {
         "title": title, "level": severity, "channel": notice.channel, "station": station, "time": time,
         "value": value, "limit": limit, "unit": unit, "trend": trend,
+        "class": "" if of_index is None else said(of_index.words), "advice": advice,
     }  # fmt: skip
     return Wording(
         notice=notice,
@@ -183,7 +189,7 @@ def worded(notice: Notice, language: str) -> Wording:
         value=value and f"{value} {unit}".rstrip(),
         limit=limit and f"{side} {limit} {unit}".strip(),
         trend=trend,
-        response=said(texts.response),
+        response=said(texts.response) or advice,
         template=said(texts.sms_cleared if purpose is Purpose.CLEARED else texts.sms),
         placeholders=known,
     )

@@ -2,7 +2,8 @@
 
 A row is locked while it is handed over, so two senders never take the same; whatever dies in between leaves it queued
 and it is handed over again with the same idempotency key. Messages about one alarm to one person by one medium go in
-order, and an all-clear goes only to whom the alarm reached.
+order, and an all-clear goes only to whom the alarm reached. What calls people to an alarm waits while the alarm is
+withheld from them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from alerts.alarm.change import CALLS, ENDS, OPENINGS, Purpose
+from alerts.alarm.conditions import IS_OUT, IS_SHELVED
+from alerts.alarm.life import AlarmState
 from alerts.telling.notification import HANDED_OVER, NOT_YET_OR_NEVER, REACHED, UNSETTLED, MessageStatus, in_sql
 from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
@@ -94,7 +97,7 @@ where alarm_id = %s and status = '{MessageStatus.HELD}'
 
 
 def supersede(conn: Connection, alarm_id: int, people: Collection[tuple[int, Medium]]) -> None:
-    """Let a message that goes at once take the place of those about its alarm that people's numbers and media hold."""
+    """Drop held messages about an alarm, by people's numbers and media: a message that goes at once replaces them."""
     if people:
         conn.execute(SUPERSEDE, [alarm_id, *map(list, zip(*people, strict=True))])
 
@@ -158,25 +161,29 @@ from notification n join contact c using (contact_id) left join alarm a using (a
 where n.status in {HANDED_OVER} and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
   select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id and e.medium = n.medium
   and e.notification_id < n.notification_id and e.status = '{MessageStatus.QUEUED}')
+  and not (n.purpose in {in_sql(CALLS | OPENINGS)} and (
+    {IS_SHELVED} or {IS_OUT} or a.state = '{AlarmState.SUPPRESSED}'))
 order by n.next_attempt_at, n.notification_id limit 1 for update of n skip locked
 """  # noqa: S608 (words of ours)
 TAKE: Final = f"""
 update notification set status = '{MessageStatus.SENT}', sent_at = %s, attempts = attempts + 1, carrier = %s,
-  provider_ref = %s, error = null
+  provider_ref = %s, error = null, failed_at = null
 where notification_id = %s
 """  # noqa: S608 (words of ours)
 POSTPONE: Final = """
 update notification set attempts = attempts + 1, error = %s, next_attempt_at = %s where notification_id = %s
 """
 REFUSE: Final = f"""
-update notification set status = '{MessageStatus.FAILED}', attempts = attempts + 1, error = %s, next_attempt_at = %s,
-  key = gen_random_uuid()
+update notification set status = '{MessageStatus.FAILED}', attempts = attempts + 1, error = %s,
+  failed_at = coalesce(failed_at, %s), next_attempt_at = %s, key = gen_random_uuid()
 where notification_id = %s
 """  # noqa: S608 (a word of ours)
-END: Final = """
-update notification set status = %s, attempts = attempts + %s, error = %s, next_attempt_at = null
-where notification_id = %s
-"""
+END: Final = f"""
+update notification set status = %(status)s, attempts = attempts + %(attempts)s, error = %(error)s,
+  next_attempt_at = null,
+  failed_at = case when %(status)s = '{MessageStatus.FAILED}' then coalesce(failed_at, %(now)s) else failed_at end
+where notification_id = %(notification)s
+"""  # noqa: S608 (a word of ours)
 
 
 def claim(conn: Connection, medium: Medium, now: datetime, *, consent_required: bool) -> Claim | None:
@@ -202,6 +209,7 @@ SETTLE: Final = f"""
 update notification set status = %(status)s, sent_at = coalesce(sent_at, %(now)s), error = %(error)s,
   next_attempt_at = null,
   delivered_at = case when %(status)s = '{MessageStatus.DELIVERED}' then %(now)s end,
+  failed_at = case when %(status)s = '{MessageStatus.FAILED}' then %(now)s end,
   carrier = coalesce(%(carrier)s, carrier)
 where key = %(key)s and status in {UNSETTLED}
 """  # noqa: S608 (words of ours)

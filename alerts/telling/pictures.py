@@ -155,6 +155,7 @@ class Asker:
                 persist(lambda: self._ask_until(stop), "pictures", stop=stop)
             except Exception:  # the boundary of the task: the next alarm still gets its picture
                 log.exception("asking_for_pictures_failed")
+                ASKED.labels("defect").inc()
                 stop.wait(5.0)
 
     def _ask_until(self, stop: threading.Event) -> None:
@@ -162,8 +163,7 @@ class Asker:
             conn.execute(f"listen {PICTURE_CHANNEL}")
             while not stop.is_set():
                 if self._free.acquire(timeout=LOOK_EVERY_S) and not self._ask_next(conn):
-                    for _ in conn.notifies(timeout=LOOK_EVERY_S, stop_after=1):
-                        break
+                    list(conn.notifies(timeout=LOOK_EVERY_S, stop_after=1))  # all of them
 
     def _ask_next(self, conn: Connection) -> bool:
         """Begin to ask for the next picture; False: none is wanted."""
@@ -184,6 +184,7 @@ class Asker:
                 ask_for(conn, wanted, self._ask, self._clock)
         except Exception:  # the boundary of the task
             log.exception("picture_failed", alarm=wanted.alarm_id)
+            ASKED.labels("defect").inc()
         finally:
             self._free.release()
 

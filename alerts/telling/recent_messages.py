@@ -1,13 +1,13 @@
-"""The messages so far: those about an alarm, and the recent ones of each person, for which a further one is held."""
+"""The messages so far: about an alarm, and each person's recent ones, which may hold a further one back."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from alerts.alarm.change import ENDS, Purpose
+from alerts.alarm.change import ENDS, Purpose, Subject
 from alerts.telling.notification import GATHERED, LOST, MessageStatus, in_sql
 from alerts.telling.outbox import Queued
 from alerts.telling.routes import Routing
@@ -21,10 +21,10 @@ NEWS: Final = frozenset({Purpose.RAISED, Purpose.LEVEL, Purpose.SUMMARY})
 """Purposes after which the next messages about a station gather."""
 
 CHANNEL: Final = "select channel_id from channel where channel = %s"
-# Messages about the same rule and channel are no storm: an alarm, its worse level and its end are one story.
+# Messages about the same subject are no storm: an alarm, its worse level and its end are one story.
 RECENT: Final = f"""
 select n.contact_id, n.medium, a.station,
-  (array_agg(distinct a.rule || ' ' || coalesce(a.channel_id::text, '')) filter (
+  (array_agg(distinct a.subject) filter (
     where n.queued_at > %(storm)s and n.purpose in {in_sql(STORIES)}))[:%(most)s],
   max(n.queued_at) filter (where n.status not in {GATHERED} and n.purpose in {in_sql(NEWS)}),
   count(*) filter (where n.queued_at > %(cap)s and n.status not in {GATHERED}),
@@ -37,12 +37,7 @@ group by 1, 2, 3
 """  # noqa: S608 (words of ours)
 
 Story = tuple[str | None, str]
-"""Station; rule and channel."""
-
-
-def story_of(rule: str, station: str | None, channel_id: int | None) -> Story:
-    """Return what an alarm has in common with its worse levels, its end, and its next rise."""
-    return station, f"{rule} {'' if channel_id is None else channel_id}"
+"""Station and subject: what an alarm has in common with its worse levels, its end, and its next rise."""
 
 
 class MessagesSoFar(NamedTuple):
@@ -55,7 +50,7 @@ class MessagesSoFar(NamedTuple):
     """Who has one that is held."""
 
 
-ALARM: Final = "select rule, station, channel_id from alarm where alarm_id = %s"
+ALARM: Final = "select station, subject from alarm where alarm_id = %s"
 SO_FAR: Final = f"""
 select contact_id, medium,
   bool_or(purpose not in {in_sql(ENDS)} and status not in {LOST}),
@@ -69,7 +64,8 @@ def messages_so_far(conn: Connection, alarm_id: int) -> MessagesSoFar:
     """Return the messages that there are about an alarm on record."""
     alarm = conn.execute(ALARM, [alarm_id]).fetchone()
     assert alarm is not None
-    found = MessagesSoFar(story_of(*alarm), [], {})
+    station, subject = alarm
+    found = MessagesSoFar((station, subject), [], {})
     for contact_id, word, was_told, held_for, held_until in conn.execute(SO_FAR, [alarm_id]):
         person = contact_id, Medium(word)
         if was_told:
@@ -121,11 +117,12 @@ class RecentMessages:
         }
 
     def of_what_might_be(
-        self, rule: str, station: str | None, channel: str | None, people: Collection[int], now: datetime
+        self, about: Subject, channel: str | None, people: Collection[int], now: datetime
     ) -> dict[Person, Recent]:
-        """Return the same for an alarm that is not on record."""
+        """Return the same for an alarm that is not on record; `channel`: where it would stand."""
         row = self.conn.execute(CHANNEL, [channel]).fetchone()
-        return self.of(story_of(rule, station, None if row is None else row[0]), people, now)
+        subject = replace(about, channel_id=None if row is None else row[0])
+        return self.of((subject.station, subject.key), people, now)
 
     def note(self, story: Story, queued: Iterable[Queued], now: datetime) -> None:
         """Add what has been queued about a story."""

@@ -83,7 +83,7 @@ class Relay:
             carrier.close()
 
     def _awake(self) -> list[Notifier]:
-        """Return whom to ask: those that rest come last, in case the others cannot either."""
+        """Return the carriers in the order to ask them: those that rest come last."""
         now = self._clock()
         return sorted(self.carriers, key=lambda carrier: self._rests.get(carrier.name, 0.0) > now)
 

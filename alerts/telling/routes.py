@@ -33,6 +33,15 @@ Hours = tuple[time, time]
 """Local times from and until; the first later than the second: over midnight."""
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One time at which people are told of an alarm that nobody has acknowledged."""
+
+    at: datetime
+    step: EscalationStep | None
+    """Whom the step names; None: whoever was told before."""
+
+
 @dataclass(frozen=True)
 class Routing:
     """What the network says about telling people."""
@@ -102,6 +111,18 @@ class Routing:
             if route.to in contact.groups and medium in route.by and severity in route.severity
         ]
         return any(own) or not own
+
+    def calls(self, severity: Severity, since: datetime) -> list[Call]:
+        """Return the calls of an alarm that nobody acknowledges from `since` on, in order."""
+        found = [
+            Call(since + timedelta(milliseconds=step.after_ms), step)
+            for step in self.escalation
+            if severity in step.severity
+        ]
+        if self.repeat is not None and severity in self.repeat.severity:
+            every = timedelta(milliseconds=self.repeat.every_ms)
+            found += [Call(since + every * count, None) for count in range(1, self.repeat.most + 1)]
+        return sorted(found, key=lambda call: call.at)
 
     @cached_property
     def night(self) -> Hours:

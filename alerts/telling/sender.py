@@ -65,8 +65,7 @@ class Sender:
             conn.execute(f"listen {OUTBOX_CHANNEL}")
             while not stop.is_set():
                 if not self.send_one(conn):
-                    for _ in conn.notifies(timeout=LOOK_EVERY_S, stop_after=1):
-                        break
+                    list(conn.notifies(timeout=LOOK_EVERY_S, stop_after=1))  # all of them
 
     def send_one(self, conn: Connection) -> bool:
         """Hand the next due message over and record how it ended; return False if none is due."""
@@ -119,7 +118,8 @@ class Sender:
         """Note that no carrier takes the message as things are, and when they are asked again."""
         if claim.alarm_id is None or self._is_given_up(claim):
             return self._end(conn, claim, MessageStatus.FAILED, str(error), attempted=True)
-        conn.execute(REFUSE, [str(error), self._clock() + LONGEST_WAIT, claim.notification_id])
+        now = self._clock()
+        conn.execute(REFUSE, [str(error), now, now + LONGEST_WAIT, claim.notification_id])
         log.error("hand_over_refused", notification=claim.notification_id, error=str(error))
         return MessageStatus.FAILED.value
 
@@ -127,7 +127,8 @@ class Sender:
         return not claim.stands and self._clock() - claim.due_at >= GIVE_UP_AFTER
 
     def _end(self, conn: Connection, claim: Claim, status: MessageStatus, error: str, *, attempted: bool) -> str:
-        conn.execute(END, [status.value, int(attempted), error, claim.notification_id])
+        values = {"status": status.value, "attempts": int(attempted), "error": error, "now": self._clock()}
+        conn.execute(END, {**values, "notification": claim.notification_id})
         log.error("message_not_delivered", notification=claim.notification_id, status=status.value, error=error)
         return status.value
 

@@ -31,7 +31,8 @@ def _own_words(said: Wording, *, accented: bool) -> str:
         return ""
     if not own:
         return ""
-    is_urgent = said.notice.severity is Severity.CRITICAL and "{level}" not in own
+    is_over = said.notice.purpose is Purpose.CLEARED
+    is_urgent = said.notice.severity is Severity.CRITICAL and not is_over and "{level}" not in own
     return _head(said.unanswered, said.severity if is_urgent else "", said.worse) + fill(own, said.placeholders)
 
 

@@ -7,6 +7,7 @@ has a `text`. `tell` writes what they decide, `quantrac rules routes` prints it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -42,7 +43,7 @@ class Ruling(NamedTuple):
 
 
 class Recent(NamedTuple):
-    """What a person has been told of late by a medium."""
+    """The recent messages to a person by a medium."""
 
     others: int = 0
     """Other alarms within the storm's window."""
@@ -58,7 +59,7 @@ NOTHING: Final = Recent()
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What people may be told of."""
+    """A change of an alarm, and whom it concerns."""
 
     purpose: Purpose
     station: str | None
@@ -237,7 +238,7 @@ def quiet_hours(case: Case) -> Ruling | None:
 
 
 def storm(case: Case) -> Ruling | None:
-    """Hold what comes after as many other alarms as one can take in; even what breaks through everything else."""
+    """Hold a message after as many other alarms as a person can take in, even one that breaks through all else."""
     plan, recent, matter = case.routing.storm, case.recent, case.matter
     if recent.others < plan.alarms or matter.at is None or matter.purpose in CALLS:
         return None
@@ -302,6 +303,14 @@ def text(case: Case) -> TextForm:
 def recipients(routing: Routing, contacts: Iterable[Addressee], matter: Matter) -> list[Recipient]:
     """Return who is told of a matter at once: each contact once a medium, however many groups and routes name it."""
     return [case.recipient for case in candidates(routing, contacts, matter) if outcome(case).effect is Effect.SEND]
+
+
+def unreached(routing: Routing, contacts: Iterable[Addressee], matter: Matter) -> str:
+    """Return why nobody is told of a matter: `2 times consent not recorded, no address for sms, or said STOP`."""
+    reasons = Counter(outcome(case).reason for case in candidates(routing, contacts, matter))
+    if not reasons:
+        return f"no contact and route for {', '.join(sorted(matter.groups)) or 'no group'}, {matter.severity.word}"
+    return ", ".join(f"{count} times {reason}" if count > 1 else reason for reason, count in reasons.items())
 
 
 def _is_urgent(case: Case) -> bool:

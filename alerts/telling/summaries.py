@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -10,17 +10,18 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from alerts.alarm.change import OPENINGS, EndCause, Purpose
+from alerts.alarm.change import OPENINGS, EndCause, Purpose, WhyUntold
+from alerts.alarm.conditions import IS_SHELVED
 from alerts.alarm.life import AlarmEvent
 from alerts.alarm.records import add_event
 from alerts.rules.rule import RuleTexts
 from alerts.telling import summary_texts
 from alerts.telling.address_book import AddressBook
-from alerts.telling.contact import Addressee, Recipient
+from alerts.telling.contact import Recipient
 from alerts.telling.notification import MessageStatus, in_sql
 from alerts.telling.outbox import Queued, enqueue, wake_senders
 from alerts.telling.routes import Routing
-from alerts.telling.stages import Case, Matter, quiet_hours, recipients
+from alerts.telling.stages import Case, Matter, quiet_hours, recipients, unreached
 from alerts.telling.summary_texts import SummaryLine, worst_first
 from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
@@ -66,7 +67,8 @@ UNTOLD: Final = f"""
 select a.alarm_id, a.station, a.severity, a.texts, a.raised_at, a.cleared_at, a.ended_by,
   a.value, a."limit", e.detail->'to', c.parameter,
   exists (select from out_of_service o where o.station = a.station and o.since <= a.cleared_at
-          and coalesce(o.ended_at, o.until) > a.raised_at and (o.channels = '{{}}' or c.name = any(o.channels)))
+          and coalesce(o.ended_at, o.until) > a.raised_at and (o.channels = '{{}}' or c.name = any(o.channels))),
+  {IS_SHELVED}
 from alarm a join alarm_event e on e.alarm_id = a.alarm_id and e.event = '{AlarmEvent.LATE}'
 left join channel c using (channel_id)
 where a.late
@@ -83,17 +85,20 @@ class Late:
     matter: Matter
     was_out: bool
     """It was out of service then."""
+    is_shelved: bool
 
-    def untold(self, now: datetime) -> str | None:
+    def silence(self, now: datetime) -> WhyUntold | None:
         """Return why no summary names it; None: the next one does."""
         if self.was_out:
-            return "out of service then"
+            return WhyUntold.OUT_OF_SERVICE
+        if self.is_shelved:
+            return WhyUntold.SHELVED
         ended = self.line.cleared_at
-        return None if ended is not None and now - ended <= TELL_NOT_AFTER else "too long ago to tell anybody"
+        return None if ended is not None and now - ended <= TELL_NOT_AFTER else WhyUntold.LONG_AGO
 
 
 def tell_held(conn: Connection, zone: ZoneInfo, now: datetime) -> int:
-    """Tell whomever messages were held for long enough, and return how many people.
+    """Queue the messages and summaries for people whose messages were held long enough; return how many people.
 
     One goes as it is if its alarm still stands; several, or what is over, go as a summary.
     """
@@ -129,32 +134,35 @@ def _weighed(conn: Connection, lines: Sequence[SummaryLine], now: datetime) -> l
 
 
 def tell_late(conn: Connection, routing: Routing, now: datetime) -> int:
-    """Queue a summary of the alarms of the past that nobody was told of; return how many alarms. In a transaction."""
+    """Queue a summary of the alarms of the past that nobody was told of; return how many alarms. In a transaction.
+
+    Why nobody is told of one stands in its history.
+    """
     book = AddressBook(conn)
-    late = [_late(book, row, routing.zone) for row in conn.execute(UNTOLD).fetchall()]
-    recent = [one for one in late if one.untold(now) is None]
-    enqueue(conn, _late_summaries(book.contacts if recent else [], recent, routing, now), now)
+    late = [_late(book, row, routing.zone) for row in conn.execute(UNTOLD, {"now": now}).fetchall()]
+    told: dict[Recipient, list[SummaryLine]] = {}
     for one in late:
-        add_event(conn, one.line.alarm_id, now, AlarmEvent.TOLD, now, reason=one.untold(now))
+        why: str | None = one.silence(now)
+        if why is None:
+            people = recipients(routing, book.contacts, one.matter)
+            why = None if people else f"{WhyUntold.NOBODY}: {unreached(routing, book.contacts, one.matter)}"
+            for person in people:
+                told.setdefault(person, []).append(one.line)
+        add_event(conn, one.line.alarm_id, now, AlarmEvent.TOLD, now, reason=why)
+    enqueue(conn, _late_summaries(told, routing, now), now)
     return len(late)
 
 
 def _late(book: AddressBook, row: tuple[Any, ...], zone: ZoneInfo) -> Late:
-    *_, groups, parameter, was_out = row
+    *_, groups, parameter, was_out, is_shelved = row
     line = _line(book, row, zone)
-    return Late(line, Matter(Purpose.LATE, row[1], line.severity, frozenset(groups), parameter), was_out)
+    return Late(line, Matter(Purpose.LATE, row[1], line.severity, frozenset(groups), parameter), was_out, is_shelved)
 
 
-def _late_summaries(
-    contacts: Sequence[Addressee], late: Iterable[Late], routing: Routing, now: datetime
-) -> list[Queued]:
+def _late_summaries(told: Mapping[Recipient, list[SummaryLine]], routing: Routing, now: datetime) -> list[Queued]:
     """Return a message a person, short ones at the end of the quiet hours, however bad it was."""
-    lines: dict[Recipient, list[SummaryLine]] = {}
-    for one in late:
-        for person in recipients(routing, contacts, one.matter):
-            lines.setdefault(person, []).append(one.line)
     queued = []
-    for person, own in lines.items():
+    for person, own in told.items():
         held = quiet_hours(Case(*person, (), Matter(Purpose.LATE, None, Severity.LOW, at=now), routing))
         queued.append(_summary(person, own, Purpose.LATE, now, now if held is None else held.until or now))
     return queued

@@ -14,7 +14,7 @@ from alerts.telling import gsm
 from alerts.telling.letter import REMARK_HEADS, Letter
 from alerts.telling.notice import CAUSES, SEVERITY_WORDS, clock, number
 from quantrac.telemetry.severity import Severity
-from quantrac.telemetry.words import Words
+from quantrac.telemetry.words import Words, counted
 
 MOST_LINES: Final = 200
 """Alarms that a mail lists; the rest is counted."""
@@ -155,12 +155,13 @@ def email(lines: Sequence[SummaryLine], purpose: Purpose, language: str) -> Lett
     worst, stands = ordered[0], not ordered[0].is_over
     what = f"{worst.what(language)}, {worst.station.in_language(language)}"
     if late:
-        subject = f"[Đến muộn] {len(lines)} cảnh báo đã qua" if vi else f"[Late] {len(lines)} alarms of the past"
+        passed = counted(len(lines), "cảnh báo đã qua" if vi else "alarm of the past|alarms of the past")
+        subject = f"[{'Đến muộn' if vi else 'Late'}] {passed}"
         first = "Số liệu đến muộn cho thấy:" if vi else "Data that came late show:"
     elif stands:
         severity = SEVERITY_WORDS[worst.severity].in_language(language)
         subject = f"[{severity}] {what}; {len(lines)} cảnh báo" if vi else f"[{severity}] {what}; {len(lines)} alarms"
-        first = "Nhiều cảnh báo cùng lúc, nặng nhất trước:" if vi else "Many alarms at once, the worst first:"
+        first = "Nhiều cảnh báo cùng lúc, xếp từ nặng nhất:" if vi else "Many alarms at once, the worst first:"
     else:
         subject = f"[Hết cảnh báo] {len(lines)} cảnh báo đã hết" if vi else f"[All clear] {len(lines)} alarms are over"
         first = f"Đã hết. Nặng nhất: {what}." if vi else f"All are over. The worst: {what}."

@@ -1,33 +1,28 @@
-"""Back-test: the alarms that rules would have raised, their messages, and the difference of two rule sets. Pure."""
+"""Back-test: runs rules over stored readings; the alarms and messages that they would have made. Pure."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
-from typing import Final
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from alerts.alarm.change import Purpose
 from alerts.evaluating.composite import verdicts
 from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState, step
 from alerts.evaluating.late import episodes
+from alerts.evaluating.reading_window import milliseconds
+from alerts.evaluating.twins import story_of, told_as_one
 from alerts.rules.block import ReadingBlock
 from alerts.rules.composite import CompositeRule
 from alerts.rules.rule import ChannelRule
-from alerts.telling.contact import Addressee
+from alerts.telling.contact import Addressee, Recipient
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Matter, recipients
-from quantrac.config.notifications import Medium
+from quantrac.config.notifications import EscalationStep
+from quantrac.config.rules import Level
 from quantrac.telemetry.severity import Severity
-
-TEN_MINUTES_MS: Final = 600_000
-FLOOD: Final = 10
-"""Alarms in ten minutes beyond which an operator is flooded (EEMUA 191, ISA-18.2)."""
-STALE_MS: Final = 86_400_000
-CHATTER_MS: Final = 60_000
-"""An alarm that rises again within it is chattering: three in a minute is the usual measure."""
-WEEK_MS: Final = 7 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +31,21 @@ class PastAlarm:
 
     rule: str
     channel: str
-    """`<station>/<name>`; of a composite rule the station alone."""
+    """`<station>/<name>`, of twins where it rose; of a composite rule the station alone."""
     level: str
     severity: Severity
     raised_ms: int
     cleared_ms: int | None
     """None: it stands at the end."""
-    value: float
+    value: float | None
+    """At its worst level; None: on record without one."""
+    story: str | None = None
+    """What the channel measures, where others that measure it tell of the same."""
+
+    @property
+    def about(self) -> tuple[str, str]:
+        """What at most one alarm stands about at a time: rule, and channel or station."""
+        return self.rule, self.channel if self.story is None else self.station
 
     @property
     def station(self) -> str:
@@ -50,21 +53,19 @@ class PastAlarm:
         return self.channel.partition("/")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class PastMessage:
-    """A message that somebody would have got."""
+class PastTelling(NamedTuple):
+    """A moment at which people would have got a message, had nobody acknowledged."""
 
-    contact: str
-    medium: Medium
     t_ms: int
+    to: Sequence[Recipient]
 
 
 @dataclass(frozen=True, slots=True)
 class RuleHistory:
-    """What one rule would have done on one channel."""
+    """What one rule would have done on one channel, or on the twins of a station."""
 
     alarms: tuple[PastAlarm, ...]
-    messages: tuple[PastMessage, ...]
+    told: tuple[PastTelling, ...]
 
 
 class Run:
@@ -75,29 +76,25 @@ class Run:
         self._states = [RuleState() for _ in rules]
         self._decisions: list[list[Decision]] = [[] for _ in rules]
         self._tail: ReadingBlock | None = None
+        self.alarms_so_far = 0
 
-    def take(self, block: ReadingBlock) -> None:
-        """Evaluate the next block; the one before is context for rules that look back."""
+    def take(self, block: ReadingBlock) -> int:
+        """Evaluate the next block and return how many alarms rose; rules that look back see the one before, too."""
         seen = block if self._tail is None else self._tail.followed_by(block)
+        risen = 0
         for i, rule in enumerate(self._rules):
             outcome = step(rule, self._states[i], seen if rule.measure.window_ms else block)
             self._states[i] = outcome.state
             self._decisions[i] += outcome.decisions
+            risen += sum(decision.kind is DecisionKind.RAISED for decision in outcome.decisions)
         memory = max((rule.measure.window_ms for rule in self._rules), default=0)
         self._tail = seen.since(int(block.t_ms[-1]) - memory) if memory else None
+        self.alarms_so_far += risen
+        return risen
 
-    @property
-    def alarms_so_far(self) -> int:
-        """How many alarms have risen."""
-        return sum(decision.kind is DecisionKind.RAISED for made in self._decisions for decision in made)
-
-    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[RuleHistory]:
-        """Return what each rule did."""
-        pairs = zip(self._rules, self._decisions, strict=True)
-        return [
-            RuleHistory(tuple(_alarms(rule, made)), tuple(_messages(rule, made, contacts, routing)))
-            for rule, made in pairs
-        ]
+    def decisions(self) -> list[tuple[ChannelRule, list[Decision]]]:
+        """Return what each rule has decided so far."""
+        return list(zip(self._rules, self._decisions, strict=True))
 
 
 class CompositeRun:
@@ -108,16 +105,36 @@ class CompositeRun:
         self._run = Run([composite.rule])
         self._tails: dict[str, ReadingBlock] = {}
 
-    def take(self, blocks: Mapping[str, ReadingBlock], from_ms: int, until_ms: int) -> None:
-        """Evaluate from_ms < t <= until_ms; what the members look back for is kept from the stretches before."""
+    def take(self, blocks: Mapping[str, ReadingBlock], from_ms: int, until_ms: int) -> int:
+        """Evaluate from_ms < t <= until_ms and return how many alarms rose.
+
+        What the members look back for is kept from the stretches before.
+        """
         seen = {channel: _joined(self._tails.get(channel), blocks.get(channel)) for channel in self._composite.channels}
         own = {channel: block for channel, block in seen.items() if block is not None}
-        self._run.take(verdicts(self._composite, own, from_ms, until_ms))
+        risen = self._run.take(verdicts(self._composite, own, from_ms, until_ms))
         self._tails = {channel: block.since(until_ms - self._composite.memory_ms) for channel, block in own.items()}
+        return risen
 
-    def courses(self, contacts: Sequence[Addressee], routing: Routing) -> list[RuleHistory]:
-        """Return what the rule did."""
-        return self._run.courses(contacts, routing)
+    def decisions(self) -> list[tuple[ChannelRule, list[Decision]]]:
+        """Return what the rule has decided so far."""
+        return self._run.decisions()
+
+
+def histories(
+    made: Iterable[tuple[ChannelRule, Sequence[Decision]]],
+    contacts: Sequence[Addressee],
+    routing: Routing,
+    end_ms: int,
+) -> Iterator[RuleHistory]:
+    """Yield the alarms that the rules' decisions until `end_ms` make; twins share one history."""
+    whom = _Whom(contacts, routing)
+    told: dict[object, list[tuple[ChannelRule, Sequence[Decision]]]] = defaultdict(list)
+    for rule, decisions in made:
+        told[story_of(rule) or (rule.rule, rule.channel)].append((rule, decisions))
+    for twins in told.values():
+        course = list(told_as_one(twins))
+        yield RuleHistory(tuple(_alarms(course)), tuple(_tellings(course, whom, end_ms)))
 
 
 def _joined(before: ReadingBlock | None, now: ReadingBlock | None) -> ReadingBlock | None:
@@ -126,148 +143,75 @@ def _joined(before: ReadingBlock | None, now: ReadingBlock | None) -> ReadingBlo
     return before if now is None else replace(before.followed_by(now), start_ms=None)
 
 
-def _alarms(rule: ChannelRule, decisions: list[Decision]) -> Iterable[PastAlarm]:
-    for one in episodes(decisions):
+def _alarms(course: Sequence[tuple[ChannelRule, Decision]]) -> Iterable[PastAlarm]:
+    rose = {decision.t_ms: rule for rule, decision in course if decision.kind is DecisionKind.RAISED}
+    for one in episodes([decision for _, decision in course]):
+        rule = rose[one.raised_ms]
         yield PastAlarm(
-            rule.rule, rule.channel, one.level.name, one.level.severity, one.raised_ms, one.cleared_ms, one.value
-        )
+            rule.rule, rule.channel, one.level.name, one.level.severity, one.raised_ms, one.cleared_ms, one.value,
+            rule.story,
+        )  # fmt: skip
 
 
-def _messages(
-    rule: ChannelRule, decisions: list[Decision], contacts: Sequence[Addressee], routing: Routing
-) -> Iterable[PastMessage]:
-    """Follow `alerts.telling.messages`: a rise, each level worse than any before, and the end to whoever was told."""
-    told: set[tuple[Addressee, Medium]] = set()
-    worst = 0
-    for decision in decisions:
+class _Whom:
+    """Finds the recipients of each matter once: there may be thousands of contacts."""
+
+    def __init__(self, contacts: Sequence[Addressee], routing: Routing) -> None:
+        self._contacts, self.routing = contacts, routing
+        self._known: dict[Matter, list[Recipient]] = {}
+
+    def of(self, rule: ChannelRule, level: Level, step: EscalationStep | None = None) -> list[Recipient]:
+        """Return who is told that a level is reached, or whom a step of escalation calls because of it."""
+        groups, by = (level.to, None) if step is None else (step.to, step.by)
+        purpose = Purpose.RAISED if step is None else Purpose.ESCALATED
+        matter = Matter(
+            purpose, rule.station, level.severity, frozenset(groups), rule.parameter or None,
+            breaks=step is not None, by=by,
+        )  # fmt: skip
+        if matter not in self._known:
+            self._known[matter] = recipients(self.routing, self._contacts, matter)
+        return self._known[matter]
+
+
+def _tellings(course: Sequence[tuple[ChannelRule, Decision]], whom: _Whom, end_ms: int) -> Iterable[PastTelling]:
+    """Follow `alerts.telling.messages` where nobody acknowledges.
+
+    A rise, each level worse than any before, the steps of escalation and reminders meanwhile, and the end to whoever
+    was told.
+    """
+    told: set[Recipient] = set()
+    stands: tuple[ChannelRule, Level] | None = None
+    worst = since_ms = done_ms = 0
+    for made in (*course, None):
+        until_ms = end_ms if made is None else made[1].t_ms
+        if stands is not None:
+            for t_ms, step in _calls(whom.routing, stands[1].severity, since_ms, done_ms, until_ms):
+                people = list(told) if step is None else whom.of(*stands, step)
+                told |= set(people)
+                yield PastTelling(t_ms, people)
+        done_ms = until_ms
+        if made is None:
+            continue
+        rule, decision = made
         if decision.kind is DecisionKind.CLEARED:
-            for contact, medium in sorted(told, key=lambda pair: (pair[0].contact_id, pair[1])):
-                if routing.wants_the_end(contact, medium, Severity(worst)):
-                    yield PastMessage(contact.name, medium, decision.t_ms)
-            told, worst = set(), 0
-        elif decision.level is not None and decision.level.severity > worst:
-            level, worst = decision.level, decision.level.severity
-            matter = Matter(Purpose.RAISED, rule.station, level.severity, frozenset(level.to))
-            people = recipients(routing, contacts, matter)
-            told |= {(person.contact, person.medium) for person in people}
-            yield from (PastMessage(person.contact.name, person.medium, decision.t_ms) for person in people)
+            ends = [one for one in told if whom.routing.wants_the_end(one.contact, one.medium, Severity(worst))]
+            yield PastTelling(decision.t_ms, ends)
+            told, stands, worst = set(), None, 0
+        elif decision.level is not None:
+            since_ms = decision.t_ms if stands is None else since_ms
+            stands = rule, decision.level
+            if decision.level.severity > worst:
+                worst = decision.level.severity
+                people = whom.of(rule, decision.level)
+                told |= set(people)
+                yield PastTelling(decision.t_ms, people)
 
 
-@dataclass(frozen=True, slots=True)
-class Kpis:
-    """Of the alarms as an operator would have met them (EEMUA 191, ISA-18.2)."""
-
-    alarms: int
-    per_day: float
-    peak_in_ten_minutes: int
-    flood_share: float
-    """Share of ten-minute periods with more than ten alarms."""
-    stale: int
-    """Standing for more than 24 h."""
-    chattering: int
-    """Risen again within a minute of their end."""
-    standing_at_end: int
-
-
-@dataclass(frozen=True, slots=True)
-class RuleLine:
-    """One rule at one station."""
-
-    rule: str
-    station: str
-    alarms: int
-    by_level: Mapping[str, int]
-    median_minutes: float
-    longest_minutes: float
-    days_with_alarms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """How much one person would have been told."""
-
-    contact: str
-    messages: int
-    median_week: float
-    worst_week: int
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What other rules would change: alarms of the same rule and channel that do not overlap."""
-
-    only_in_force: tuple[PastAlarm, ...]
-    only_new: tuple[PastAlarm, ...]
-    in_both: int
-
-
-def lines_of(alarms: Sequence[PastAlarm], end_ms: int) -> list[RuleLine]:
-    """Return one line a rule and station, the busiest first."""
-    grouped: dict[tuple[str, str], list[PastAlarm]] = defaultdict(list)
-    for alarm in alarms:
-        grouped[alarm.rule, alarm.station].append(alarm)
-    return sorted((_line(*key, own, end_ms) for key, own in grouped.items()), key=lambda line: -line.alarms)
-
-
-def _line(rule: str, station: str, alarms: list[PastAlarm], end_ms: int) -> RuleLine:
-    minutes = [((a.cleared_ms or end_ms) - a.raised_ms) / 60_000 for a in alarms]
-    return RuleLine(
-        rule=rule,
-        station=station,
-        alarms=len(alarms),
-        by_level=dict(Counter(alarm.level for alarm in alarms)),
-        median_minutes=median(minutes),
-        longest_minutes=max(minutes),
-        days_with_alarms=len(days_with(alarms, end_ms)),
-    )
-
-
-def days_with(alarms: Iterable[PastAlarm], end_ms: int) -> set[int]:
-    """Return the days (of UTC, counted from 1970) on which an alarm stood."""
-    return {day for a in alarms for day in range(a.raised_ms // STALE_MS, (a.cleared_ms or end_ms) // STALE_MS + 1)}
-
-
-def kpis_of(alarms: Sequence[PastAlarm], from_ms: int, to_ms: int) -> Kpis:
-    """Return the figures of a period."""
-    periods = Counter(alarm.raised_ms // TEN_MINUTES_MS for alarm in alarms)
-    ends: dict[tuple[str, str], int] = {}
-    chattering = 0
-    for alarm in sorted(alarms, key=lambda a: a.raised_ms):
-        last = ends.get((alarm.rule, alarm.channel))
-        chattering += last is not None and alarm.raised_ms - last <= CHATTER_MS
-        ends[alarm.rule, alarm.channel] = alarm.cleared_ms or to_ms
-    return Kpis(
-        alarms=len(alarms),
-        per_day=len(alarms) / max((to_ms - from_ms) / STALE_MS, 1e-9),
-        peak_in_ten_minutes=max(periods.values(), default=0),
-        flood_share=sum(n > FLOOD for n in periods.values()) / max((to_ms - from_ms) / TEN_MINUTES_MS, 1),
-        stale=sum((alarm.cleared_ms or to_ms) - alarm.raised_ms > STALE_MS for alarm in alarms),
-        chattering=chattering,
-        standing_at_end=sum(alarm.cleared_ms is None for alarm in alarms),
-    )
-
-
-def people_of(messages: Iterable[PastMessage], from_ms: int, to_ms: int) -> list[Person]:
-    """Return how many messages each person would have had, in all and a week (weeks counted from `from_ms`)."""
-    weeks = max(1, -(-(to_ms - from_ms) // WEEK_MS))
-    counts: dict[str, list[int]] = defaultdict(lambda: [0] * weeks)
-    for message in messages:
-        counts[message.contact][min((message.t_ms - from_ms) // WEEK_MS, weeks - 1)] += 1
-    people = [Person(contact, sum(own), median(own), max(own)) for contact, own in counts.items()]
-    return sorted(people, key=lambda person: -person.messages)
-
-
-def difference(in_force: Sequence[PastAlarm], new: Sequence[PastAlarm]) -> Difference:
-    """Compare the alarms of two sets of rules over the same readings."""
-    only_old = tuple(alarm for alarm in in_force if not _has_overlap(alarm, new))
-    only_new = tuple(alarm for alarm in new if not _has_overlap(alarm, in_force))
-    return Difference(only_old, only_new, len(new) - len(only_new))
-
-
-def _has_overlap(alarm: PastAlarm, others: Iterable[PastAlarm]) -> bool:
-    return any(
-        (other.rule, other.channel) == (alarm.rule, alarm.channel)
-        and (other.cleared_ms is None or other.cleared_ms >= alarm.raised_ms)
-        and (alarm.cleared_ms is None or alarm.cleared_ms >= other.raised_ms)
-        for other in others
-    )
+def _calls(
+    routing: Routing, severity: Severity, since_ms: int, after_ms: int, until_ms: int
+) -> Iterator[tuple[int, EscalationStep | None]]:
+    """Yield the calls after_ms < t <= until_ms about an alarm that nobody acknowledges; None: a reminder."""
+    for call in routing.calls(severity, datetime.fromtimestamp(since_ms / 1000, UTC)):
+        t_ms = milliseconds(call.at)
+        if after_ms < t_ms <= until_ms:
+            yield t_ms, call.step

@@ -6,7 +6,7 @@ row is touched in Python. While a week is evaluated the next one is being read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,7 +66,7 @@ class HistoryStretch:
 
 def stored_stretches(
     conn: Connection, channels: Sequence[str], first: datetime, last: datetime
-) -> Iterator[HistoryStretch]:
+) -> Generator[HistoryStretch, None, None]:
     """Yield the readings of channels with first < time <= last, week by week, with quality and corrections as they are.
 
     Readings that the tests with a history are still to look at count with their stateless verdict.

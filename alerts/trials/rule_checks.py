@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import combinations
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,21 +12,20 @@ from alerts.alarm.change import Purpose
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import compile_composites
 from alerts.rules.rule import ChannelRule, MeasureKind
-from alerts.rules.trend import Trend
 from alerts.telling import gsm
 from alerts.telling.contact import Addressee
-from alerts.telling.notice import Notice, worded
 from alerts.telling.routes import Routing
-from alerts.telling.short_message import short_message
 from alerts.telling.stages import Matter, recipients
+from alerts.trials.example_message import example_message
+from quantrac.config.limits import Averaging, averaging_of
 from quantrac.config.network import Network
-from quantrac.config.rules import Level
+from quantrac.config.rules import Side
+from quantrac.config.stations import Channel, Station
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.words import Words
 
 DAY_MINUTES: Final = 24 * 60
-LONGEST_TIME: Final = datetime(2026, 12, 28, 15, 8, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +48,10 @@ def findings(network: Network) -> list[RuleFinding]:
     found = [RuleFinding(rule, "watch", "no station has a channel that it watches") for rule in unused]
     routing = Routing.of(network)
     found += _overlaps(compiled)
-    spans = {f"{s.station}/{c.name}": c.span for s in network.stations.values() for c in s.all_channels()}
-    for rule in watching:
-        found += _unreachable(rule, spans[rule.channel])
-    for composite in composed:
-        for member in composite.members:
-            found += _unreachable(member.rule, spans[member.rule.channel])
+    channels = {f"{s.station}/{c.name}": c for s in network.stations.values() for c in s.all_channels()}
+    for rule in [*watching, *(member.rule for composite in composed for member in composite.members)]:
+        found += _unreachable(rule, channels[rule.channel].span)
+        found += _unexpected(rule, _expected(network.stations[rule.station], channels, rule.channel))
     for rule in [*watching, *(composite.rule for composite in composed)]:
         found += _untold(rule, routing)
         found += _never_in_force(rule)
@@ -78,6 +74,27 @@ def _unreachable(rule: ChannelRule, span: tuple[float, float]) -> Iterator[RuleF
             if not low <= level.limit <= high:
                 text = f"limit {level.limit:g} is outside the {what} {low:g} to {high:g}"
                 yield RuleFinding(rule.rule, level.name, text)
+
+
+def _unexpected(rule: ChannelRule, expected: Iterable[tuple[float, float]]) -> Iterator[RuleFinding]:
+    """Readings beyond what a station expects are suspect: a rule that uses good ones alone has no reading then."""
+    if rule.measure.kind is not MeasureKind.VALUE or Quality.SUSPECT in rule.use:
+        return
+    for low, high in expected:
+        for level in rule.levels:
+            if level.limit <= low if level.side is Side.BELOW else level.limit >= high:
+                text = f"limit {level.limit:g} is not within the expected {low:g} to {high:g}: use [good, suspect]"
+                yield RuleFinding(rule.rule, level.name, text)
+
+
+def _expected(station: Station, channels: Mapping[str, Channel], name: str) -> Iterator[tuple[float, float]]:
+    """Yield what is expected of a channel, and of those of which it is a mean: a mean is as suspect as they are."""
+    channel = channels[name]
+    if channel.expect is not None:
+        yield channel.expect
+    if averaging_of(channel) is not Averaging.VALUE:
+        for source in station.derived[channel.name].inputs.values():
+            yield from _expected(station, channels, f"{station.station}/{source}")
 
 
 def _never_in_force(rule: ChannelRule) -> Iterator[RuleFinding]:
@@ -130,32 +147,10 @@ def _too_long(rule: ChannelRule, station: Words, zone: ZoneInfo) -> Iterator[Rul
     for level in rule.levels:
         for purpose in (Purpose.RAISED, Purpose.LEVEL, Purpose.CLEARED):
             for language in ("vi", "en"):
-                example = worded(_example(rule, level, purpose, station, zone), language)
-                size = gsm.length(short_message(example))
+                size = gsm.length(example_message(rule, level, purpose, station, zone, language, level.limit))
                 if size.segments > 1:
                     yield RuleFinding(
                         rule.rule,
                         f"sms ({purpose.value}, {language})",
                         f"{size.units} characters at {rule.station}, {size.segments} messages; 160 fit one",
                     )
-
-
-def _example(rule: ChannelRule, level: Level, purpose: Purpose, station: Words, zone: ZoneInfo) -> Notice:
-    return Notice(
-        purpose=purpose,
-        alarm_id=1,
-        severity=level.severity,
-        station=station,
-        time=LONGEST_TIME,
-        raised_at=LONGEST_TIME,
-        zone=zone,
-        texts=rule.texts,
-        channel=rule.channel,
-        value=level.limit if rule.texts.has_value else None,
-        limit=level.limit if rule.texts.has_value else None,
-        side=level.side,
-        unit=rule.unit,
-        decimals=rule.decimals,
-        trend=Trend.FALLING if rule.texts.has_value else None,
-        is_worse=purpose is Purpose.LEVEL,
-    )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from itertools import count
+from zoneinfo import ZoneInfo
 
 from alerts.evaluating.composite import verdicts
-from alerts.evaluating.evaluation import DecisionKind, RuleState, step
+from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState, step
+from alerts.evaluating.twins import story_of, told_as_one
 from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.compiler import compile_network
 from alerts.rules.composite import CompositeRule, compile_composites
@@ -14,6 +19,8 @@ from alerts.rules.normals import ALL_PHASES, Cell, Normals
 from alerts.rules.rule import ChannelRule
 from quantrac.config.network import Network
 from quantrac.config.rule_files import RuleTest, Series
+from quantrac.config.rules import levels_on
+from quantrac.telemetry.local_time import Calendar
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import QUALITY_OF_STATE, worst
 from quantrac.telemetry.states import State
@@ -56,68 +63,73 @@ class TestResult:
 def run_rule_tests(network: Network) -> list[TestResult]:
     """Run every test of the network's rule files; every rule that watches a channel sees its series."""
     compiled, composites = compile_network(network), compile_composites(network)
-    return [_result(test, compiled, composites) for test in network.rule_tests]
+    return [_result(test, compiled, composites, _begin_ms(test, network.zone)) for test in network.rule_tests]
+
+
+def _begin_ms(test: RuleTest, zone: ZoneInfo) -> int:
+    return 0 if test.first is None else int(Calendar(zone).midnight(test.first).timestamp()) * 1000
 
 
 def _result(
-    test: RuleTest, compiled: Mapping[str, Sequence[ChannelRule]], composites: Sequence[CompositeRule]
+    test: RuleTest, compiled: Mapping[str, Sequence[ChannelRule]], composites: Sequence[CompositeRule], begin_ms: int
 ) -> TestResult:
     expected = [Alarm(e.rule, e.level, e.raised_ms, e.cleared_ms) for e in test.expect]
-    raised = [
-        alarm
-        for channel, series in test.series.items()
-        for rule in compiled.get(channel, ())
-        for alarm in alarms_of(_in_test(rule, test), samples_of(series, test.every_ms))
-    ]
+    made: dict[object, list[tuple[ChannelRule, list[Decision]]]] = defaultdict(list)
+    for channel, series in test.series.items():
+        block = ReadingBlock.of(samples_of(series, test.every_of(channel), begin_ms))
+        for rule in compiled.get(channel, ()):
+            decisions = step(_in_test(rule, test), RuleState(), block).decisions
+            made[story_of(rule) or (rule.rule, channel)].append((rule, decisions))
+    raised = [alarm for twins in made.values() for alarm in _alarms(told_as_one(twins), begin_ms)]
     for composite in composites:
         if composite.channels & set(test.series):
-            raised += _composite_alarms(composite, test)
+            raised += _composite_alarms(composite, test, begin_ms)
     return TestResult(test.name, tuple(_without(expected, raised)), tuple(_without(raised, expected)))
 
 
 def _in_test(rule: ChannelRule, test: RuleTest) -> ChannelRule:
-    """Return a rule with the interval and the normals of a test."""
-    rule = replace(rule, interval_ms=test.every_ms)
+    """Return a rule with the interval and the normals of a test, and where that has no day the newest limits."""
+    rule = replace(rule, interval_ms=test.every_of(rule.channel))
+    if test.first is None:
+        newest = levels_on(rule.levels, date.max)
+        rule = replace(rule, levels=tuple(replace(one, first=None, last=None, follows=False) for one in newest))
     normal = test.normals.get(rule.channel)
     if normal is None:
         return rule
     cells = [Cell(m, phase, normal.median, normal.mad, 0) for m in range(1, 13) for phase in range(ALL_PHASES + 1)]
-    return replace(rule, normals=Normals.of(cells, CATALOGUE[rule.parameter].decimals))
+    return replace(rule, normals=Normals.of(cells, CATALOGUE[rule.parameter].resolution))
 
 
-def _composite_alarms(composite: CompositeRule, test: RuleTest) -> list[Alarm]:
+def _composite_alarms(composite: CompositeRule, test: RuleTest, begin_ms: int) -> list[Alarm]:
     members = tuple(replace(member, rule=_in_test(member.rule, test)) for member in composite.members)
     series = {channel: own for channel, own in test.series.items() if channel in composite.channels}
-    blocks = {channel: ReadingBlock.of(samples_of(own, test.every_ms)) for channel, own in series.items()}
-    end = max(len(own.values) - 1 for own in series.values()) * test.every_ms
-    block = verdicts(replace(composite, members=members), blocks, -test.every_ms, end)
-    return alarms_in(replace(composite.rule, interval_ms=test.every_ms), block)
+    every = {channel: test.every_of(channel) for channel in series}
+    blocks = {channel: ReadingBlock.of(samples_of(own, every[channel], begin_ms)) for channel, own in series.items()}
+    end = begin_ms + max((len(own.values) - 1) * every[channel] for channel, own in series.items())
+    rule = replace(composite.rule, interval_ms=max(member.rule.interval_ms for member in members))
+    block = verdicts(replace(composite, members=members), blocks, begin_ms - max(every.values()), end)
+    return _alarms(((rule, decision) for decision in step(rule, RuleState(), block).decisions), begin_ms)
 
 
-def samples_of(series: Series, every_ms: int) -> list[JudgedReading]:
-    """Return the readings of a series: the first place at 0, each arriving at its own time."""
+def samples_of(series: Series, every_ms: int, begin_ms: int = 0) -> list[JudgedReading]:
+    """Return the readings of a series: the first place at its begin, each arriving at its own time."""
     state = State.OK if series.state is None else series.state
     quality = worst([series.quality, QUALITY_OF_STATE[state]])
     return [
-        JudgedReading(place * every_ms, value, quality, place * every_ms, state)
-        for place, value in enumerate(series.values)
+        JudgedReading(t_ms, value, quality, t_ms, state)
+        for t_ms, value in zip(count(begin_ms, every_ms), series.values, strict=False)
         if value is not None
     ]
 
 
-def alarms_of(rule: ChannelRule, samples: Iterable[JudgedReading]) -> list[Alarm]:
-    """Return the alarms of one rule over a series."""
-    return alarms_in(rule, ReadingBlock.of(samples))
-
-
-def alarms_in(rule: ChannelRule, block: ReadingBlock) -> list[Alarm]:
-    """Return the alarms of one rule over a block."""
+def _alarms(course: Iterable[tuple[ChannelRule, Decision]], begin_ms: int) -> list[Alarm]:
+    """Return the alarms that decisions, in order, make up, timed from the begin of a test."""
     alarms: list[Alarm] = []
-    for decision in step(rule, RuleState(), block).decisions:
+    for rule, decision in course:
         if decision.kind is DecisionKind.RAISED and decision.level is not None:
-            alarms.append(Alarm(rule.rule, decision.level.name, decision.t_ms, None))
+            alarms.append(Alarm(rule.rule, decision.level.name, decision.t_ms - begin_ms, None))
         elif decision.kind is DecisionKind.CLEARED:
-            alarms[-1] = replace(alarms[-1], cleared_ms=decision.t_ms)
+            alarms[-1] = replace(alarms[-1], cleared_ms=decision.t_ms - begin_ms)
     return alarms
 
 

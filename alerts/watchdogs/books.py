@@ -1,4 +1,4 @@
-"""Books that do not balance: the alarm of rule `books`, one a station. Asked by the jobs' clock.
+"""Watches the books: the alarm of rule `books`, one a station, where they do not balance. Run by the jobs' clock.
 
 Messages that are missing are no news while they become fewer: a backlog is being drained. Nor are they while the
 station is silent: it has an alarm of its own. For lost messages the alarm rises at once and ends a day after the last.
@@ -6,13 +6,14 @@ station is silent: it has an alarm of its own. For lost messages the alarm rises
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from alerts.alarm.change import Mark, Recorded, Subject
+from alerts.alarm.change import EndCause, Mark, Recorded, Subject
+from alerts.alarm.standing_subjects import told_after
 from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Figures
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
@@ -79,7 +80,7 @@ class StationBooks:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is remembered of a station."""
+    """The memory of a station's books between two rounds."""
 
     fewest: int = 0
     since: datetime | None = None
@@ -134,22 +135,30 @@ def check_books(conn: Connection, network: Network, now: datetime) -> list[Recor
     """
     plan = network.settings.books
     with conn.transaction():
-        look = Look() if plan is None else _look(_read(conn, now), plan, now)
+        look = Look() if plan is None else _look(_read(conn, now), plan, told_after(conn, RULE), now)
         return list(settle(conn, network, [RULE], look, now).values())
 
 
-def _look(books: Iterable[tuple[StationBooks, Watched]], plan: Watchdog, now: datetime) -> Look:
+def _look(
+    books: Iterable[tuple[StationBooks, Watched]], plan: Watchdog, told: Mapping[Subject, int], now: datetime
+) -> Look:
+    """Return what must stand; `told`: how long, in ms, messages had been missing when people were told."""
     wanted: list[WantedAlarm] = []
     well: dict[Subject, datetime | None] = {}
+    spared: dict[Subject, EndCause] = {}
     for book, memory in books:
         subject = Subject(RULE, book.station, None)
         found = trouble(book, memory, timedelta(milliseconds=plan.after_ms), now)
         well[subject] = None
         if found is not None:
             number = {Trouble.LOST: book.lost, Trouble.MISSING: book.missing}.get(found)
-            mark = Mark(found.value, plan.severity, number)
+            mark = Mark(found.value, plan.severity, number, after_ms=plan.after_ms)
             wanted.append(WantedAlarm(subject, mark, TEXTS[found], plan.to, Figures(value=number, decimals=0)))
-    return Look(wanted, well)
+        elif book.is_silent and book.missing:
+            spared[subject] = EndCause.STATION_SILENT
+        elif trouble(book, memory, timedelta(milliseconds=told.get(subject, plan.after_ms)), now) is not None:
+            spared[subject] = EndCause.TERM_CHANGED
+    return Look(wanted, well, spared)
 
 
 def _read(conn: Connection, now: datetime) -> Iterator[tuple[StationBooks, Watched]]:

@@ -1,4 +1,4 @@
-"""A device whose calibration is due: the alarm of rule `calibration-due`, one a device. Asked by the jobs' clock.
+"""Watches calibrations that are due: the alarm of rule `calibration-due`, one a device. Run by the jobs' clock.
 
 It stands at the device's first channel, rises when the interval of the station file is over, gets one severity worse
 when it has been over for `calibrations.overdue`, and ends with the event that records the calibration. What is out of
@@ -7,14 +7,15 @@ service is not reminded of. Nobody is woken for it (`RuleTexts.by_day`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alerts.alarm.change import Mark, Recorded, Subject
+from alerts.alarm.change import EndCause, Mark, Recorded, Subject
+from alerts.alarm.standing_subjects import told_after
 from alerts.rules.rule import RuleTexts
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import Calibrations, Network
@@ -44,10 +45,18 @@ class Calibrated:
     """The last calibration on record."""
     due_at: datetime | None
     """None: the station has not sent any event yet, so nothing is known."""
+    every: timedelta
+    """Its interval."""
     is_out: bool
     """It, or its station, is out of service."""
     alarm: Stage | None
     """The level of its standing alarm."""
+
+    def is_due_by(self, every_ms: int | None, now: datetime) -> bool:
+        """Whether it is due if its interval is so long; None: not known."""
+        if self.due_at is None or every_ms is None:
+            return False
+        return now >= self.due_at - self.every + timedelta(milliseconds=every_ms)
 
 
 def stage(device: Calibrated, overdue: timedelta, now: datetime) -> Stage | None:
@@ -65,6 +74,7 @@ def wanted(device: Calibrated, overdue: timedelta, now: datetime) -> Stage | Non
 
 DEVICES: Final = """
 select c.station, c.device, coalesce(standing.channel_id, first.channel_id), c.last_at, c.due_at,
+       make_interval(secs => c.every_s),
        exists (select from out_of_service o where o.station = c.station and o.ended_at is null and o.since <= %(now)s
                and o.until > %(now)s and coalesce(o.device, c.device) = c.device),
        standing.level
@@ -90,29 +100,35 @@ def check_calibrations(conn: Connection, network: Network, now: datetime) -> lis
     """
     plan = network.settings.calibrations
     with conn.transaction():
-        look = Look() if plan is None else _look(_devices(conn, now), plan, network.zone, now)
+        look = Look() if plan is None else _look(_devices(conn, now), plan, told_after(conn, RULE), network.zone, now)
         return list(settle(conn, network, [RULE], look, now).values())
 
 
-def _look(devices: Iterable[Calibrated], plan: Calibrations, zone: ZoneInfo, now: datetime) -> Look:
-    wanted_now, calibrated = [], {}
+def _look(
+    devices: Iterable[Calibrated], plan: Calibrations, told: Mapping[Subject, int], zone: ZoneInfo, now: datetime
+) -> Look:
+    """Return what must stand; `told`: the interval, in ms, that was over when people were told."""
+    wanted_now, calibrated, spared = [], {}, {}
     for device in devices:
         subject = Subject(RULE, device.station, device.channel_id)
         calibrated[subject] = device.last_at
         level = wanted(device, timedelta(milliseconds=plan.overdue_ms), now)
         if level is not None:
             severity = plan.severity
-            mark = Mark(level.value, severity if level is Stage.DUE else Severity(severity + 1))
+            after_ms = device.every // timedelta(milliseconds=1)
+            mark = Mark(level.value, severity if level is Stage.DUE else Severity(severity + 1), after_ms=after_ms)
             wanted_now.append(WantedAlarm(subject, mark, texts_of(device, level, zone), plan.to))
-    return Look(wanted_now, calibrated)
+        elif device.is_due_by(told.get(subject), now):
+            spared[subject] = EndCause.TERM_CHANGED
+    return Look(wanted_now, calibrated, spared)
 
 
 def _devices(conn: Connection, now: datetime) -> Iterator[Calibrated]:
-    for station, device, channel_id, last_at, due_at, is_out, level in conn.execute(
+    for station, device, channel_id, last_at, due_at, every, is_out, level in conn.execute(
         DEVICES, {"now": now, "rule": RULE}
     ).fetchall():
         alarm = None if level is None else Stage(level)
-        yield Calibrated(station, device, channel_id, last_at, due_at, is_out, alarm)
+        yield Calibrated(station, device, channel_id, last_at, due_at, every, is_out, alarm)
 
 
 def texts_of(device: Calibrated, level: Stage, zone: ZoneInfo) -> RuleTexts:
@@ -127,15 +143,15 @@ def texts_of(device: Calibrated, level: Stage, zone: ZoneInfo) -> RuleTexts:
             f"Hạn: {due}; lần gần nhất: {last or 'chưa ghi nhận lần nào'}",
             f"Due on {due}; last calibrated: {last or 'none on record'}",
         ),
-        consequence=Words("Số đo có thể trôi dần", "Its readings may drift"),
+        consequence=Words("Số liệu có thể trôi dần", "Its readings may drift"),
         response=Words(f"Hiệu chuẩn rồi ghi nhận: {order}", f"Calibrate it, then say so: {order}"),
         sms=Words(
             f"{{station}}: {name} {plain} han hieu chuan ({due}). Hieu chuan xong ghi nhan bang edge maint --cal.",
             f"{{station}}: calibration of {name} is {late_en} ({due}). Calibrate, then record it: edge maint --cal.",
         ),
         sms_cleared=Words(
-            f"{{station}}: het nhac hieu chuan {name}. {{time}}",
-            f"{{station}}: no reminder of calibration of {name} any more. {{time}}",
+            f"{{station}}: {name} da hieu chuan xong. {{time}}",
+            f"{{station}}: calibration of {name} is done. {{time}}",
         ),
         by_day=True,
     )

@@ -1,4 +1,4 @@
-"""Carriers in trouble: rule `carrier-<name>`, told by the other media. Asked each second by `alerts run`."""
+"""Watches carriers: the alarm of rule `carrier-<name>`, told by the other media. Run each second by `alerts run`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ PATIENCE: Final = timedelta(minutes=1)
 
 
 TROUBLED: Final = """
-select carrier, medium, failing_since is not null and (needs_person or failing_since <= %(since)s), error
+select carrier, medium, failing_since is not null and (needs_person or failing_since <= %(since)s),
+       without_addresses(error)
 from carrier order by carrier
 """
 
@@ -51,7 +52,7 @@ def _texts(carrier: str, error: str) -> RuleTexts:
     return RuleTexts(
         title=Words(f"Không gửi được tin qua {carrier}", f"Messages cannot be sent by {carrier}"),
         cause=Words(error, error),
-        consequence=Words("Người nhận có thể không được báo bằng đường này", "People may not be told by this way"),
+        consequence=Words("Người nhận có thể không nhận được tin qua kênh này", "People may not be told by this way"),
         response=Words(
             "Kiểm tra tài khoản, số dư, mạng, thiết bị gửi tin", "Check account, balance, network and modem"
         ),

@@ -1,16 +1,17 @@
-"""A consumer of the change feed that falls behind: the alarm of rule `feed-lag`, of the centre. Asked by the clock."""
+"""Watches consumers that fall behind the change feed: the alarm of rule `feed-lag`. Run by the jobs' clock."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Final
 
-from alerts.alarm.change import Mark, Recorded, Subject
+from alerts.alarm.change import EndCause, Mark, Recorded, Subject
+from alerts.alarm.standing_subjects import told_after
 from alerts.rules.rule import RuleTexts
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
 from quantrac.config.network import Network, Watchdog
 from quantrac.database.pool import Connection
-from quantrac.telemetry.words import Words
+from quantrac.telemetry.words import Words, counted
 
 RULE: Final = "feed-lag"
 LEVEL: Final = "behind"
@@ -35,21 +36,28 @@ def check_feed(conn: Connection, network: Network, now: datetime) -> list[Record
 
 def _look(conn: Connection, plan: Watchdog, now: datetime) -> Look:
     subject, worst = Subject(RULE, None, None), conn.execute(BEHIND, {"now": now}).fetchone()
-    if worst is None or float(worst[1]) * 1000 < plan.after_ms:
+    if worst is None:
         return Look(well={subject: None})
-    mark = Mark(LEVEL, plan.severity, float(worst[1]))
+    behind_ms = float(worst[1]) * 1000
+    if behind_ms < plan.after_ms:
+        is_still_behind = behind_ms >= told_after(conn, RULE).get(subject, plan.after_ms)
+        return Look(well={subject: None}, spared={subject: EndCause.TERM_CHANGED} if is_still_behind else {})
+    mark = Mark(LEVEL, plan.severity, float(worst[1]), after_ms=plan.after_ms)
     return Look([WantedAlarm(subject, mark, _texts(worst[0], float(worst[1])), plan.to)])
 
 
 def _texts(consumer: str, behind_s: float) -> RuleTexts:
     minutes = round(behind_s / 60)
     return RuleTexts(
-        title=Words(f"Dịch vụ {consumer} chậm {minutes} phút", f"{consumer} is {minutes} minutes behind"),
+        title=Words(
+            f"Dịch vụ {consumer} xử lý chậm {minutes} phút",
+            f"{consumer} is {counted(minutes, 'minute|minutes')} behind",
+        ),
         cause=Words("Dịch vụ ngừng hoặc quá tải", "The service has stopped or is overloaded"),
         consequence=Words(
             "Cảnh báo, giá trị giờ hoặc kiểm tra chất lượng đến muộn",
             "Alarms, hourly values or quality tests come late",
         ),
         response=Words("Xem quantrac status, khởi động lại dịch vụ", "See quantrac status, restart the service"),
-        sms=Words(f"Trung tam {{time}}: dich vu {consumer} cham {minutes} phut. Khoi dong lai dich vu.", ""),
+        sms=Words(f"Trung tam {{time}}: dich vu {consumer} xu ly cham {minutes} phut. Khoi dong lai dich vu.", ""),
     )

@@ -1,4 +1,4 @@
-"""Changed files that are refused: the alarm of rule `files-refused`. Asked each second by `alerts run`."""
+"""Watches changed files that are refused: the alarm of rule `files-refused`. Run each second by `alerts run`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MOST_SHOWN: Final = 5
 
 CONFIRMED: Final = f"""
 select max(e.at) from alarm a join alarm_event e using (alarm_id)
-where a.subject = subject_key('{RULE}', null, null) and e.event = '{AlarmEvent.CONFIRMED}'
+where a.subject = subject_key('{RULE}', null, null, null) and e.event = '{AlarmEvent.CONFIRMED}'
 """  # noqa: S608 (words of ours)
 
 
 def confirmed_at(conn: Connection) -> datetime | None:
-    """Return when a person last said that files that are gone or empty shall be so; None: never."""
+    """Return when a person last confirmed that files are gone or empty on purpose; None: never."""
     row = conn.execute(CONFIRMED).fetchone()
     return None if row is None else row[0]
 
@@ -51,9 +51,8 @@ def check_files(conn: Connection, network: Network, refused: RefusedFiles | None
 
 
 def _texts(refused: RefusedFiles) -> RuleTexts:
-    shown = "; ".join(refused.problems[:MOST_SHOWN])
     more = len(refused.problems) - MOST_SHOWN
-    shown_vi, shown_en = (f"{shown}; còn {more} lỗi", f"{shown}; {more} more") if more > 0 else (shown, shown)
+    problems = [*refused.problems[:MOST_SHOWN], *([Words(f"còn {more} lỗi nữa", f"{more} more")] if more > 0 else [])]
     response = Words(
         "Sửa lại tệp (quantrac rules check chỉ chỗ sai)", "Correct the files (quantrac rules check shows where)"
     )
@@ -62,11 +61,11 @@ def _texts(refused: RefusedFiles) -> RuleTexts:
             "Khôi phục tệp; nếu cố ý bỏ: quantrac rules confirm", "Put them back; if meant so: quantrac rules confirm"
         )
     return RuleTexts(
-        title=Words("Tệp cấu hình vừa sửa không được nhận", "Changed configuration files are refused"),
-        cause=Words(shown_vi, shown_en),
-        consequence=Words("Cấu hình cũ vẫn áp dụng", "What they said before stays in force"),
+        title=Words("Tệp cấu hình vừa sửa bị từ chối", "Changed configuration files are refused"),
+        cause=Words("\n".join(one.vi for one in problems), "\n".join(one.en for one in problems)),
+        consequence=Words("Cấu hình cũ vẫn được áp dụng", "What they said before stays in force"),
         response=response,
         sms=Words(
-            "Trung tam {time}: tep cau hinh vua sua khong duoc nhan, cau hinh cu van ap dung. Xem thu dien tu.", ""
+            "Trung tam {time}: tep cau hinh vua sua bi tu choi, cau hinh cu van duoc ap dung. Xem thu dien tu.", ""
         ),
     )

@@ -1,4 +1,4 @@
-"""A channel without values while its station speaks: the alarm of rule `channel-no-data`. Asked by the jobs' clock.
+"""Watches channels without values of stations that send: the alarm of rule `channel-no-data`. Run by the jobs' clock.
 
 Only time in which ingest was healthy counts, so a centre that was down for two hours misses no channel. One cause, one
 alarm: a device without any value has one, at its first channel; while a station is silent none rises, and one that
@@ -24,17 +24,17 @@ RULE: Final = "channel-no-data"
 LEVEL: Final = "no-data"
 
 TEXTS: Final = RuleTexts(
-    title=Words("Cảm biến không có số liệu", "Sensor gives no data"),
-    cause=Words("Cảm biến hỏng, tuột dây hoặc mất nguồn", "Sensor failed, unplugged or without power"),
+    title=Words("Đầu đo không có số liệu", "Sensor gives no data"),
+    cause=Words("Đầu đo hỏng, tuột dây hoặc mất nguồn", "Sensor failed, unplugged or without power"),
     consequence=Words("Các cảnh báo của thông số này không hoạt động", "No alarm of this parameter can rise"),
-    response=Words("Kiểm tra cảm biến và dây nối", "Check the sensor and its cable"),
-    sms=Words("{station} {time}: {channel} khong co so lieu. Kiem tra cam bien va day noi.", ""),
+    response=Words("Kiểm tra đầu đo và dây nối", "Check the sensor and its cable"),
+    sms=Words("{station} {time}: {channel} khong co so lieu. Kiem tra dau do va day noi.", ""),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelLife:
-    """What is known of the values of a channel."""
+    """A channel's newest value, and its alarm."""
 
     channel_id: int
     channel: str

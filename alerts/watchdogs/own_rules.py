@@ -6,15 +6,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.watchdogs import books, calibration_due, carriers, feed_lag, files, no_data, silence
+from alerts.watchdogs import (
+    books,
+    breaches,
+    calibration_due,
+    carriers,
+    clocks,
+    feed_lag,
+    files,
+    ministry_files,
+    no_data,
+    silence,
+)
 from quantrac.config.network import Network
 from quantrac.telemetry.severity import Severity
 
 OWN_RULES: Final = frozenset(
-    {silence.RULE, no_data.RULE, books.RULE, feed_lag.RULE, files.RULE, calibration_due.RULE, *carriers.RULES}
+    {
+        silence.RULE,
+        no_data.RULE,
+        books.RULE,
+        breaches.RULE,
+        clocks.RULE,
+        feed_lag.RULE,
+        files.RULE,
+        ministry_files.RULE,
+        calibration_due.RULE,
+        *carriers.RULES,
+    }
 )
-BREAK_QUIET_HOURS: Final = frozenset({feed_lag.RULE, *carriers.RULES})
-BY_DAY: Final = frozenset({calibration_due.RULE})
+BREAK_QUIET_HOURS: Final = frozenset({breaches.RULE, feed_lag.RULE, *carriers.RULES})
+BY_DAY: Final = frozenset({calibration_due.RULE, ministry_files.RULE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +57,11 @@ def own_rules(network: Network) -> Mapping[str, OwnRule]:
         silence.RULE: says.silence,
         no_data.RULE: None if says.silence is None else says.silence.channels,
         books.RULE: says.books,
+        breaches.RULE: says.breaches,
+        clocks.RULE: says.clocks,
         feed_lag.RULE: says.feed,
         files.RULE: files.plan_of(network),
+        ministry_files.RULE: says.ministry,
         calibration_due.RULE: says.calibrations,
         **dict.fromkeys(carriers.RULES, says.carriers),
     }

@@ -1,4 +1,4 @@
-"""Settles what a watchdog wants now with the alarms that stand: they rise, change and end, and people get messages.
+"""Makes exactly the alarms stand that a watchdog wants now: they rise, change and end, and people get messages.
 
 A watchdog looks and returns what must stand and what is all right; it neither raises nor clears anything itself.
 """
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerts.alarm.change import EndCause, Mark, Recorded, Subject
-from alerts.alarm.records import clear_alarm, reach_level, standing_subjects
+from alerts.alarm.records import clear_alarm, reach_level
+from alerts.alarm.standing_subjects import standing_subjects
 from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Audience, Figures, tell
 from alerts.telling.routes import Routing
@@ -38,12 +39,14 @@ class WantedAlarm:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a watchdog has found. What stands and is in neither part is watched no more, and ends as withdrawn."""
+    """What a watchdog has found. What stands and is in no part is watched no more, and ends as withdrawn."""
 
     wanted: Sequence[WantedAlarm] = ()
     """What must stand."""
     well: Mapping[Subject, datetime | None] = field(default_factory=dict)
     """What is watched, and since when it would be all right if it is not wanted (None: now)."""
+    spared: Mapping[Subject, EndCause] = field(default_factory=dict)
+    """What is not all right and needs no alarm any more, and why."""
 
 
 def settle(
@@ -79,7 +82,9 @@ def settle(
     for subject, channel, inactive in standing_subjects(conn, rules):
         if subject in must_stand:
             continue
-        cause = None if subject in look.well else inactive or EndCause.NOT_ASKED_FOR
+        cause = look.spared.get(subject)
+        if cause is None and subject not in look.well:
+            cause = inactive or EndCause.NOT_ASKED_FOR
         change = clear_alarm(conn, subject, None, look.well.get(subject) or now, now, cause)
         if change is not None:
             found[subject] = change

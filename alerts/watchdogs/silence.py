@@ -1,4 +1,4 @@
-"""A station that sends nothing: the alarm of rule `station-silent`. Asked by the jobs' clock.
+"""Watches stations that send nothing: the alarm of rule `station-silent`. Run by the jobs' clock.
 
 Only time in which ingest was healthy counts as silence: a centre that was down for two hours makes no station silent.
 """
@@ -21,20 +21,20 @@ RULE: Final = "station-silent"
 LEVEL: Final = "silent"
 
 TEXTS: Final = RuleTexts(
-    title=Words("Trạm không gửi dữ liệu", "Station sends no data"),
+    title=Words("Trạm không gửi số liệu", "Station sends no data"),
     cause=Words("Mất điện, mất mạng hoặc thiết bị hỏng", "Power, network or device failure"),
     consequence=Words(
         "Không có số liệu; các cảnh báo khác của trạm không hoạt động",
         "No data; no other alarm of the station can rise",
     ),
     response=Words("Kiểm tra nguồn điện và đường truyền tại trạm", "Check power and network at the station"),
-    sms=Words("{station} {time}: tram khong gui du lieu. Kiem tra dien va mang tai tram.", ""),
+    sms=Words("{station} {time}: tram khong gui so lieu. Kiem tra dien va mang tai tram.", ""),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class StationLife:
-    """What is known of a station's messages."""
+    """A station's newest message, and its alarm."""
 
     station: str
     last_at: datetime

@@ -13,17 +13,23 @@ from psycopg.rows import dict_row
 from alerts import desk as alerts_desk
 from alerts.people.receipts import note_esms_receipt
 from alerts.telling.links import LinkRefused, Links, Opened
+from dashboards.console.admission import address_of
+from dashboards.console.alarm_curve import Drawn, drawing
 from dashboards.console.context import Console
 from dashboards.console.pictures import picture, pictures_of
+from dashboards.console.refusals import refusal
 from dashboards.console.texts import Language, texts
+from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.parameters import CATALOGUE
 
 ALARM: Final = """
 select a.alarm_id, a.texts->'title'->>%(language)s as title,
        case %(language)s when 'vi' then s.name_vi else s.name_en end as station,
-       a.raised_at, a.cleared_at, a.acknowledged_at, a.acknowledged_by
+       a.raised_at, a.cleared_at, a.acknowledged_at, a.acknowledged_by,
+       a.channel, a.parameter, a.value, a."limit", a.unit
 from v_alarm a left join station s using (station) where a.alarm_id = %(alarm)s
 """
 PERSON: Final = "select name, language from contact where contact_id = %s and active"
@@ -78,17 +84,25 @@ def _page(
     except (LinkRefused, ValueError):
         context = {"lang": "vi", "t": texts("vi"), "refused": True}
         return templates.TemplateResponse(request, "linked.html", context, 410)
-    refused = ""
+    refused, zone = "", time_zone(conn)
     if acknowledges:
         try:
-            alerts_desk.acknowledge(conn, opened.alarm_id, person, "by the link in a mail", console.clock())
+            who = audit.contact_account(opened.contact_id)
+            with audit.coming(audit.Origin("link", account=who, address=address_of(request))):
+                alerts_desk.acknowledge(conn, opened.alarm_id, who, "by the link in a mail", console.clock())
         except QuantracError as error:
-            refused = str(error)
+            refused = refusal(error, language, zone)
+    alarm = _alarm(conn, opened, language)
+    known = CATALOGUE.get(alarm["parameter"]) if alarm else None
     context = {
         "lang": language,
         "t": texts(language),
-        "alarm": _alarm(conn, opened, language),
-        "zone": time_zone(conn),
+        "alarm": alarm,
+        "decimals": known.decimals if known else 2,
+        "unit": known.label if known else alarm["unit"] if alarm else None,
+        "drawing": alarm
+        and drawing(conn, Drawn(**{key: alarm[key] for key in Drawn._fields}), zone, language, console.clock()),
+        "zone": zone,
         "pictures": pictures_of(conn, opened.alarm_id),
         "token": token,
         "why_not": refused,
@@ -107,8 +121,3 @@ def _person(conn: Connection, opened: Opened) -> tuple[str, Language]:
 def _alarm(conn: Connection, opened: Opened, language: Language) -> dict[str, Any] | None:
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(ALARM, {"alarm": opened.alarm_id, "language": language}).fetchone()
-
-
-def is_linked(path: str) -> bool:
-    """Whether a path proves itself by a signature."""
-    return path.startswith("/a/")

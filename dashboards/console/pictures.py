@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fastapi import HTTPException, Response
+from fastapi import Response
 
+from dashboards.console.refusals import NotFound
 from quantrac.database.pool import Connection
 
 PICTURE: Final = """
@@ -26,8 +27,8 @@ def pictures_of(conn: Connection, alarm_id: int) -> list[dict[str, Any]]:
 
 
 def picture(conn: Connection, alarm_id: int, camera: str) -> Response:
-    """Return the JPEG of a camera for an alarm; 404 where there is none."""
+    """Return the JPEG of a camera for an alarm. Raises NotFound."""
     row = conn.execute(PICTURE, [alarm_id, camera]).fetchone()
     if row is None:
-        raise HTTPException(404, f"no picture of {camera} for alarm {alarm_id}")
+        raise NotFound("there is no picture of {camera} for alarm {alarm}", camera=camera, alarm=alarm_id)
     return Response(bytes(row[0]), media_type="image/jpeg")

@@ -4,45 +4,81 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from alerts.telling.links import links_of
 from dashboards.console.app import create_app
-from dashboards.console.context import Console, StationCommand
+from dashboards.console.connections import most_connections, protocol_of
+from dashboards.console.context import AdmissionRules, Console, StationCommand, StationPush
+from dashboards.console.guard import HEADERS, hosts_of
 from dashboards.console.hub import Hub
+from dashboards.console.limit_lines import RuleBook
+from dashboards.console.tide_table import TideTable
 from dashboards.console.watcher import Watcher
+from quantrac.config.config_folder import ConfigFolder
 from quantrac.config.settings import Settings
-from quantrac.database.pool import Connection, open_pool
+from quantrac.config.stations import Station
+from quantrac.database.pool import Connect, open_pool
 from quantrac.desks import commands as desk
 from quantrac.observe.health import ListenError
 
+STATEMENT_S: Final = 30
+"""Longest statement for a page: people ask what they like, and the pool is small."""
 COMMAND_WAIT_S: Final = 20.0
 """Longest wait of a page for a station's answer."""
+PUSH_WITHIN_S: Final = 300.0
+"""Time in which a station must deliver with a new configuration what it did before, or takes it back."""
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Serve the console on `settings.console_listen` until `stop` is set."""
     hub, url, listener = Hub(), settings.database("console"), _listen(settings.console_listen)
-    watcher = Watcher(url, hub, clock, stop)
-    with open_pool(url, "console") as pool:
-        app = create_app(Console(pool, hub, watcher, clock, links_of(settings), command_of(settings)))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app, log_config=None, access_log=False, server_header=False, lifespan="on", timeout_graceful_shutdown=2
-            )
-        )
+    watcher, book = Watcher(url, hub, clock, stop), RuleBook(settings.config, settings.overlay)
+    with open_pool(url, "console", timeout_s=STATEMENT_S) as pool:
+        console = Console(
+            pool, hub, watcher, clock, AdmissionRules.of(settings), links_of(settings), command_of(settings),
+            grafana=settings.grafana_page(), tides=TideTable(settings.config, settings.overlay), limits=book.of,
+            library=book.library,
+            files=ConfigFolder(settings.config, settings.overlay), editable=settings.config_editable,
+            push=push_of(settings),
+        )  # fmt: skip
+        hosts = hosts_of(f"//{settings.console_listen}", settings.public_url, names=settings.console_hosts)
+        server = server_of(create_app(console, hosts), most_connections())
         watcher.start()
-        thread = threading.Thread(target=server.run, args=([listener],), name="pages")
-        thread.start()
+        threads = [
+            threading.Thread(target=server.run, args=([listener],), name="pages"),
+            threading.Thread(target=book.follow, args=(clock, stop), name="limits"),
+        ]
+        for thread in threads:
+            thread.start()
         stop.wait()
         hub.close_threadsafe()
         server.should_exit = True
-        thread.join()
+        for thread in threads:
+            thread.join()
         watcher.join()
+
+
+def server_of(app: FastAPI, most: int) -> uvicorn.Server:
+    """Return a server of the pages that holds at most so many connections."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=protocol_of(most),
+            ws="none",
+            headers=HEADERS,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=2,
+        )
+    )
 
 
 def command_of(settings: Settings) -> StationCommand | None:
@@ -51,12 +87,30 @@ def command_of(settings: Settings) -> StationCommand | None:
         return None
 
     def command(
-        conn: Connection, station: str, order: Mapping[str, Any], *, person: str, reason: str
+        connect: Connect, station: str, order: Mapping[str, Any], *, person: str, reason: str
     ) -> Mapping[str, Any]:
         link = desk.link_to(settings, station)
-        return desk.give(conn, link, station, order, person=person, reason=reason, clock=clock, wait_s=COMMAND_WAIT_S)
+        return desk.give(
+            connect, link, station, order, person=person, reason=reason, clock=clock, wait_s=COMMAND_WAIT_S
+        )
 
     return command
+
+
+def push_of(settings: Settings) -> Callable[[str], StationPush] | None:
+    """Return a function that makes the link by which a station is sent its configuration, None without a key file."""
+    if settings.command_keys is None:
+        return None
+
+    def linked(name: str) -> StationPush:
+        link = desk.link_to(settings, name)
+
+        def push(connect: Connect, station: Station, *, person: str, reason: str) -> Mapping[str, Any]:
+            return desk.push(connect, link, station, person=person, reason=reason, clock=clock, within_s=PUSH_WITHIN_S)
+
+        return push
+
+    return linked
 
 
 def _listen(address: str) -> socket.socket:

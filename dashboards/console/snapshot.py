@@ -1,17 +1,17 @@
-"""The network as the public views show it at one moment, in the shape that pages and stream use."""
+"""Reads the network as the public views show it at one moment, and judges stations and freshness."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from dashboards.console.present_alarms import AlarmNow, read_alarms
 from dashboards.console.set_aside import SetAside, ms_of, read_set_aside, with_ms
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
-from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.slots import EPOCH, is_stale
 
 STATIONS: Final = """
@@ -19,29 +19,19 @@ select station, name, name_en, latitude, longitude, tags, online, last_message_a
 """
 CHANNELS: Final = """
 select c.channel, c.station, c.name, c.parameter, c.unit, c.interval_s, l.time, l.value, l.state, l.quality, l.tests,
-       c.derived
+       c.derived, c.device
 from v_channel c left join v_latest l using (channel) order by c.station, c.channel
 """
-ALARMS_A_PAGE: Final = 100
-ALARMS: Final = """
-select alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at,
-       acknowledged_by, value, "limit", parameter, unit, texts,
-       array(select distinct p.camera from v_alarm_picture p where p.alarm_id = v_alarm.alarm_id and p.time is not null
-             order by 1)
-from v_alarm
-where not late and (cleared_at is null or cleared_at > %(cleared)s)
-  and (%(station)s::text is null or station = %(station)s)
-order by cleared_at is not null,
-         case when cleared_at is null then array_position(array['critical', 'high', 'medium', 'low'], severity) end,
-         cleared_at is null and state <> 'unacknowledged', raised_at desc, alarm_id desc
-limit %(page)s offset %(offset)s
+REFUSED: Final = """
+select raised_at, level = 'missing', texts->'cause' from v_alarm
+where rule = 'files-refused' and cleared_at is null and not late
 """
-"""The standing first: the worst, then the unacknowledged, then the newest."""
 STANDING: Final = """
-select station, severity, count(*) from v_alarm where not late and cleared_at is null group by 1, 2
+select station, channel, severity, state in ('unacknowledged', 'latched'),
+       (array_agg("limit" order by raised_at desc))[1], count(*)
+from v_alarm where not late and cleared_at is null group by 1, 2, 3, 4
 """
 BEATS: Final = "select beat_at, connected from v_service where service = 'ingest'"
-CLEARED_SHOWN_FOR: Final = timedelta(hours=24)
 BEAT_MISSED_AFTER: Final = timedelta(seconds=11)
 """Ingest beats every 5 s: two beats and a second. With a look every 2 s the screen says so within 15 s."""
 
@@ -52,6 +42,9 @@ WORST_FIRST: Final[tuple[Condition, ...]] = (
     "critical", "high", "offline", "medium", "low", "fault", "suspect", "good",
 )  # fmt: skip
 """How bad a station is, for its colour on the map."""
+
+
+Row = TypeVar("Row", "ChannelNow", "Standing")
 
 
 class ChannelNow(msgspec.Struct, frozen=True):
@@ -70,29 +63,22 @@ class ChannelNow(msgspec.Struct, frozen=True):
     tests: str | None
     derived: bool = False
     """Made by the centre: it says nothing of how its station is."""
+    device: str | None = None
+    """The station's device that measures it."""
+    alarm: str | None = None
+    """Severity of the worst alarm that stands on it."""
+    limit: float | None = None
+    """The limit of that alarm."""
 
 
-class AlarmNow(msgspec.Struct, frozen=True):
-    """A standing alarm, or one that cleared within the last day."""
+class RefusedNow(msgspec.Struct, frozen=True):
+    """Changed configuration files that are not in force."""
 
-    alarm_id: int
-    rule: str
-    level: str
-    station: str | None
-    """None: the centre itself."""
-    channel: str | None
-    severity: str
-    state: str
-    raised_at: int
-    cleared_at: int | None
-    acknowledged_at: int | None
-    acknowledged_by: str | None
-    value: float | None
-    limit: float | None
-    unit: str | None
-    texts: dict[str, Any]
-    pictures: list[str] = []
-    """Cameras that saw how it rose."""
+    since: int
+    is_missing: bool
+    """Files are gone or empty, which a person may confirm; else they are wrong."""
+    problems: dict[str, str]
+    """By language, one a line: file, place, what was found."""
 
 
 class StationNow(msgspec.Struct, frozen=True):
@@ -109,6 +95,8 @@ class StationNow(msgspec.Struct, frozen=True):
     condition: Condition
     standing: int = 0
     """How many alarms stand there, listed or not."""
+    waiting: int = 0
+    """How many of them wait for a person: neither acknowledged nor set aside."""
 
 
 class FreshnessNow(msgspec.Struct, frozen=True):
@@ -119,6 +107,22 @@ class FreshnessNow(msgspec.Struct, frozen=True):
     """Empty when live; `ingest` = no worker is connected; `readings` = none arrive; `empty` = there never was one."""
     newest: int | None
     """Time of the newest reading of all, milliseconds since 1970 UTC."""
+    connected: bool = True
+    """Whether a worker of ingest is."""
+
+
+class Standing(NamedTuple):
+    """Alarms that stand at one place, of one severity."""
+
+    station: str | None
+    channel: str | None
+    severity: str
+    waits: bool
+    """For a person: neither acknowledged nor set aside."""
+    limit: float | None
+    """Of the newest."""
+    alarms: int
+    """How many."""
 
 
 class IngestBeat(NamedTuple):
@@ -143,38 +147,58 @@ class NetworkNow(msgspec.Struct, frozen=True):
     """Shelved, out of service, in maintenance."""
     standing: int = 0
     """How many alarms stand in the network, listed or not."""
+    waiting: int = 0
+    """How many of them wait for a person."""
+    refused: RefusedNow | None = None
 
 
 def read_snapshot(conn: Connection, now: datetime) -> NetworkNow:
     """Read the network's present state."""
-    channels = [ChannelNow(*with_ms(row)) for row in conn.execute(CHANNELS)]
-    standing = conn.execute(STANDING).fetchall()
-    stations = [_station(row, channels, standing, now) for row in conn.execute(STATIONS)]
+    standing = [Standing(*row) for row in conn.execute(STANDING)]
+    channels = with_alarms([ChannelNow(*with_ms(row)) for row in conn.execute(CHANNELS)], standing)
+    own, stood = _by_station(channels), _by_station(standing)
+    rows = conn.execute(STATIONS)
+    stations = [_station(row, own.get(row[0], []), stood.get(row[0], []), now) for row in rows]
     beats = [IngestBeat(*row) for row in conn.execute(BEATS)]
     sent = _sent(channels)
     newest = max((_time(c.t) for c in sent if c.t is not None), default=None)
     shortest = min((timedelta(seconds=c.interval_s) for c in sent), default=None)
     fresh = judge(now, beats, newest, shortest)
+    refused = conn.execute(REFUSED).fetchone()
+    stands, waits = (sum(one.alarms for one in standing if one.waits or not only) for only in (False, True))
     return NetworkNow(
         ms_of(now), fresh, stations, channels, read_alarms(conn, now), time_zone(conn).key,
-        read_set_aside(conn, now), sum(count for _, _, count in standing),
+        read_set_aside(conn, now), stands, waits,
+        None if refused is None else RefusedNow(*with_ms(refused)),
     )  # fmt: skip
 
 
-def read_alarms(conn: Connection, now: datetime, station: str | None = None, offset: int = 0) -> list[AlarmNow]:
-    """Return a page of the alarms that stand or cleared within the last day, of one station or of all; worst first."""
-    values = {"cleared": now - CLEARED_SHOWN_FOR, "station": station, "page": ALARMS_A_PAGE, "offset": offset}
-    return [_alarm(row) for row in conn.execute(ALARMS, values)]
+def part_of(conn: Connection, whole: NetworkNow, within: frozenset[str] | None, now: datetime) -> NetworkNow:
+    """Return what somebody sees who may read these stations; None: all, and what belongs to none."""
+    if within is None:
+        return whole
+    stations = [row for row in whole.stations if row.station in within]
+    return msgspec.structs.replace(
+        whole,
+        stations=stations,
+        channels=[row for row in whole.channels if row.station in within],
+        alarms=read_alarms(conn, now, within=within),
+        aside=[row for row in whole.aside if row.station in within],
+        standing=sum(station.standing for station in stations),
+        waiting=sum(station.waiting for station in stations),
+        refused=None,
+    )
 
 
 def judge(
     now: datetime, beats: list[IngestBeat], newest: datetime | None, shortest_interval: timedelta | None
 ) -> FreshnessNow:
     """Return whether the data are live at `now`; `shortest_interval` is that of the fastest channel. Pure."""
+    connected = any(beat.connected and now - beat.beat_at <= BEAT_MISSED_AFTER for beat in beats)
     if newest is None or shortest_interval is None:
-        return FreshnessNow(False, "empty", _ms(newest))
-    if not any(beat.connected and now - beat.beat_at <= BEAT_MISSED_AFTER for beat in beats):
-        return FreshnessNow(False, "ingest", _ms(newest))
+        return FreshnessNow(False, "empty", _ms(newest), connected)
+    if not connected:
+        return FreshnessNow(False, "ingest", _ms(newest), connected)
     if is_stale(now, newest, shortest_interval):
         return FreshnessNow(False, "readings", _ms(newest))
     return FreshnessNow(True, "", _ms(newest))
@@ -194,44 +218,36 @@ def condition_of(online: bool, channels: Iterable[ChannelNow], severities: Itera
     return min(found, key=WORST_FIRST.index)
 
 
-def changed(before: NetworkNow, after: NetworkNow) -> dict[str, Any]:
-    """Return what a page that shows `before` must hear to show `after`; lists hold only what differs."""
-    difference: dict[str, Any] = {"now": after.now, "freshness": after.freshness}
-    for name in ("stations", "channels"):
-        pairs = zip(getattr(before, name), getattr(after, name), strict=True)
-        if news := [new for old, new in pairs if old != new]:
-            difference[name] = news
-    if (before.alarms, before.standing) != (after.alarms, after.standing):
-        difference |= {"alarms": after.alarms, "standing": after.standing}
-    if before.aside != after.aside:
-        difference["aside"] = after.aside
-    return difference
-
-
-def same_rows(before: NetworkNow, after: NetworkNow) -> bool:
-    """Return whether both have the same stations and channels, so that a difference can be told row by row."""
-    return [s.station for s in before.stations] == [s.station for s in after.stations] and [
-        c.channel for c in before.channels
-    ] == [c.channel for c in after.channels]
-
-
 def _sent(channels: Iterable[ChannelNow]) -> list[ChannelNow]:
     """Return the channels that their stations have sent."""
     return [channel for channel in channels if channel.t is not None and not channel.derived]
 
 
-def _station(
-    row: Sequence[Any], channels: list[ChannelNow], standing: list[tuple[Any, ...]], now: datetime
-) -> StationNow:
-    own = {severity: count for place, severity, count in standing if place == row[0]}
-    condition = condition_of(row[6], [c for c in channels if c.station == row[0]], own, now)
-    return StationNow(*(*with_ms(row), condition, sum(own.values())))
+def with_alarms(channels: list[ChannelNow], standing: Iterable[Standing]) -> list[ChannelNow]:
+    """Return the channels with the worst alarm that stands on each. Pure."""
+    worst: dict[str, Standing] = {}
+    for one in sorted(standing, key=lambda one: WORST_FIRST.index(_severity(one.severity))):
+        if one.channel is not None:
+            worst.setdefault(one.channel, one)
+    return [
+        msgspec.structs.replace(channel, alarm=_severity(found.severity), limit=found.limit)
+        if (found := worst.get(channel.channel)) is not None
+        else channel
+        for channel in channels
+    ]
 
 
-def _alarm(row: Sequence[Any]) -> AlarmNow:
-    *values, parameter, unit, texts, pictures = with_ms(row)
-    known = CATALOGUE.get(parameter)
-    return AlarmNow(*(*values, known.label if known else unit, texts or {}, pictures))
+def _by_station(rows: Iterable[Row]) -> dict[str | None, list[Row]]:
+    found: dict[str | None, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.station, []).append(row)
+    return found
+
+
+def _station(row: Sequence[Any], channels: list[ChannelNow], standing: list[Standing], now: datetime) -> StationNow:
+    condition = condition_of(row[6], channels, (one.severity for one in standing), now)
+    waiting = sum(one.alarms for one in standing if one.waits)
+    return StationNow(*(*with_ms(row), condition, sum(one.alarms for one in standing), waiting))
 
 
 def _severity(severity: str) -> Condition:

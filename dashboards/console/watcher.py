@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from dashboards.console.hub import FRESH_S, Hub, event
-from dashboards.console.snapshot import NetworkNow, changed, read_snapshot, same_rows
+from dashboards.console.hub import FRESH_S, Hub, Part
+from dashboards.console.network_events import tell
+from dashboards.console.snapshot import NetworkNow, part_of, read_snapshot
 from quantrac.database.beat import Beat, worker_name
 from quantrac.database.feed import FEED_CHANNEL
 from quantrac.database.migration import connect_migrated
@@ -45,6 +47,8 @@ class Watcher:
     def __init__(self, database_url: str, hub: Hub, clock: Callable[[], datetime], stop: threading.Event) -> None:
         self._url, self._hub, self._clock, self._stop = database_url, hub, clock, stop
         self._last: NetworkNow | None = None
+        self._shown: dict[Part, NetworkNow] = {}
+        """What the pages of each part have been sent last."""
         self._looked, self._looked_at = threading.Condition(), -math.inf
         self._asked, self._asked_at = threading.Event(), -math.inf
         self._failure: Exception | None = None
@@ -67,6 +71,11 @@ class Watcher:
                 raise NothingSeenYet("the console cannot reach the database")
             return self._last
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The network's time zone, as last seen; UTC before the first look."""
+        return ZoneInfo("UTC" if self._last is None else self._last.time_zone)
+
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()
@@ -79,13 +88,16 @@ class Watcher:
 
     def look(self, conn: Connection) -> None:
         """Look once, and publish everything and what is new in it."""
-        before, after = self._last, read_snapshot(conn, self._clock())
-        everything = event("network", after)
-        news = everything if before is None or not same_rows(before, after) else event("change", changed(before, after))
+        now = self._clock()
+        whole, parts = read_snapshot(conn, now), self._hub.parts
         with self._looked:
-            self._last, self._looked_at = after, time.monotonic()
+            self._last, self._looked_at = whole, time.monotonic()
             self._looked.notify_all()
-        self._hub.publish_threadsafe(everything, news)
+        for part in sorted(parts, key=lambda stations: stations is not None):  # the whole first
+            after = part_of(conn, whole, part, now)
+            tell(self._hub, self._shown.get(part), after, part)
+            self._shown[part] = after
+        self._shown = {part: shown for part, shown in self._shown.items() if part in parts}
 
     def _is_fresh(self) -> bool:
         return time.monotonic() - self._looked_at < FRESH_S

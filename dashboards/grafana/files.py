@@ -10,9 +10,16 @@ from typing import Final
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from dashboards.grafana.air import air
 from dashboards.grafana.alarm_performance import alarm_performance
-from dashboards.grafana.network import network_overview, year
+from dashboards.grafana.compare import compare
+from dashboards.grafana.completeness import data_quality
+from dashboards.grafana.network import network_overview
+from dashboards.grafana.operations import operations
 from dashboards.grafana.panels import DATASOURCE_TYPE, DATASOURCE_UID
+from dashboards.grafana.station import station_page
+from dashboards.grafana.water import water
+from quantrac.config.network import Network
 
 HERE: Final = Path(__file__).parent
 DATASOURCE_FILE: Final = f"""# The database as quantrac_reader sees it: views only. Values come from the environment.
@@ -45,31 +52,45 @@ providers:
 """
 
 
-def rendered(time_zone: str) -> Mapping[str, str]:
-    """Return every generated file: path below `dashboards/grafana` → text; the dashboards show times of `time_zone`."""
+DASHBOARDS: Final = {
+    "network": network_overview,
+    "station": station_page,
+    "compare": compare,
+    "alarms": alarm_performance,
+    "completeness": data_quality,
+    "air": air,
+    "water": water,
+    "operations": operations,
+}
+
+
+def rendered(network: Network, console: str) -> Mapping[str, str]:
+    """Return every generated file: path below `dashboards/grafana` → text.
+
+    The dashboards have the limits and the time zone of the network; links lead to the console at the address `console`.
+    """
+    texts = {f"generated/{name}.json": _dashboard_text(make(network, console)) for name, make in DASHBOARDS.items()}
     return {
-        "generated/network-overview.json": _dashboard_text(network_overview(time_zone)),
-        "generated/alarms.json": _dashboard_text(alarm_performance(time_zone)),
-        "generated/year.json": _dashboard_text(year(time_zone)),
+        **texts,
         "provisioning/datasources/quantrac.yaml": DATASOURCE_FILE,
         "provisioning/dashboards/quantrac.yaml": PROVIDER_FILE,
     }
 
 
-def write(time_zone: str, folder: Path = HERE) -> list[Path]:
+def write(texts: Mapping[str, str], folder: Path = HERE) -> list[Path]:
     """Write the files that differ; returns them."""
-    written = stale(time_zone, folder)
+    written = stale(texts, folder)
     for path in written:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(rendered(time_zone)[path.relative_to(folder).as_posix()], encoding="utf-8")
+        path.write_text(texts[path.relative_to(folder).as_posix()], encoding="utf-8")
     return written
 
 
-def stale(time_zone: str, folder: Path = HERE) -> list[Path]:
-    """Return the files that are not what the code gives."""
+def stale(texts: Mapping[str, str], folder: Path = HERE) -> list[Path]:
+    """Return the files that are not as given."""
     return [
         path
-        for path, text in ((folder / name, text) for name, text in rendered(time_zone).items())
+        for path, text in ((folder / name, text) for name, text in texts.items())
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]
 
@@ -78,4 +99,7 @@ def _dashboard_text(dashboard: Dashboard) -> str:
     model = json.loads(json.dumps(dashboard.build(), cls=JSONEncoder))
     for number, panel in enumerate(model["panels"], start=1):
         panel["id"] = number
+    for one in model["templating"]["list"]:
+        for key in ("auto", "auto_min", "auto_count"):  # of intervals alone; the library writes them everywhere
+            one.pop(key, None)
     return json.dumps(model, indent=1, ensure_ascii=False, sort_keys=True) + "\n"

@@ -7,6 +7,7 @@ dashboard, folder and data source API, version 11.6; it needs the token of a ser
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ REFUSALS: Final = {
 }
 
 
+LOGIN: Final = re.compile(r"(?<=://).*@")
+
+
 class PushFailed(QuantracError):
     """Grafana cannot be reached, or does not take what it is given."""
 
@@ -31,7 +35,9 @@ class Grafana:
     """A running Grafana; a context manager. `transport` is for tests."""
 
     def __init__(self, address: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
-        self._address = address.rstrip("/")
+        self._url = address.rstrip("/")
+        self._address = LOGIN.sub("", self._url)
+        """What is shown: without a login."""
         self._client = httpx.Client(
             timeout=TIMEOUT_S, headers={"Authorization": f"Bearer {token}"}, transport=transport
         )
@@ -68,8 +74,10 @@ class Grafana:
 
     def _ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> httpx.Response:
         try:
-            answer = self._client.request(method, self._address + path, json=content)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+            answer = self._client.request(method, self._url + path, json=content)
+        except httpx.InvalidURL:
+            raise PushFailed("QUANTRAC_GRAFANA_URL: expected http://host:3000") from None
+        except httpx.TransportError as error:
             raise PushFailed(f"Grafana at {self._address}: {error}; QUANTRAC_GRAFANA_URL says where it is") from error
         if answer.status_code in REFUSALS:
             raise PushFailed(f"Grafana at {self._address} {REFUSALS[httpx.codes(answer.status_code)]}")

@@ -23,8 +23,6 @@ from quantrac.observe.metrics import counter
 
 LONGEST_SLEEP_MS: Final = 1_000
 """A sleeping bus looks at the wall clock at least so often: it may have been set."""
-SLOW_PART_MS: Final = 400
-"""A part that takes longer is an instrument's own slowness: at 9600 baud the longest answer takes 0.3 s."""
 QUARANTINE_MS: Final = 1_000
 """A silent instrument is not asked again sooner, or before a quarter of its interval: it may have been busy."""
 
@@ -86,7 +84,7 @@ class BusReader(BusOwner):
         now_ms = self._now_ms()
         awaited = outcome in (TurnOutcome.WAKING, TurnOutcome.MEASURING)
         quarantine_ms = mounting.ready_in_ms if awaited else min(QUARANTINE_MS, mounting.device.sample_ms // 4)
-        self._schedule.report(turn, outcome, now_ms, quarantine_ms, mounting.instrument.owed_ms)
+        self._schedule.report(turn, outcome, now_ms, quarantine_ms, mounting.instrument.owed_ms, mounting.part_ms)
         self._schedule.expect(turn.device, mounting.instrument.try_ms)
         TURNS.labels(self._name, outcome.name.lower()).inc()
         self._reopen_if_deaf(turn, outcome, now_ms)
@@ -103,25 +101,40 @@ class BusReader(BusOwner):
                     return TurnOutcome.WAKING
                 if not turn.came_late:
                     await mounting.instrument.probe()
-            resumed = turn.attempt > 1 or turn.measuring
-            parts = mounting.left if resumed and mounting.left else _in_turn(mounting)
+            parts = self._wanted_parts(mounting, turn)
             missed = await self._read_parts(mounting, turn, parts)
         except LineDown as down:
             self._line_down(down)
+            mounting.did_not_come(mounting.device.wanted_signals(), f"the line {self._name} is away")
             return TurnOutcome.LINE_DOWN
         except (Garbled, LateAnswer, NoAnswer) as miss:
             mounting.left = ()
             self._note_miss(mounting, miss)
+            mounting.did_not_come(mounting.device.wanted_signals(), str(miss))
             return TurnOutcome.SILENT if isinstance(miss, NoAnswer) else TurnOutcome.GARBLED
         mounting.left = tuple(part for part in parts if part in missed)
+        for part, why in () if mounting.ready_in_ms else missed.items():
+            mounting.did_not_come(part.signals, str(why))
         if len(missed) < len(parts) and not mounting.unasked:
             mounting.lateness.read()
         if not missed:
-            return TurnOutcome.READ
+            return TurnOutcome.CUT if mounting.unasked else TurnOutcome.READ
         if mounting.ready_in_ms:
             return TurnOutcome.MEASURING
         silent = len(missed) == len(parts) and all(isinstance(miss, NoAnswer) for miss in missed.values())
         return TurnOutcome.SILENT if silent else TurnOutcome.GARBLED
+
+    def _wanted_parts(self, mounting: Mounting, turn: Turn) -> Sequence[Part]:
+        """Return what a turn is for: the rest of its sweep, or all, from where there was no time in the last."""
+        if turn.rest and turn.attempt == 1:
+            return mounting.unasked
+        if (turn.attempt > 1 or turn.measuring) and mounting.left:
+            return mounting.left
+        parts = mounting.instrument.parts()
+        first = next((parts.index(part) for part in mounting.unasked if part in parts), 0)
+        if mounting.unasked:
+            self._note_slow(mounting, mounting.part_ms * len(parts))
+        return [*parts[first:], *parts[:first]]
 
     async def _wake(self, mounting: Mounting, turn: Turn) -> bool:
         """Wake an instrument that may sleep; return whether it needs time now."""
@@ -138,9 +151,10 @@ class BusReader(BusOwner):
         mounting.ready_in_ms, mounting.unasked = 0, ()
         began_ms = self._now_ms()
         for place, part in enumerate(parts):
-            if place and not missed and self._costs_a_sample(turn, (self._now_ms() - began_ms) / place):
+            if place:
+                mounting.part_ms = (self._now_ms() - began_ms) // place
+            if place and not missed and self._is_cut(turn, mounting.part_ms):
                 mounting.unasked = parts[place:]
-                self._note_slow(mounting, round((self._now_ms() - began_ms) / place * len(parts)))
                 break
             if missed and self._is_wanted(mounting, turn):
                 missed.update(dict.fromkeys(parts[place:], next(iter(missed.values()))))
@@ -152,9 +166,9 @@ class BusReader(BusOwner):
                     break
                 samples = await mounting.instrument.read(part)
             except RequestRefused as refusal:
-                self._misses.note(mounting.device.name, refusal)
-                log.info("instrument_refused", bus=self._name, device=mounting.device.name, why=str(refusal))
-                samples = [Sample(name, self._now_ms(), *NO_MEASUREMENT) for name in part.signals]
+                mounting.instrument.refusals.append(refusal)
+                nothing = NO_MEASUREMENT._replace(why=str(refusal))
+                samples = [Sample(name, self._now_ms(), *nothing) for name in part.signals]
             except NoAnswer as miss:
                 self._note_miss(mounting, miss)
                 missed.update(dict.fromkeys(parts[place:], miss))
@@ -163,14 +177,20 @@ class BusReader(BusOwner):
                 self._note_miss(mounting, miss)
                 missed[part] = miss
                 continue
+            self._note_refusals(mounting)
             if self._wall.steps == self._steps:
-                mounting.channels.take(samples)
+                mounting.take(samples)
         return missed
 
-    def _costs_a_sample(self, turn: Turn, part_ms: float) -> bool:
-        """Return whether a neighbour would lose a sample by another part that takes as long as those before it."""
-        lost_by_ms = turn.lost_by_ms
-        return part_ms > SLOW_PART_MS and lost_by_ms is not None and self._now_ms() + part_ms > lost_by_ms
+    def _note_refusals(self, mounting: Mounting) -> None:
+        for refusal in mounting.instrument.refusals:
+            self._misses.note(mounting.device.name, refusal, self._now_ms())
+            log.debug("instrument_refused", bus=self._name, device=mounting.device.name, why=str(refusal))
+        mounting.instrument.refusals.clear()
+
+    def _is_cut(self, turn: Turn, part_ms: int) -> bool:
+        """Return whether a turn has to end before another part that takes as long as those before it."""
+        return turn.cut_by_ms is not None and self._now_ms() + part_ms > turn.cut_by_ms
 
     def _is_wanted(self, mounting: Mounting, turn: Turn) -> bool:
         """Return whether a neighbour would be late for another request of this turn."""
@@ -205,20 +225,24 @@ class BusReader(BusOwner):
         """Open the bus, but not more often than `REOPEN_S` allows; raises LineDown."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._reopen_at:
-            raise LineDown("waiting to open it again")
+            raise LineDown(self.away.why if self.away else "waiting to open it again")
         await self._bus.open()
         self._line_is_back()
         self._reopen_at = 0.0
 
     def _line_down(self, down: LineDown) -> None:
-        self._misses.note(self._name, down)
+        self._misses.note(self._name, down, self._now_ms())
         now_s = asyncio.get_running_loop().time()
         if now_s >= self._reopen_at:
             self._reopen_at = now_s + self._line_is_away(down)
 
     def _tell(self, mounting: Mounting, now_ms: int) -> None:
-        """Make events of what the instrument noticed, and of its being lost or back; count misfires."""
+        """Make events of what instrument and line noticed, and of its being lost or back; count misfires."""
         name = mounting.device.name
+        for note in self._bus.notes:
+            log.warning("line_noticed", bus=self._name, what=note.kind, why=note.detail)
+            self._record(note.kind, f"{self._name}: {note.detail}")
+        self._bus.notes.clear()
         for note in mounting.instrument.notes:
             mounting.channels.events.append(StationEvent(note.kind, name, note.detail, now_ms))
         mounting.instrument.notes.clear()
@@ -234,10 +258,3 @@ class BusReader(BusOwner):
             self._steps = self._wall.steps
             self._schedule.realign(now_ms)
         return now_ms
-
-
-def _in_turn(mounting: Mounting) -> Sequence[Part]:
-    """Return the parts of an instrument, those first that had to wait last time."""
-    parts = mounting.instrument.parts()
-    waited = [part for part in mounting.unasked if part in parts]
-    return [*waited, *(part for part in parts if part not in waited)]

@@ -9,6 +9,7 @@ make a neighbour late, and less and less often while it stays silent.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ class TurnOutcome(Enum):
 
     READ = auto()
     """Everything that was asked has come."""
+    CUT = auto()
+    """What was asked has come; the rest waits until nobody else wants the bus."""
     GARBLED = auto()
     """It lives, but not everything has come intact."""
     SILENT = auto()
@@ -73,10 +76,12 @@ class Turn(NamedTuple):
     """It measures by command, and must be ready by now."""
     came_late: bool = False
     """It was heard too late: it lives, and nothing is gained by asking for one thing first."""
+    rest: bool = False
+    """For what a turn that was cut has left."""
     free_by_ms: int | None = None
     """When its neighbours want the bus; None: none does."""
-    lost_by_ms: int | None = None
-    """When one of them loses a sample if it has not had the bus."""
+    cut_by_ms: int | None = None
+    """When a long one has to end between two pieces: a neighbour would lose a sample, or, if it is over, wait."""
 
 
 class Idle(NamedTuple):
@@ -109,6 +114,10 @@ class _Device:
     tried_ms: int = 0
     retry: Turn | None = None
     retry_at_ms: int = 0
+    rest_needs_ms: int = 0
+    """Time of the next piece of what a turn that was cut has left."""
+    over: bool = False
+    """The line has no time for all that it wants each period: it gets what others leave."""
 
     @property
     def deadline_ms(self) -> int:
@@ -137,12 +146,25 @@ class _Device:
     @property
     def goes_last(self) -> bool:
         """Whether those that were due with it are read first."""
-        return not self.is_in_order or self.usual_ms > LONG * self.watch.period_ms
+        return not self.is_in_order or self.is_long
 
-    def wants_by_ms(self, patience: float) -> float:
-        """Return when it wants the bus at the latest: `patience` is the share of its period that it may be late."""
+    @property
+    def is_long(self) -> bool:
+        """Whether its turns take long, as far as is known."""
+        return self.usual_ms > LONG * self.watch.period_ms
+
+    def wants_by_ms(self, patience: float, take_ms: float) -> float:
+        """Return when it wants the bus at the latest.
+
+        `patience` is the share of its period that it may be late; it and those before it take `take_ms`.
+        """
         share = patience if self.is_in_order else 1
-        return max(self.due_ms, min(self.due_ms + share * self.watch.period_ms, self.deadline_ms - self.takes_ms))
+        return max(self.due_ms, min(self.due_ms + share * self.watch.period_ms, self.deadline_ms - take_ms))
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether all that it wants before its next due time is what a turn has left."""
+        return self.retry is not None and self.retry.rest
 
     @property
     def is_awaited(self) -> bool:
@@ -166,7 +188,7 @@ class BusSchedule:
             device.due_ms = next_due(now_ms, device.watch.period_ms)
             device.rest_until_ms = device.tried_ms = 0
             device.silent_since_ms = now_ms
-            device.retry = None
+            device.retry, device.over = None, False
 
     def expect(self, device: str, try_ms: int) -> None:
         """Note how long a turn of a device can take, where experience differs from its watch."""
@@ -190,10 +212,19 @@ class BusSchedule:
             self._skip_missed(device, now_ms)
         return self._due_turn(now_ms) or self._retry_turn(now_ms) or Idle(self._wake(now_ms))
 
-    def report(self, turn: Turn, outcome: TurnOutcome, now_ms: int, quarantine_ms: int = 0, owed_ms: int = 0) -> None:
+    def report(
+        self,
+        turn: Turn,
+        outcome: TurnOutcome,
+        now_ms: int,
+        quarantine_ms: int = 0,
+        owed_ms: int = 0,
+        rest_needs_ms: int = 0,
+    ) -> None:
         """Take note of how a turn ended.
 
-        A device that is silent, waking or measuring is left alone for `quarantine_ms` at least, any for `owed_ms`.
+        A device that is silent, waking or measuring is left alone for `quarantine_ms` at least, any for `owed_ms`. The
+        next piece of a turn that was cut takes `rest_needs_ms`.
         """
         device = self._devices[turn.device]
         device.retry = None
@@ -205,11 +236,15 @@ class BusSchedule:
             device.retry_at_ms = now_ms + quarantine_ms
             return
         device.heard = device.heard or outcome is not TurnOutcome.SILENT
-        device.shaky = outcome is not TurnOutcome.READ or turn.attempt > 1
-        if outcome is TurnOutcome.READ:
-            device.came_late = False
-            took_ms = now_ms - device.began_ms
-            device.takes_ms = max(took_ms, FADING * device.takes_ms)
+        device.shaky = outcome not in (TurnOutcome.READ, TurnOutcome.CUT) or turn.attempt > 1
+        if outcome is TurnOutcome.CUT:
+            device.came_late, device.took_ms, device.usual_ms = False, math.inf, math.inf
+            device.retry, device.retry_at_ms = turn._replace(rest=True, probe=False), now_ms
+            device.rest_needs_ms = rest_needs_ms
+        elif outcome is TurnOutcome.READ:
+            device.came_late = device.over = False
+            took_ms = math.inf if turn.rest else now_ms - device.began_ms
+            device.takes_ms = max(now_ms - device.began_ms, FADING * device.takes_ms)
             device.took_ms, device.usual_ms = took_ms, min(took_ms, device.took_ms)
         device.silent_turns = device.silent_turns + 1 if outcome is TurnOutcome.SILENT else 0
         if outcome is TurnOutcome.SILENT:
@@ -227,7 +262,9 @@ class BusSchedule:
         for device in sorted(due, key=_rank):
             starved = now_ms - device.tried_ms > STARVED_MS
             patience = BEARABLE if starved else self._patience(device, now_ms)
-            if device.silent_turns == 0 or starved or self._harmless(device, now_ms, patience):
+            device.over = device.over or device.has_rest
+            needed = device.silent_turns == 0 and not device.over
+            if needed or starved or self._harmless(device, now_ms, patience):
                 probe = device.silent_turns > 0 or not device.heard
                 came_late = device.came_late and device.lives
                 turn = Turn(device.watch.device, device.due_ms, 1, probe, came_late=came_late)
@@ -237,16 +274,18 @@ class BusSchedule:
 
     def _retry_turn(self, now_ms: int) -> Turn | None:
         ready = [device for device in self._devices.values() if device.retry and device.retry_at_ms <= now_ms]
-        for device in sorted(ready, key=lambda device: (device.retry_at_ms, device.order)):
+        for device in sorted(ready, key=lambda device: (device.has_rest, device.retry_at_ms, device.order)):
             patience = self._patience(device, now_ms)
             if device.retry is not None and (device.is_awaited or self._harmless(device, now_ms, patience)):
                 turn, device.retry = device.retry, None
+                device.tried_ms = now_ms if turn.rest else device.tried_ms
                 return self._begin(device, turn, now_ms, patience)
         return None
 
     def _begin(self, device: _Device, turn: Turn, now_ms: int, patience: float) -> Turn:
         device.began_ms = now_ms
-        return turn._replace(free_by_ms=self._wanted_by(device, patience), lost_by_ms=self._wanted_by(device, 1))
+        cut_by_ms = self._wanted_by(device, 0 if device.over else 1) if device.is_long else None
+        return turn._replace(free_by_ms=self._wanted_by(device, patience), cut_by_ms=cut_by_ms)
 
     def _skip_missed(self, device: _Device, now_ms: int) -> None:
         """Pass over due times that a rest or a busy line has used up; a busy line's are misfires."""
@@ -259,6 +298,8 @@ class BusSchedule:
 
     def _patience(self, device: _Device, now_ms: int) -> float:
         """Return the patience with a device now: one that was late has a neighbour's only if it needs it."""
+        if device.over:
+            return 0
         if device.lives and not self._harmless(device, now_ms, device.patience):
             return BEARABLE
         return device.patience
@@ -266,15 +307,23 @@ class BusSchedule:
     def _harmless(self, device: _Device, now_ms: int, patience: float) -> bool:
         """Return whether a try of a device can end before a neighbour wants the bus."""
         wanted_ms = self._wanted_by(device, patience)
-        return wanted_ms is None or now_ms + device.try_ms <= wanted_ms
+        needs_ms = device.rest_needs_ms if device.has_rest or device.over else device.try_ms
+        return wanted_ms is None or now_ms + needs_ms <= wanted_ms
 
     def _wanted_by(self, device: _Device, patience: float) -> int | None:
-        """Return when a neighbour that lives wants the bus at the latest; those that are silent do not count.
+        """Return when a neighbour that lives wants the bus at the latest.
 
+        Those that are silent do not count, nor those for which the line has no time.
         `patience` is the share of its period that one in order may be late for the device.
         """
-        others = (other for other in self._devices.values() if other is not device)
-        wanted = [other.wants_by_ms(patience) for other in others if other.silent_turns == 0]
+        others = [
+            other
+            for other in self._devices.values()
+            if other is not device and other.silent_turns == 0 and not other.over
+        ]
+        others.sort(key=lambda other: other.deadline_ms)
+        ahead_ms = itertools.accumulate(other.takes_ms for other in others)
+        wanted = [other.wants_by_ms(patience, take_ms) for other, take_ms in zip(others, ahead_ms, strict=True)]
         return int(min(wanted)) if wanted else None
 
     def _wake(self, now_ms: int) -> int:
@@ -285,8 +334,9 @@ class BusSchedule:
         return min((time for time in times if time > now_ms), default=now_ms + 1_000)
 
 
-def _rank(device: _Device) -> tuple[bool, int, float, int]:
-    return (device.goes_last, device.deadline_ms, device.usual_ms if device.goes_last else 0, device.order)
+def _rank(device: _Device) -> tuple[bool, bool, int, float, int]:
+    first_ms = device.tried_ms if device.over else device.deadline_ms
+    return (device.over, device.goes_last, first_ms, device.usual_ms if device.goes_last else 0, device.order)
 
 
 def next_due(now_ms: int, period_ms: int) -> int:

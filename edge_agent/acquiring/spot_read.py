@@ -53,7 +53,7 @@ async def look_at(device: Device, instrument: Instrument, lend: Lend, tries: int
     await asyncio.sleep(ready_ms / 1000)
     samples: dict[str, Sample] = {}
     parts = instrument.parts()
-    why = "" if parts else f"is not asked at this minute of the hour; minutes: {device.profile.poll_minutes}"
+    why = "" if parts else outside_minutes(device)
     for part in parts:
         try:
             samples |= {sample.signal: sample for sample in await read_part(device, instrument, part, tries, lend)}
@@ -62,6 +62,11 @@ async def look_at(device: Device, instrument: Instrument, lend: Lend, tries: int
             if isinstance(miss, NoAnswer):
                 break
     return list(_channels(device, samples, why))
+
+
+def outside_minutes(device: Device) -> str:
+    """Return why an instrument with minutes of its own is not asked now."""
+    return f"is not asked at this minute of the hour; minutes: {device.profile.poll_minutes}"
 
 
 async def read_part(device: Device, instrument: Instrument, part: Part, tries: int, lend: Lend) -> list[Sample]:
@@ -91,4 +96,4 @@ def _channels(device: Device, samples: dict[str, Sample], why: str) -> Iterator[
             yield SpotReading(device.name, channel.name, None, channel.unit, "comm", why)
         else:
             taken = feed.taken(sample)
-            yield SpotReading(device.name, channel.name, taken.value, channel.unit, taken.state.word, "")
+            yield SpotReading(device.name, channel.name, taken.value, channel.unit, taken.state.word, taken.why)

@@ -14,7 +14,7 @@ from edge_agent.slots.maintenance import MaintenanceOrders
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What acquisition is given besides the station."""
+    """The parts that acquisition gets besides the station."""
 
     clock: NowMs
     own: AgentChannels

@@ -17,6 +17,7 @@ from edge_agent.instruments.text_instrument import Talker
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.counts import MissCounts
 from edge_agent.slots.changes import same_device
+from edge_agent.slots.device_slots import ChannelSample
 from quantrac.config.stations import Bus
 
 SPEECH: Final = ("kind", "place", "line", "echo", "rs485")
@@ -32,6 +33,7 @@ class Sweep:
     reader: BusReader | TalkerReader
     stop: asyncio.Event
     task: asyncio.Task[None] | None = None
+    first_look: asyncio.Task[None] | None = None
 
     @property
     def bus(self) -> Bus:
@@ -53,15 +55,21 @@ class Sweep:
         new = {device.name: device for device, _ in mounted.instruments}
         return old.keys() == new.keys() and all(same_device(old[name], new[name]) for name in old)
 
+    def end(self) -> None:
+        """Have it stop after the turn under way."""
+        self.stop.set()
+        if self.first_look is not None:
+            self.first_look.cancel()
+
     def newest(self, mounting: Mounting) -> list[SpotReading]:
         """Return the newest sample of each channel of one device, as a reading."""
         found = []
         for name, channel in mounting.device.channels.items():
             taken = mounting.channels.last.get(name)
             if taken is None:
-                value, state, why = None, "comm", "nothing was heard of it yet"
+                value, state, why = None, "comm", mounting.missed.get(channel.signal, "nothing was heard of it yet")
             else:
-                value, state, why = taken.value, taken.state.word, ""
+                value, state, why = taken.value, taken.state.word, taken.why
             found.append(SpotReading(mounting.device.name, name, value, channel.unit, state, why))
         return found
 
@@ -84,17 +92,24 @@ def _rows(mounting: Mounting) -> list[dict[str, Any]]:
     raw: dict[str, tuple[int, ...]] = getattr(mounting.instrument, "registers", {})
     rows = []
     for name, channel in mounting.device.channels.items():
-        taken = mounting.channels.last.get(name)
+        taken, missed = mounting.channels.last.get(name), mounting.missed.get(channel.signal)
         rows.append(
             {
                 "device": mounting.device.name,
                 "channel": name,
-                "value": None if taken is None else taken.value,
+                "value": None if taken is None or missed else taken.value,
                 "unit": channel.unit,
-                "state": "" if taken is None else taken.state.word,
+                "state": "comm" if missed else "" if taken is None else taken.state.word,
                 "t": None if taken is None else taken.t_ms,
                 "raw": " ".join(f"{word:04X}" for word in raw.get(channel.signal, ())),
                 "lost": mounting.lost,
+                "why": missed or _why_nothing(taken),
             }
         )
     return rows
+
+
+def _why_nothing(taken: ChannelSample | None) -> str:
+    if taken is None:
+        return "not read yet"
+    return taken.why or ("gave no value" if taken.value is None else "")

@@ -18,18 +18,22 @@ from edge_agent.acquiring.spot_read import Lend, SpotReading, kept_open, look_at
 from edge_agent.acquiring.surroundings import Surroundings
 from edge_agent.acquiring.sweep import Sweep, reader_of
 from edge_agent.acquiring.talker_reader import TalkerReader
-from edge_agent.acquiring.tasks import supervised
+from edge_agent.acquiring.tasks import attempt, supervised
 from edge_agent.clocks.clock import WallClock
 from edge_agent.instruments.drivers import Mounted, instrument_on, mount
 from edge_agent.instruments.text_instrument import Talker
 from edge_agent.lines.instrument import Instrument
 from edge_agent.slots.changes import same_channels
+from edge_agent.slots.device_slots import ChannelSample
 from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.stations import Device, Station
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.states import State
 
 TRIES: Final = 3
 """Tries of one spot read, each between two turns of its line's owner."""
+RARE_MS: Final = 10_000
+"""Of a device that is sampled less often a first value is shown before its first due time."""
 ROOM_MS: Final = 400
 """A bus is changed when nothing is due on it for so long; where that never is, a slot of several samples bears it."""
 
@@ -74,15 +78,15 @@ class Sweeps:
         found = await asyncio.gather(*(self._read_sweep(sweep, device) for sweep in self._sweeps.values()))
         return [one for bus in found for one in bus]
 
-    async def wipe(self, device: str) -> None:
-        """Start a sensor's wiper between two turns of its line's owner; raises Miss, NoSuchDevice, Unsuitable."""
+    async def act(self, device: str, action: str, value: float | None) -> None:
+        """Have an instrument act between two turns of its line's owner; raises Miss, NoSuchDevice, Unsuitable."""
         sweep, instrument = self._found(device)
         lend = self._loan(sweep, device)
         async with lend(instrument.try_ms):
             ready_ms = await instrument.wake()
         await asyncio.sleep(ready_ms / 1000)
         async with lend(instrument.try_ms):
-            await instrument.wipe()
+            await instrument.act(action, value)
 
     def _found(self, device: str) -> tuple[Sweep, Instrument]:
         """Return the sweep of a device, and its instrument; raises NoSuchDevice."""
@@ -134,6 +138,7 @@ class Sweeps:
             kept = {
                 name for name, one in mounted.items() if name in self._sweeps and self._sweeps[name].is_read_like(one)
             }
+            self._forget(kept)
             ended = [self._sweeps.pop(name) for name in [*self._sweeps] if name not in kept]
             await asyncio.gather(*(self._end(sweep) for sweep in ended))
             former = {m.device.name: (m.device, m.channels) for sweep in ended for m in sweep.mountings}
@@ -144,6 +149,14 @@ class Sweeps:
             for name, one in mounted.items():
                 if name not in kept:
                     self._sweeps[name] = self._succeed(one, former, ended)
+
+    async def forget(self) -> None:
+        """Forget what was learnt of the instruments, as after a change."""
+        self._forget(self._sweeps)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for mounting in (m for name in names for m in self._sweeps[name].mountings):
+            mounting.instrument.forget()
 
     def _succeed(self, mounted: Mounted, former: dict[str, tuple[Device, DeviceChannels]], ended: list[Sweep]) -> Sweep:
         """Start a bus in the place of those that have ended."""
@@ -157,6 +170,10 @@ class Sweeps:
     def now(self) -> list[dict[str, Any]]:
         """Return the newest sample of each channel, for people."""
         return [row for sweep in self._sweeps.values() for row in sweep.rows()]
+
+    def lines_away(self) -> dict[str, dict[str, Any]]:
+        """Return since when a line is away, and why, by bus."""
+        return {name: away._asdict() for name, sweep in self._sweeps.items() if (away := sweep.reader.away)}
 
     def advice(self) -> dict[str, str]:
         """Return what to do about instruments whose answers come too late, by device."""
@@ -205,11 +222,24 @@ class Sweeps:
         assert self._group is not None
         running = supervised(f"bus {sweep.mounted.name}", sweep.reader.run, sweep.stop)
         sweep.task = self._group.create_task(running)
+        sweep.first_look = self._group.create_task(attempt("first look", lambda: self._look_first(sweep)))
+
+    async def _look_first(self, sweep: Sweep) -> None:
+        """Look once at what is sampled rarely, for whoever watches; no slot takes it."""
+        rare = [m for m in sweep.mountings if m.device.sample_ms > RARE_MS and not m.channels.last]
+        for mounting in rare if isinstance(sweep.reader, BusReader) else ():
+            device, t_ms = mounting.device, self._wall.now_ms()
+            for one in await look_at(device, mounting.instrument, self._loan(sweep, device.name), 1):
+                if one.state == "comm":
+                    mounting.did_not_come([device.channels[one.channel].signal], one.why)
+                else:
+                    seen = ChannelSample(t_ms, one.value, State.from_word(one.state), one.why)
+                    mounting.channels.last.setdefault(one.channel, seen)
 
     async def _end(self, sweep: Sweep) -> None:
         """Stop a bus at a moment when nothing is due on it for a while, and let go of its devices."""
         await wait_for_room(sweep.reader, self._wall, ROOM_MS)
-        sweep.stop.set()
+        sweep.end()
         if sweep.task is not None:
             await sweep.task
         self._around.watchdog.pulse.forget(f"bus {sweep.mounted.name}")
@@ -221,4 +251,4 @@ class Sweeps:
         await stop.wait()
         async with self._changing:
             for sweep in self._sweeps.values():
-                sweep.stop.set()
+                sweep.end()

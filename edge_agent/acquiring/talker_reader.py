@@ -50,7 +50,9 @@ class TalkerReader(BusOwner):
                     await self._bus.open()
                     await self._listen(stop)
                 except LineDown as down:
-                    self._misses.note(self._name, down)
+                    self._misses.note(self._name, down, self._wall.now_ms())
+                    for mounting, _ in self._talkers:
+                        mounting.did_not_come(mounting.device.wanted_signals(), f"the line {self._name} is away")
                     await pause(self._line_is_away(down), stop)
                     self._beat()
         finally:
@@ -78,7 +80,7 @@ class TalkerReader(BusOwner):
         try:
             return await self._line.next_line(self._ending, LISTEN_MS)
         except Garbled as garbled:
-            self._misses.note(self._name, garbled)
+            self._misses.note(self._name, garbled, self._wall.now_ms())
             return None
 
     def _take(self, raw: bytes) -> None:
@@ -94,7 +96,7 @@ class TalkerReader(BusOwner):
             if samples:
                 self._heard_ms[mounting.device.name], self._silences[mounting.device.name] = t_ms, 0
                 self._note_lost(mounting, False, t_ms)
-                mounting.channels.take(samples)
+                mounting.take(samples)
                 mounting.channels.close(t_ms)
 
     def _note_silence(self) -> None:
@@ -106,6 +108,8 @@ class TalkerReader(BusOwner):
             if now_ms - self._heard_ms[name] < period_ms * (self._silences[name] + 1):
                 continue
             self._silences[name] += 1
-            self._note_miss(mounting, NoAnswer(f"{name}: nothing heard for {now_ms - self._heard_ms[name]} ms"))
+            silent = NoAnswer(f"nothing heard for {(now_ms - self._heard_ms[name]) / 1000:.0f} s")
+            self._note_miss(mounting, silent)
+            mounting.did_not_come(mounting.device.wanted_signals(), str(silent))
             if self._silences[name] >= LOST_AFTER:
                 self._note_lost(mounting, True, now_ms)

@@ -29,6 +29,15 @@ async def pause(seconds: float, stop: asyncio.Event) -> None:
         return
 
 
+async def attempt(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do something once; an unexpected error stops only this."""
+    try:
+        await work()
+    except Exception:
+        CRASHES.labels(name).inc()
+        log.exception("task_crashed", task=name)
+
+
 async def supervised(name: str, run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
     """Run a task until `stop`; an unexpected error stops only this task, and for a second."""
     while not stop.is_set():

@@ -35,7 +35,7 @@ class NoPicturesYet(QuantracError):
 
 
 class RunningCameras(NamedTuple):
-    """What the agent may ask of cameras that run."""
+    """The agent's handle on its running cameras."""
 
     said: Callable[[], dict[str, Held]]
     note: Callable[[StationEvent], None]
@@ -101,7 +101,7 @@ class Cameras:
             except SpoolUnwritable as full:
                 log.debug("pictures_postponed", error=str(full))
             else:
-                log.info("pictures_begun")
+                log.info("pictures_started")
                 return
 
 
@@ -113,11 +113,12 @@ def run_cameras(
     wall_ms: NowMs,
     stamp: Callable[[], ClockStamp],
     now: Now,
+    on_taken_over: Callable[[], None],
 ) -> RunningCameras:
     """Start the cameras of a station; `closing` ends them. Raises SpoolUnwritable."""
     spool = PictureSpool(settings.state_dir / station.station)
     closing.callback(spool.close)
-    sender = PictureSender(station.station, address, spool, now)
+    sender = PictureSender(station.station, address, spool, now, on_taken_over)
     sender.start()
     closing.callback(sender.stop)
     login = None if settings.camera_login is None else Login.parse(settings.camera_login.get_secret_value())

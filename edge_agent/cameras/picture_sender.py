@@ -14,7 +14,7 @@ from edge_agent.spooling.spool_file import SpoolDamaged, SpoolUnwritable
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery
 from quantrac.mqtt.session import Session
-from quantrac.mqtt.terms import Subscription
+from quantrac.mqtt.terms import Retained, Subscription
 from quantrac.observe.logs import logger
 from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import WireError, decode_ack
@@ -33,7 +33,9 @@ class PictureSender:
     The session is a second one, so that a picture on a thin line stands in no reading's way.
     """
 
-    def __init__(self, station: str, address: MqttAddress, spool: PictureSpool, now: Now) -> None:
+    def __init__(
+        self, station: str, address: MqttAddress, spool: PictureSpool, now: Now, on_taken_over: Callable[[], None]
+    ) -> None:
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._now = now
         self._session = Session(
@@ -41,11 +43,12 @@ class PictureSender:
             f"edge-{station}-pictures",
             expiry_s=SESSION_EXPIRY_S,
             receive_maximum=16,
-            subscriptions=[Subscription(topic(station, "ack"), retained_always=True)],
+            subscriptions=[Subscription(topic(station, "ack"), retained=Retained.ALWAYS)],
             on_connect=lambda _: self._calls.put(_connection(there=True)),
             on_disconnect=lambda: self._calls.put(_connection(there=False)),
             on_message=self._heard,
             on_publish_settled=lambda answer: self._calls.put(lambda lane: lane.answered(answer, now())),
+            on_taken_over=on_taken_over,
         )
         self.lane = PictureLane(station, spool, self._session)
         self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
@@ -70,7 +73,7 @@ class PictureSender:
         try:
             ack = decode_ack(delivery.payload)
         except WireError as error:
-            log.warning("ack_rejected", error=str(error))
+            log.warning("ack_refused", error=str(error))
             return
         self._calls.put(lambda lane: lane.heard(ack, self._now()))
 

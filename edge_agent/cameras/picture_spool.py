@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from edge_agent.spooling import salvage
 from edge_agent.spooling.ranges import Range, RangeSet
-from edge_agent.spooling.spool_file import SpoolDamaged, SpoolErrors
+from edge_agent.spooling.spool_file import SpoolDamaged, SpoolErrors, private
 from quantrac.observe.logs import logger
 
 log = logger(__name__)
@@ -139,6 +139,7 @@ class PictureSpool:
             return dict(self._db.execute("SELECT epoch, last FROM earlier"))
 
     def _open(self) -> None:
+        private(self._path)
         with SpoolErrors():
             self._db = sqlite3.connect(self._path, check_same_thread=False, timeout=5)
             self._db.execute("PRAGMA journal_mode = WAL")

@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, InvalidURL
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from quantrac.telemetry.errors import QuantracError
@@ -54,16 +54,19 @@ class HttpSnapshot:
 
     def __call__(self, url: str) -> bytes:
         """Return a whole JPEG as the camera sends it; raises NoPicture."""
+        place = url.partition("?")[0]  # some cameras take their password behind it
         try:
             with self._opener(url).open(url, timeout=TIMEOUT_S) as answer:
                 jpeg = _read_whole(answer, time.monotonic() + WHOLE_S)
         except urllib.error.HTTPError as refusal:
             refusal.close()
             hint = "; set QUANTRAC_CAMERA_LOGIN=user:password" if refusal.code == 401 else ""
-            raise NoPicture(f"{url}: the camera answered {refusal.code} {refusal.reason}{hint}") from None
+            raise NoPicture(f"{place}: the camera answered {refusal.code} {refusal.reason}{hint}") from None
+        except InvalidURL:
+            raise NoPicture(f"{place}: found no URL, expected http://host/path without blanks") from None
         except (OSError, HTTPException, ValueError) as error:
-            raise NoPicture(f"{url}: {error}") from error
-        return checked(url, jpeg)
+            raise NoPicture(f"{place}: {error}") from error
+        return checked(place, jpeg)
 
     def _opener(self, url: str) -> urllib.request.OpenerDirector:
         """Return a way to ask, with nothing remembered of the last time: a digest's nonce may be used up."""
@@ -98,14 +101,14 @@ def _read_whole(answer: HTTPResponse, until: float) -> bytes:
     return bytes(jpeg)
 
 
-def checked(url: str, jpeg: bytes) -> bytes:
+def checked(place: str, jpeg: bytes) -> bytes:
     """Return what a camera sent if it is a whole JPEG; raises NoPicture."""
     if len(jpeg) > LARGEST:
-        raise NoPicture(f"{url}: more than {LARGEST // 1_000_000} MB; is it a video stream instead of a snapshot?")
+        raise NoPicture(f"{place}: more than {LARGEST // 1_000_000} MB; is it a video stream instead of a snapshot?")
     if not jpeg.startswith(JPEG_BEGINS):
-        raise NoPicture(f"{url}: found {jpeg[:12]!r}…, expected a JPEG")
+        raise NoPicture(f"{place}: found {jpeg[:12]!r}…, expected a JPEG")
     if JPEG_ENDS not in jpeg[-64:]:
-        raise NoPicture(f"{url}: the picture ends in its middle, after {len(jpeg)} bytes")
+        raise NoPicture(f"{place}: the picture ends in its middle, after {len(jpeg)} bytes")
     return jpeg
 
 

@@ -19,7 +19,7 @@ LOOK_AT_FIRST_EVERY_S: Final = 1.0
 
 
 class Timekeeper:
-    """What the agent knows of its clock; any thread may ask."""
+    """The state of the agent's clock; any thread may read it."""
 
     def __init__(self, source: SystemClock, plan: ClockPlan, *, was_synchronised: bool = False) -> None:
         """`was_synchronised`: an earlier run of the agent has seen it synchronised since the machine started."""
@@ -40,7 +40,9 @@ class Timekeeper:
         """Look once, and then again and again."""
         self.refresh()
         if not self.stamp().trusted:
-            log.warning("clock_distrusted", wall_ms=self._source.wall_ms(), synchronised=self._look.synchronised)
+            first = self._plan.not_before_ms  # in_service, or the end of what cannot be
+            wall = self._source.wall_ms()
+            log.warning("clock_distrusted", wall_ms=wall, not_before_ms=first, synchronised=self._look.synchronised)
         self._thread.start()
 
     def stop(self) -> None:

@@ -1,70 +1,52 @@
-"""Line search: finds line settings, Modbus units, an SDI-12 sensor or a talker on a line that nobody documented.
+"""Line search: finds line settings, Modbus units, SDI-12 sensors or a talker on a line that nobody documented.
 
-The usual settings are tried, the most usual first, for the usual units; the other units only with settings under which
-a unit answered. Where no Modbus unit is, it listens, and asks for an SDI-12 sensor. All within a time.
+It goes round the settings until its time is over (`search_plan`). It ends before only when something was found and all
+units were asked twice under the settings of that. What comes and is no frame is told from silence.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, Literal, NamedTuple
 
 from edge_agent.clocks.clock import NowMs
-from edge_agent.lines.endings import LINE
-from edge_agent.lines.serial_bus import SerialBus
+from edge_agent.commissioning.line_place import LinePlace, bus_at
+from edge_agent.commissioning.search_plan import (
+    ALL_UNITS,
+    LISTEN_S,
+    PATIENT_MS,
+    USUAL_UNITS,
+    TextStep,
+    UnitStep,
+    steps,
+)
+from edge_agent.commissioning.text_search import Sdi12Answers, hear
+from edge_agent.lines.byte_line import ByteLine
+from edge_agent.lines.serial_bus import open_line
 from edge_agent.modbus.bus import ModbusBus, Timing
+from edge_agent.modbus.frames import crc16
 from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, NoAnswer, RequestRefused
 from quantrac.config.devices import BusKind
-from quantrac.config.fields import LineSettings, parse_line
-from quantrac.config.stations import Bus
+from quantrac.config.fields import parse_line
 
-COMMON: Final = (
-    "9600 8N1", "19200 8E1", "19200 8N1", "9600 8E1", "38400 8N1", "4800 8N1", "115200 8N1", "57600 8N1",
-    "38400 8E1", "9600 8N2", "9600 8O1", "19200 8N2", "2400 8N1", "1200 7E1",
-)  # fmt: skip
-"""Line settings, the most usual first: 9600 8N1 is what most manuals print, 19200 8E1 the default of the Modbus
-serial line specification V1.02 (2.5.1)."""
-USUAL_UNITS: Final = (1, 2, 3, 4, 5, 10, 247)
-ALL_UNITS: Final = range(1, 248)
-LISTEN_S: Final = 1.2
-ANSWER_MS: Final = 250
-"""Time for an answer beyond what its characters take on the line."""
-FRAME_BITS: Final = 180
-"""A request of eight characters and its short answer."""
-GUARD_MS: Final = 60
-SDI12_LINES: Final = ("9600 8N1", "1200 7E1")
-LONGEST_TEXT: Final = 60
-
-
-class LinePlace(NamedTuple):
-    """A serial port, or a network endpoint."""
-
-    port: str | None
-    host: str | None = None
-    tcp_port: int | None = None
-
-    @property
-    def text(self) -> str:
-        """For people."""
-        return self.port or f"{self.host}:{self.tcp_port}"
-
-    @classmethod
-    def parse(cls, text: str) -> LinePlace:
-        """Read `/dev/…` or `host:port`."""
-        host, colon, port = text.rpartition(":")
-        if colon and port.isdecimal() and "/" not in text:
-            return cls(None, host, int(port))
-        return cls(text)
+NETWORK_MS: Final = 500
+FRAME_BITS: Final = {"modbus-rtu": 180, "modbus-ascii": 340}
+"""A request of eight characters (ASCII: 17) and its short answer."""
+GUARD_MS: Final = 20
+NOISE_SHOWN: Final = 12
+ECHO_ADVICE: Final = "the adapter repeats what is sent: `echo: true` on this bus"
 
 
 class Discovery(NamedTuple):
     """Something that lives on the line."""
 
-    kind: BusKind
+    kind: BusKind | Literal["noise"]
+    """`noise`: bytes that are no frame and no text."""
     line: str
     """Line settings; empty behind a network."""
     address: str
@@ -72,28 +54,36 @@ class Discovery(NamedTuple):
     """How it answered."""
 
 
+class Searched(NamedTuple):
+    """The result of a search: what answered, and the settings under which only noise came."""
+
+    found: list[Discovery]
+    noise: list[Discovery]
+    """One for each setting under which bytes came that are no frame; none: the line was silent."""
+
+
 Progress = Callable[[str], None]
-
-
-def bus_at(place: LinePlace, kind: BusKind, line: LineSettings | None) -> Bus:
-    """Return a bus for looking round."""
-    return Bus(
-        name="probe", kind=kind, port=place.port, line=line, host=place.host, tcp_port=place.tcp_port, guard_ms=GUARD_MS
-    )
 
 
 def find(
     place: LinePlace, *, units: Sequence[int] | None, lines: Sequence[str], limit_s: float, say: Progress, clock: NowMs
-) -> list[Discovery]:
-    """Return what was found within `limit_s`; blocking. `units` None: the usual ones, then all."""
+) -> Searched:
+    """Search for `limit_s` at most; blocking. `units` None: the usual ones, then all; `lines` empty: all settings.
+
+    Raises LineDown.
+    """
     search = _Search(place, units, lines, time.monotonic() + limit_s, say, clock)
-    found = asyncio.run(search.network() if place.port is None else search.serial())
+    say(f"{place.text}: searching for {limit_s:g} s at most; Ctrl-C ends it and shows what was found")
+    try:
+        asyncio.run(search.network() if place.port is None else search.serial())
+    except KeyboardInterrupt:
+        say("ended by hand")
     if search.is_over:
-        say(f"the time is over ({limit_s:g} s); not everything was tried")
-    return found
+        say(f"the time is over ({limit_s:g} s; --limit gives more)")
+    return Searched(search.found, list(search.noise.values()))
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Search:
     """A search at one place, until its time is over."""
 
@@ -103,139 +93,135 @@ class _Search:
     until: float
     say: Progress
     clock: NowMs
+    found: list[Discovery] = field(default_factory=list)
+    noise: dict[str, Discovery] = field(default_factory=dict)
+    """By line settings."""
+    echoes: bool = False
+    """The adapter repeats what is sent."""
 
     @property
     def is_over(self) -> bool:
         return time.monotonic() >= self.until
 
-    async def serial(self) -> list[Discovery]:
-        first = self.wanted or USUAL_UNITS
-        for line in self.lines:
-            if self.is_over:
-                break
-            self.say(f"{self.place.text} {line}: Modbus units {_brief(first)}")
-            if found := await self.units("modbus-rtu", line, first):
-                if self.wanted is None:
-                    self.say(f"{self.place.text} {line}: the other units")
-                    rest = [unit for unit in ALL_UNITS if unit not in USUAL_UNITS]
-                    found += await self.units("modbus-rtu", line, rest)
-                return found
-        return await self.text()
+    async def serial(self) -> None:
+        for number in count():
+            if number:
+                self.say("nobody so far, once more, with more patience")
+            for step in steps(self.lines, self.wanted, number):
+                if isinstance(step, UnitStep):
+                    await self.ask(step)
+                    if self.found:
+                        await self.ask(UnitStep(step.kind, step.line, self.wanted or ALL_UNITS, answer_ms=PATIENT_MS))
+                else:
+                    await self.text(step)
+                if self.found or self.is_over:
+                    return
 
-    async def network(self) -> list[Discovery]:
-        kinds: tuple[BusKind, ...] = ("modbus-tcp", "modbus-rtu-tcp")
-        for kind in kinds:
-            usual = [0, 255, *USUAL_UNITS] if kind == "modbus-tcp" else USUAL_UNITS
-            units = usual if self.wanted is None else self.wanted
-            self.say(f"{self.place.text}: {kind}, units {_brief(units)}")
-            if found := await self.units(kind, "", units):
-                return found
-        return []
+    async def network(self) -> None:
+        kinds: tuple[BusKind, ...] = ("modbus-tcp", "modbus-rtu-tcp", "modbus-ascii")
+        for number in count():
+            for kind in kinds:
+                own = [0, 255] if kind == "modbus-tcp" else []
+                units = self.wanted or [*own, *(ALL_UNITS if number else USUAL_UNITS)]
+                await self.ask(UnitStep(kind, "", units, answer_ms=NETWORK_MS))
+                if self.wanted is None and len(self.found) == len(units):
+                    self.say(f"{self.place.text}: every unit number is answered: it is one instrument")
+                elif self.found:
+                    rest = self.wanted or [*own, *ALL_UNITS]
+                    await self.ask(UnitStep(kind, "", rest, answer_ms=NETWORK_MS))
+                if self.found or self.is_over:
+                    return
+            await self.text(TextStep("", LISTEN_S, sdi12=False))
+            if self.found:
+                return
 
-    async def units(self, kind: BusKind, line: str, units: Iterable[int]) -> list[Discovery]:
-        settings = parse_line(line) if line else None
-        bus = ModbusBus(bus_at(self.place, kind, settings), self.clock)
-        timing = Timing(ANSWER_MS + (FRAME_BITS * 1000 // settings.baud if settings else ANSWER_MS))
-        found: list[Discovery] = []
-        garbled = 0
-        try:
-            for unit in units:
-                if self.is_over:
-                    break
-                await bus.open()
-                said, is_frame = await _answer(bus, unit, timing)
-                if is_frame:
-                    found.append(Discovery(kind, line, str(unit), said))
-                garbled += bool(said) and not is_frame
-                if garbled >= 2 and not found:
-                    break  # a device speaks here, but not with these settings
-        finally:
-            bus.close()
-        return found
-
-    async def text(self) -> list[Discovery]:
-        """Listen for a talker, and ask for an SDI-12 sensor."""
-        for line in self.lines:
-            if self.is_over:
-                break
-            self.say(f"{self.place.text} {line}: listening")
-            bus = SerialBus(bus_at(self.place, "ascii", parse_line(line)), self.clock)
+    async def ask(self, step: UnitStep) -> None:
+        """Ask units that have not been found, for each of the functions."""
+        self.progress(step.line, f"{step.kind}, units {_brief(step.units)}")
+        settings = parse_line(step.line) if step.line else None
+        timing = Timing(step.answer_ms + (FRAME_BITS[step.kind] * 1000 // settings.baud if settings else 0))
+        for function in step.functions:
+            bus = ModbusBus(bus_at(self.place, step.kind, settings, GUARD_MS, echo=self.echoes), self.clock)
             try:
-                await bus.open()
-                if text := await _heard(bus):
-                    return [Discovery("ascii", line, "", f"talks: {text[:LONGEST_TEXT]}")]
-                if line in SDI12_LINES and (address := await _sdi12(bus)):
-                    return [Discovery("sdi-12", line, address, "SDI-12 address")]
-            except LineDown:
-                continue
+                for unit in step.units:
+                    if self.is_over:
+                        return
+                    if not any(one.address == str(unit) for one in self.found):
+                        await bus.open()
+                        bus.begin(str(unit), None)
+                        said = await self.answer(bus, step.line, unit, function, timing)
+                        self.note(step.kind, step.line, unit, said)
+                    for late in bus.heard_late():
+                        self.note(step.kind, step.line, int(late), f"answers after {bus.late_ms(late)} ms: it is slow")
             finally:
                 bus.close()
-        return []
 
+    def note(self, kind: BusKind, line: str, unit: int, said: str) -> None:
+        """Note a unit that has answered, if it said something and is new."""
+        if said and not any(one.address == str(unit) for one in self.found):
+            self.say(f"unit {unit}: {said}")
+            self.found.append(Discovery(kind, line, str(unit), said))
 
-async def _heard(bus: SerialBus) -> str:
-    """Return a line of printable characters that comes by itself, empty if there is none."""
-    try:
-        text = (await bus.listen(LINE, round(LISTEN_S * 1000))).decode("ascii").strip()
-    except (Garbled, LateAnswer, NoAnswer, UnicodeDecodeError):
-        return ""
-    return text if text.isprintable() else ""
-
-
-async def _answer(bus: ModbusBus, unit: int, timing: Timing) -> tuple[str, bool]:
-    """Return what a unit said to a request for one register, and whether it was a proper frame."""
-    try:
-        answer = await bus.read(unit, RegisterSpan(Function.HOLDING, 0, 1), timing)
-        return f"holding register 0 = {answer.words[0]:04X}", True
-    except RequestRefused as refusal:
-        return f"exception {refusal.code}: it lives", True
-    except LateAnswer as late:
-        return str(late), True
-    except Garbled as garbled:
-        return str(garbled), False
-    except NoAnswer:
-        return "", False
-
-
-async def _sdi12(bus: SerialBus) -> str:
-    """Return the address of the only sensor on an SDI-12 line (SDI-12 1.4, 4.4.2), empty if none answers."""
-    try:
-        answer = await bus.ask(b"?!", LINE, 1_000)
-    except (Garbled, LateAnswer, NoAnswer, LineDown):
-        return ""
-    text = answer.raw.decode("ascii", "replace").strip()
-    return text if len(text) == 1 and text.isalnum() else ""
-
-
-async def read_words(
-    place: LinePlace,
-    kind: BusKind,
-    line: LineSettings | None,
-    unit: int,
-    span: RegisterSpan,
-    timeout_ms: int,
-    clock: NowMs,
-) -> dict[int, int]:
-    """Return registers by wire address; one at a time where a block is refused. Raises Miss."""
-    bus = ModbusBus(bus_at(place, kind, line), clock)
-    timing = Timing(timeout_ms)
-    words: dict[int, int] = {}
-    try:
-        await bus.open()
+    async def answer(self, bus: ModbusBus, line: str, unit: int, function: Function, timing: Timing) -> str:
+        """Return what a unit said to a request for one register, empty if that is no frame or nothing."""
         try:
-            return dict(enumerate((await bus.read(unit, span, timing)).words, span.at))
+            answer = await bus.read(unit, RegisterSpan(function, 0, 1), timing)
+            return f"{function.name.lower()} register 0 = {answer.words[0]:04X}"
         except RequestRefused as refusal:
-            why = refusal
-        for at in range(span.at, span.end):
-            try:
-                words[at] = (await bus.read(unit, RegisterSpan(span.function, at, 1), timing)).words[0]
-            except RequestRefused:
-                continue
-        if not words:
-            raise why
-        return words
-    finally:
-        bus.close()
+            return f"exception {refusal.code}: it lives"
+        except LateAnswer as late:
+            return str(late)
+        except (Garbled, NoAnswer) as miss:
+            sent = bytes((unit, function.value, 0, 0, 0, 1))
+            sent += crc16(sent)
+            if miss.heard.startswith(sent):
+                self.note_echo()
+            self.note_noise(line, miss.heard.removeprefix(sent))
+        except LineDown:
+            pass  # a gateway that ends the connection
+        return ""
+
+    def progress(self, line: str, what: str) -> None:
+        left_s = max(0.0, self.until - time.monotonic())
+        self.say(f"{left_s:5.0f} s left  {line}: {what}" if line else f"{left_s:5.0f} s left  {what}")
+
+    def note_echo(self) -> None:
+        if not self.echoes:
+            self.echoes = True
+            self.say(f"{self.place.text}: {ECHO_ADVICE}")
+
+    def note_noise(self, line: str, heard: bytes) -> None:
+        if heard.strip(b"\0\xff"):  # a line that floats between two answers
+            shown = heard[:NOISE_SHOWN].hex(" ").upper()
+            self.noise.setdefault(line, Discovery("noise", line, "", f"bytes that are no frame: {shown}"))
+
+    async def text(self, step: TextStep) -> None:
+        """Listen for a talker, and ask for SDI-12 sensors."""
+        self.progress(step.line, "listening")
+        line = open_line(bus_at(self.place, "ascii", parse_line(step.line) if step.line else None))
+        try:
+            await line.open()
+            heard = await hear(line, min(step.listen_s, max(0.0, self.until - time.monotonic())))
+            self.note_noise(step.line, heard.noise)
+            if heard.text:
+                self.found.append(Discovery("ascii", step.line, "", f"talks: {heard.text}"))
+            elif step.sdi12 and not self.is_over:
+                self.progress(step.line, "SDI-12, ?! and 0! to 9!")
+                await self.sdi12(line, step.line)
+        except LineDown:
+            return
+        finally:
+            line.close()
+
+    async def sdi12(self, line: ByteLine, settings: str) -> None:
+        """Ask for SDI-12 sensors on an open line."""
+        sensors = Sdi12Answers(line, lambda: self.is_over)
+        for address in await sensors.addresses():
+            said = await sensors.identity(address) or "SDI-12 address"
+            self.found.append(Discovery("sdi-12", settings, address, said))
+        self.note_noise(settings, sensors.noise)
+        if sensors.echoes:
+            self.note_echo()
 
 
 def _brief(units: Sequence[int]) -> str:

@@ -5,17 +5,25 @@ from __future__ import annotations
 import asyncio
 from typing import Final, NamedTuple
 
-from edge_agent.acquiring.spot_read import TRIES, SpotReading, kept_open, look_at, read_part
+from edge_agent.acquiring.spot_read import (
+    BETWEEN_TRIES_S,
+    TRIES,
+    SpotReading,
+    kept_open,
+    look_at,
+    outside_minutes,
+    read_part,
+)
 from edge_agent.clocks.clock import NowMs
-from edge_agent.instruments.drivers import Mounted, mount
-from edge_agent.lines.instrument import Instrument, PlannedRequest, Unsuitable
-from edge_agent.modbus.bus import ModbusBus
+from edge_agent.commissioning.profile_device import device_of
+from edge_agent.instruments.drivers import DRIVERS, Mounted, instrument_on, mount
+from edge_agent.lines.instrument import Instrument, Part, PlannedRequest
+from edge_agent.lines.shared_bus import RecordedExchange, SharedBus
 from edge_agent.modbus.instrument import ModbusInstrument
-from edge_agent.readings.misses import Miss
+from edge_agent.readings.misses import Garbled, LateAnswer, Miss, NoAnswer
 from edge_agent.readings.samples import Sample
-from quantrac.config.devices import AnyProfile
-from quantrac.config.modbus import ModbusProfile
-from quantrac.config.stations import Bus, Channel, Device, Station
+from quantrac.config.devices import Address, AnyProfile
+from quantrac.config.stations import Bus, Device, Station
 
 ANSWER_MS: Final = 25.0
 """Assumed time from request to answer, for the load of a line."""
@@ -42,59 +50,75 @@ class SpotSignal(NamedTuple):
     unit: str
     state: str
     raw: str
-    """The registers, hexadecimal."""
+    """The registers of a Modbus instrument, hexadecimal."""
     why: str
 
 
-def read_profile(profile: AnyProfile, bus: Bus, unit: int, timeout_ms: int, clock: NowMs) -> list[SpotSignal]:
-    """Read every signal of a Modbus profile once from a unit of a line that no station file knows; blocking.
+class ProfileReading(NamedTuple):
+    """Every signal of a profile as it is now, and the exchanges that brought them."""
 
-    Raises Unsuitable, LineDown.
+    signals: list[SpotSignal]
+    exchanges: list[RecordedExchange]
+
+
+def read_profile(profile: AnyProfile, bus: Bus, address: Address, timeout_ms: int, clock: NowMs) -> ProfileReading:
+    """Read every signal of a profile once from an instrument of a line that no station file knows; blocking.
+
+    An instrument that talks by itself is listened to. Raises Unsuitable, LineDown.
     """
-    if not isinstance(profile, ModbusProfile):
-        raise Unsuitable(f"{profile.device} speaks {profile.protocol}; only Modbus profiles are read without a station")
-    return asyncio.run(_read_profile(profile, bus, unit, timeout_ms, clock))
+    return asyncio.run(_read_profile(profile, bus, address, timeout_ms, clock))
 
 
 async def _read_profile(
-    profile: ModbusProfile, place: Bus, unit: int, timeout_ms: int, clock: NowMs
-) -> list[SpotSignal]:
-    channels = {
-        name: Channel(
-            name=name, parameter=name, unit=signal.unit, device="probe", signal=name, interval_ms=1_000, span=(0.0, 0.0)
-        )
-        for name, signal in profile.signals.items()
-    }
-    device = Device(
-        name="probe", profile=profile, bus=place, address=unit, sample_ms=1_000, report_ms=1_000, valid_share=1.0,
-        timeout_ms=timeout_ms, channels=channels,
-    )  # fmt: skip
-    bus = ModbusBus(place, clock)
-    instrument = ModbusInstrument(device, bus)
+    profile: AnyProfile, place: Bus, address: Address, timeout_ms: int, clock: NowMs
+) -> ProfileReading:
+    device = device_of(profile, place, address, timeout_ms=timeout_ms)
+    bus = DRIVERS[profile.protocol].bus(place, clock)
+    bus.record = []
+    instrument = instrument_on(bus, device, clock)
     samples: dict[str, Sample] = {}
     why: dict[str, str] = {}
     try:
         await bus.open()
         await asyncio.sleep(await instrument.wake() / 1000)
-        for part in instrument.parts():
+        parts = instrument.parts()
+        if not parts:
+            why = dict.fromkeys(profile.signals, outside_minutes(device))
+        for part in parts:
             try:
-                found = await read_part(device, instrument, part, TRIES, kept_open(bus))
+                found = await _read_recorded(device, instrument, part, bus)
                 samples |= {sample.signal: sample for sample in found}
             except Miss as miss:
                 why |= dict.fromkeys(part.signals, str(miss))
     finally:
         bus.close()
-    return [_signal_found(name, signal.unit, samples, instrument, why) for name, signal in profile.signals.items()]
+    registers = instrument.registers if isinstance(instrument, ModbusInstrument) else {}
+    signals = [
+        _signal_found(name, signal.unit, samples.get(name), registers.get(name, ()), why.get(name, "did not come"))
+        for name, signal in profile.signals.items()
+    ]
+    return ProfileReading(signals, bus.record)
 
 
-def _signal_found(
-    name: str, unit: str, samples: dict[str, Sample], instrument: ModbusInstrument, why: dict[str, str]
-) -> SpotSignal:
-    raw = " ".join(f"{word:04X}" for word in instrument.registers.get(name, ()))
-    sample = samples.get(name)
+async def _read_recorded(device: Device, instrument: Instrument, part: Part, bus: SharedBus) -> list[Sample]:
+    """Read a part; what a try without success has recorded is forgotten."""
+    for left in reversed(range(TRIES)):
+        before = [*(bus.record or ())]
+        try:
+            return await read_part(device, instrument, part, 1, kept_open(bus))
+        except (Garbled, LateAnswer, NoAnswer):
+            bus.record = before
+            if not left:
+                raise
+            await asyncio.sleep(max(BETWEEN_TRIES_S, device.timeout_ms / 1000))
+    raise AssertionError("the last try returns or raises")
+
+
+def _signal_found(name: str, unit: str, sample: Sample | None, words: tuple[int, ...], why: str) -> SpotSignal:
+    raw = " ".join(f"{word:04X}" for word in words)
     if sample is None:
-        return SpotSignal(name, None, unit, "comm", raw, why.get(name, "was not asked"))
-    return SpotSignal(name, sample.value, unit, sample.state.word, raw, "")
+        return SpotSignal(name, None, unit, "comm", raw, why)
+    return SpotSignal(name, sample.value, unit, sample.state.word, raw, sample.why)
 
 
 def plan_of(station: Station, clock: NowMs) -> list[DevicePlan]:

@@ -7,21 +7,14 @@ from typing import NamedTuple, Self
 
 from edge_agent.control.reconfiguration import Pushed
 from quantrac.config.bus_places import Wiring, load_wiring
-from quantrac.config.loader import load_network
+from quantrac.config.loader import load_station
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.mqtt.address import MqttAddress
 from quantrac.observe.logs import logger
 from quantrac.telemetry.commands import read_key
-from quantrac.telemetry.errors import QuantracError
 
 log = logger(__name__)
-
-
-class StationNotConfigured(QuantracError):
-    """The configuration has no such station."""
-
-    exit_code = 2
 
 
 class AgentPlan(NamedTuple):
@@ -57,14 +50,9 @@ class AgentPlan(NamedTuple):
     def command_key(self) -> bytes | None:
         """Return the key by which the centre signs commands to this station; None: there is none."""
         keys = self.settings.command_keys
-        return None if keys is None else read_key(keys, self.station.station)
+        return None if keys is None else read_key(keys, self.station.station, log.warning)
 
 
 def configured_station(settings: Settings, station_id: str) -> Station:
     """Return a station of the configuration, its buses at their places; raises ConfigErrors, StationNotConfigured."""
-    stations = load_network(settings.config, settings.overlay).stations
-    if station_id not in stations:
-        raise StationNotConfigured(
-            f"station {station_id!r} is not configured; there are: {', '.join(sorted(stations))}"
-        )
-    return load_wiring(settings.wiring).wire(stations[station_id])
+    return load_wiring(settings.wiring).wire(load_station(settings.config, settings.overlay, station_id))

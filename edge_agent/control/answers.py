@@ -13,19 +13,20 @@ from edge_agent.control.agent_plan import AgentPlan
 from edge_agent.control.reconfiguration import ChangeRefused, Reconfiguration
 from edge_agent.control.run_end import RunEnd
 from edge_agent.desk import AgentRefused
+from edge_agent.lines.instrument import Unsuitable
 from edge_agent.readings.counts import MissCounts
 from edge_agent.readings.misses import LineDown, RequestRefused
 from edge_agent.sending.forwarding_loop import ForwardingLoop
 from edge_agent.slots.maintenance import MaintenanceOrders
-from quantrac.config.modbus import ModbusProfile
 from quantrac.config.station_json import loads
+from quantrac.config.stations import Device
 from quantrac.telemetry.states import State
 
 if TYPE_CHECKING:
     from edge_agent.acquiring.sweeps import Sweeps
 
 READ_S: Final = 120.0
-WIPE_S: Final = 60.0
+ACT_S: Final = 60.0
 WITHIN_S: Final = 300.0
 """A new configuration that has not proved itself within this time is taken back, unless another time is given."""
 LONGEST_WITHIN_S: Final = 3_000.0
@@ -57,7 +58,7 @@ class Answers:
             "push": self._push,
             "reload": lambda wish: self.reload(_within_s(wish)),
             "picture": self._picture,
-            "wipe": self._wipe,
+            "act": self._act,
             "drain": self._drain,
         }
         what = request.get("do")
@@ -70,14 +71,15 @@ class Answers:
         return self.configuring.change(self.plan.local_files(), "reload", within_s, self.plan.pushed.forget)
 
     def _status(self, _: dict[str, Any]) -> Mapping[str, Any]:
-        return {**self.loop.report().as_dict(), "errors": self.misses.by_device()}
+        return {**self.loop.report().as_dict(), "errors": self.misses.by_device(), "reasons": self.misses.reasons()}
 
     def _live(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         try:
             now = self.link.ask(_now, timeout_s=10)
         except NothingIsRead:
-            now = {"rows": [], "advice": {}}
-        more = {"t": self.now().ms, "config": self.configuring.station.config_hash}
+            now = {"rows": [], "advice": {}, "lines": {}}
+        station = self.configuring.station
+        more = {"t": self.now().ms, "config": station.config_hash, "not_before": station.clock.not_before_ms}
         return {**self._status(wish), **more, "maintenance": self.orders.standing(), **now}
 
     def _read(self, wish: dict[str, Any]) -> Mapping[str, Any]:
@@ -115,24 +117,49 @@ class Answers:
             raise AgentRefused("the station has no camera")
         return self.photograph(camera, "asked")
 
-    def _wipe(self, wish: dict[str, Any]) -> Mapping[str, Any]:
+    def _act(self, wish: dict[str, Any]) -> Mapping[str, Any]:
+        """Carry out an action of a profile; without a name, return those that there are."""
+        device, name, value = self._device(wish), wish.get("action"), wish.get("value")
+        known = device.profile.known_actions
+        if name is None:
+            return {"actions": {each: one.model_dump(mode="json", by_alias=True) for each, one in known.items()}}
+        if not isinstance(name, str) or name not in known:
+            expected = ", ".join(known) or "none, for its profile declares no actions"
+            raise AgentRefused(f"{device.name}: found action {name!r}, expected: {expected}")
+        if isinstance(value, bool) or not isinstance(value, int | float | None):
+            raise AgentRefused(f"{device.name}: found value {value!r}, expected a number")
+        if refusal := known[name].refusal(value):
+            raise AgentRefused(f"{device.name} {name}: {refusal}")
+        return {"device": device.name, "action": name, "value": value, **self._carry_out(device, name, value)}
+
+    def _carry_out(self, device: Device, name: str, value: float | None) -> Mapping[str, Any]:
+        """Act, and mark what the instrument reads meanwhile, by whichever of its profiles."""
+        action, now_ms, held = device.profile.known_actions[name], self.now().ms, list[str]()
+        if action.hold_ms:
+            held = [
+                each
+                for each in self._at(device)
+                if self.orders.hold(each, action.state, action.hold_ms, now_ms, f"its {name}")
+            ]
+        try:
+            self.link.ask(lambda sweeps: sweeps.act(device.name, name, value), ACT_S)
+        except (RequestRefused, LineDown, NothingIsRead, Unsuitable):  # certainly not done; after silence it may be
+            for each in held:
+                self.orders.end(each, self.now().ms)
+            raise
+        return {"state": action.state.word, "until": now_ms + action.hold_ms} if action.hold_ms else {}
+
+    def _at(self, device: Device) -> list[str]:
+        """Return the names of the devices that are this instrument: one has a device for each of its profiles."""
+        devices, place = self.configuring.station.devices, (device.bus.name, device.address)
+        return [name for name, each in devices.items() if (each.bus.name, each.address) == place]
+
+    def _device(self, wish: dict[str, Any]) -> Device:
         devices = self.configuring.station.devices
         name = wish.get("device")
         if not isinstance(name, str) or name not in devices:
             raise AgentRefused(f"found device {name!r}, expected: {', '.join(devices)}")
-        profile = devices[name].profile
-        plan = profile.wipe if isinstance(profile, ModbusProfile) else None
-        if plan is None:
-            raise AgentRefused(f"{name}: its profile declares no register that starts a wiper")
-        for_ms, now_ms = plan.takes_ms + plan.settle_ms, self.now().ms
-        held = self.orders.hold(name, State.MAINT, for_ms, now_ms, "its wiper")
-        try:
-            self.link.ask(lambda sweeps: sweeps.wipe(name), WIPE_S)
-        except (RequestRefused, LineDown, NothingIsRead):  # certainly it does not wipe; after silence it may
-            if held:
-                self.orders.end(name, self.now().ms)
-            raise
-        return {"device": name, "until": now_ms + for_ms}
+        return devices[name]
 
     def _drain(self, wish: dict[str, Any]) -> Mapping[str, Any]:
         timeout_s = wish.get("timeout_s")
@@ -142,7 +169,7 @@ class Answers:
 
 
 async def _now(sweeps: Sweeps) -> dict[str, Any]:
-    return {"rows": sweeps.now(), "advice": sweeps.advice()}
+    return {"rows": sweeps.now(), "advice": sweeps.advice(), "lines": sweeps.lines_away()}
 
 
 def _within_s(request: dict[str, Any]) -> float:

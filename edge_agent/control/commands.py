@@ -15,14 +15,14 @@ from typing import Any, Final, NamedTuple, Protocol
 from edge_agent.slots.kept_file import replace_file
 from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish
 from quantrac.observe.logs import logger
-from quantrac.telemetry.commands import BadCommand, Command, read_command
+from quantrac.telemetry.commands import AHEAD_MS, LONGEST_MS, BadCommand, Command, read_command
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.topics import BadTopic, parse, topic
 
 log = logger(__name__)
 
 FILE: Final = "commands.json"
-REMOTE: Final = frozenset(("status", "read", "again", "wipe", "maint", "push", "picture"))
+REMOTE: Final = frozenset(("status", "read", "again", "act", "maint", "push", "picture"))
 """Commands that the centre may give. Not `drain`: it ends the agent, and no person is there to start it again."""
 MOST_REFUSALS: Final = 20
 """Refusals that go on record within an hour; more are only counted in the log: a flood must not fill the spool."""
@@ -33,31 +33,59 @@ CHANGES_NOTHING: Final = frozenset(("status", "read"))
 """May be carried out twice, and so also while the disk is full and cannot keep the ids."""
 
 
+def told(order: Mapping[str, Any]) -> str:
+    """Return what an order is for the record: what is done, to which device, how, with which value."""
+    details = (order.get(key) for key in ("device", "camera", "action", "value"))
+    return " ".join(str(word) for word in (order["do"], *details) if word is not None)
+
+
 class IdNotKept(BadCommand):
     """A genuine command that is refused, because a replay of it could not be recognised after a restart."""
 
 
 class SeenIds:
-    """Ids of the commands that have been decided on, until they would have expired anyway."""
+    """Ids of the commands that have been decided on, until they would have expired anyway.
+
+    An id is forgotten by the clock of the station, which may have been ahead and gone back. So the latest end of all
+    that were forgotten is kept: what ends no later may be one of them.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._forgotten_ms = 0
+        self._seen: dict[str, int] = {}
         try:
-            self._seen = {str(name): int(until) for name, until in json.loads(path.read_text("utf-8")).items()}
+            kept = json.loads(path.read_text("utf-8"))
+            self._seen = {str(name): int(until) for name, until in kept["seen"].items()}
+            self._forgotten_ms = int(kept["forgotten_ms"])
         except FileNotFoundError:
-            self._seen = {}
-        except (OSError, ValueError, AttributeError, TypeError) as error:
-            log.warning("commands_file_rejected", file=str(path), error=str(error))
-            self._seen = {}
+            pass
+        except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+            log.warning("commands_file_refused", file=str(path), error=str(error))
+            self._seen, self._forgotten_ms = {}, _latest_end_ms(path)
 
     def __contains__(self, command_id: str) -> bool:
         return command_id in self._seen
 
+    def may_have_been(self, command: Command) -> bool:
+        """Return whether a command is so old that it may have been carried out and forgotten."""
+        return command.expires_ms <= self._forgotten_ms
+
     def add(self, command: Command, now_ms: int) -> None:
         """Remember a command, on disk before this returns; raises OSError: then only as long as the agent runs."""
+        gone = [until for until in self._seen.values() if until < now_ms]
+        self._forgotten_ms = max([self._forgotten_ms, *gone])
         self._seen = {name: until for name, until in self._seen.items() if until >= now_ms}
         self._seen[command.id] = command.expires_ms
-        replace_file(self._path, json.dumps(self._seen))
+        replace_file(self._path, json.dumps({"seen": self._seen, "forgotten_ms": self._forgotten_ms}))
+
+
+def _latest_end_ms(path: Path) -> int:
+    """Return when the last command of a file that cannot be read ends at the latest."""
+    try:
+        return int(path.stat().st_mtime * 1000) + AHEAD_MS + LONGEST_MS
+    except OSError:
+        return 0
 
 
 class Commands:
@@ -117,7 +145,8 @@ class Commands:
         except Exception as error:  # the boundary of the task: the centre waits for an answer
             log.exception("command_failed", id=command.id, do=what)
             outcome = {"ok": False, "error": f"a mistake of the agent: {error!r}; its log says more"}
-        self._record("command", f"{what}: {'done' if outcome['ok'] else outcome['error']}"[:300])
+        came = "done" if outcome["ok"] else outcome["error"]
+        self._record("command", f"{told(command.order)}: {came}"[:300])
         self._say(command_id, outcome)
 
     def _allowed(self, command_id: str, payload: bytes) -> Command:
@@ -127,6 +156,10 @@ class Commands:
         command = read_command(self._key, self._station, command_id, payload, now_ms)
         if command.id in self._seen:
             raise BadCommand("it was carried out before: a replay")
+        if self._seen.may_have_been(command):
+            raise BadCommand(
+                "it may have been carried out before: the station's clock was ahead, or its record is damaged"
+            )
         if command.order["do"] not in REMOTE:
             raise BadCommand(f"found do: {command.order['do']!r}, allowed {', '.join(sorted(REMOTE))}")
         try:
@@ -151,7 +184,9 @@ class Commands:
                 self._say(command_id, {"ok": False, "refused": True, "error": why})
 
     def _say(self, command_id: str, outcome: Mapping[str, Any]) -> None:
-        self._reply(command_id, json.dumps({"t": self._now_ms(), **outcome}, ensure_ascii=False).encode())
+        self._reply(
+            command_id, json.dumps({"id": command_id, "t": self._now_ms(), **outcome}, ensure_ascii=False).encode()
+        )
 
 
 class CommandReply(NamedTuple):
@@ -207,4 +242,4 @@ class Replies:
             waiting, self._waiting = self._waiting, []
         for reply in waiting:
             if now_ms - reply.since_ms < LONGEST_REPLY_MS:
-                self._transport.publish(topic(self._station, "reply", reply.command_id), reply.payload, reply)
+                self._transport.publish(topic(self._station, "reply"), reply.payload, reply)

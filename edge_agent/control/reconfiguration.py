@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from edge_agent.acquiring.field_link import FieldLink
+from edge_agent.acquiring.field_link import FieldLink, NothingIsRead
 from edge_agent.acquiring.spot_read import SpotReading
 from edge_agent.clocks.clock import Now
 from edge_agent.control.trial import Deliveries, Trial, TrialVerdict
@@ -32,6 +32,7 @@ STEP_S: Final = 0.2
 TRY_S: Final = 30.0
 TRY_DEVICE_S: Final = 30.0
 SWITCH_S: Final = 60.0
+RESTART_NEEDED: Final = "restart needed"
 NAMED: Final = 12
 """Digits of a configuration's hash by which people know it."""
 
@@ -59,8 +60,8 @@ class Pushed:
             return loads(json.dumps(saved["station"]))
         except (FileNotFoundError, NotADirectoryError):
             return None  # the spool, which needs the folder, says what is wrong with it
-        except (OSError, ValueError, TypeError, KeyError, BadStation) as error:
-            log.warning("pushed_configuration_rejected", file=str(self._path), error=str(error))
+        except (OSError, ValueError, RecursionError, TypeError, KeyError, BadStation) as error:
+            log.warning("pushed_configuration_refused", file=str(self._path), error=str(error))
             return None
 
     def save(self, station: Station) -> None:
@@ -98,7 +99,7 @@ class Reconfiguration:
             now: both clocks.
             ending: the agent ends; a trial under way is given up.
         """
-        self.station = station
+        self.station = self._at_start = station
         self._wire, self._link, self._deliveries, self._uplink = wire, link, deliveries, uplink
         self._now, self._ending = now, ending
         self._busy = threading.Lock()
@@ -124,9 +125,13 @@ class Reconfiguration:
         if new.station != old.station:
             raise ChangeRefused(f"it is the configuration of {new.station}, this is {old.station}")
         found = changes(old, new)
-        if not found.any and new.config_hash == old.config_hash:
+        is_in_force = not found.any and new.config_hash == old.config_hash
+        found = found._replace(at_next_start=changes(self._at_start, new).at_next_start)
+        if is_in_force:
             if why := _not_kept(confirmed):
                 raise ChangeRefused(f"it is in force, but {why}")
+            with suppress(NothingIsRead):
+                self._link.ask(lambda sweeps: sweeps.forget(), SWITCH_S)
             return _outcome("unchanged", new, found)
         self._try_out(new, found)
         trial = self._switch(old, new, within_s)
@@ -134,8 +139,9 @@ class Reconfiguration:
         verdict = self._watch(trial)
         why = _not_kept(confirmed) if verdict.confirmed else verdict.why
         if not why:
-            self._uplink.record("configuration", f"{source} {new.config_hash[:NAMED]} confirmed")
-            return _outcome("confirmed", new, found)
+            outcome = _outcome("confirmed", new, found)
+            self._uplink.record("configuration", f"{source} {new.config_hash[:NAMED]} {outcome['outcome']}: {found}")
+            return outcome
         if not self._ending.is_set():
             self._put_in_force(old)
         self._uplink.record("configuration", f"{source} {new.config_hash[:NAMED]} rolled back: {why}")
@@ -184,7 +190,7 @@ def silent_devices(found: Sequence[SpotReading]) -> dict[str, str]:
     devices: dict[str, list[SpotReading]] = {}
     for one in found:
         devices.setdefault(one.device, []).append(one)
-    return {name: rows[0].why for name, rows in devices.items() if all(row.why for row in rows)}
+    return {name: rows[0].why for name, rows in devices.items() if all(row.state == "comm" for row in rows)}
 
 
 def _not_kept(confirmed: Callable[[], None]) -> str:
@@ -197,4 +203,7 @@ def _not_kept(confirmed: Callable[[], None]) -> str:
 
 
 def _outcome(outcome: str, new: Station, found: Changes) -> dict[str, Any]:
+    """Return what came of a change; what holds from the agent's next start is not in force, so not confirmed."""
+    if found.at_next_start and outcome != "rolled back":
+        outcome = RESTART_NEEDED
     return {"outcome": outcome, "config": new.config_hash, "changes": found._asdict(), "said": str(found)}

@@ -1,4 +1,4 @@
-"""The trial of a new configuration: it must deliver what the old one did. Pure; the time is passed in.
+"""The trial of a new configuration: it must deliver what the old one did. The time is passed in.
 
 The new one is confirmed as soon as every channel that both have, and that was valid before, has been valid in a slot
 that began under the new one, and the link is there if it was there before. It is given a time for that; else the old
@@ -16,10 +16,12 @@ from quantrac.config.stations import Station
 
 SLOTS: Final = 2
 SLACK_S: Final = 5.0
+REMEMBERED: Final = 3
+"""A channel was valid before if one of so many newest slots was: a late reply does not excuse it from the trial."""
 
 
 class TrialVerdict(NamedTuple):
-    """What is known of a trial so far."""
+    """The state of a trial so far."""
 
     confirmed: bool
     rolled_back: bool
@@ -27,11 +29,12 @@ class TrialVerdict(NamedTuple):
 
 
 class Deliveries:
-    """What each channel's newest slots were; `note` is called by acquisition, the rest by any thread."""
+    """The newest slots of each channel. Acquisition calls `note`, any thread the rest."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._valid: dict[str, bool] = {}
+        self._missed: dict[str, int] = {}
+        """Slots since the newest valid one."""
         self._valid_t: dict[str, int] = {}
 
     def note(self, record: SlotRecord) -> None:
@@ -39,14 +42,14 @@ class Deliveries:
         with self._lock:
             for reading in record.readings:
                 valid = reading.value is not None and reading.state.is_valid
-                self._valid[reading.name] = valid
+                self._missed[reading.name] = 0 if valid else self._missed.get(reading.name, REMEMBERED) + 1
                 if valid:
                     self._valid_t[reading.name] = record.t_ms
 
     def delivering(self) -> set[str]:
-        """Return the channels whose newest slot was valid."""
+        """Return the channels that were valid in one of their REMEMBERED newest slots."""
         with self._lock:
-            return {name for name, valid in self._valid.items() if valid}
+            return {name for name, missed in self._missed.items() if missed < REMEMBERED}
 
     def lacking(self, wanted: Iterable[str], since: dict[str, int]) -> list[str]:
         """Return those that had no valid slot that ends later than `since` says for them."""

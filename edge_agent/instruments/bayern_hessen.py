@@ -56,6 +56,12 @@ def request(address: int | None, *, checked: bool = True) -> bytes:
     return STX + text + ETX + block_check(STX + text + ETX)
 
 
+def control(address: int, letter: str, *, checked: bool = True) -> bytes:
+    """Return the frame of a control command, which is not answered: ``N`` zero gas, ``K`` span gas, ``M`` measure."""
+    text = STX + b"ST%03d %b" % (address, letter.encode("ascii"))
+    return text + ETX + block_check(text + ETX) if checked else text + CR
+
+
 def unframe(raw: bytes) -> str:
     """Return the text of the frame in `raw`, whatever stands before its STX; raises Garbled."""
     start = raw.find(STX)
@@ -120,6 +126,7 @@ class BayernHessenAnalyser(AskedInstrument):
         if not isinstance(device.profile, BayernHessenProfile) or isinstance(device.address, str):
             raise Unsuitable(f"{device.name}: a bayern-hessen bus needs such a profile, and a number or no address")
         self._profile: BayernHessenProfile = device.profile
+        self._address: int | None = device.address
         self._request = request(device.address, checked=device.profile.checksum)
         mark, more = (ETX, 2) if device.profile.checksum else (CR, 0)
         self._ending = Ending(mark, more, STX + b"MD")
@@ -139,11 +146,19 @@ class BayernHessenAnalyser(AskedInstrument):
         blocks = parse_measurements(unframe(raw))
         return [Sample(name, sent_ms, *self._measured(name, blocks)) for name in part.signals]
 
+    async def act(self, name: str, value: float | None) -> None:
+        """Send a control command; raises LineDown, Unsuitable. Nothing answers: the next status shows the outcome."""
+        action = self._profile.actions.get(name)
+        if action is None or action.refusal(value) or self._address is None:
+            raise Unsuitable(f"{name} needs an action of the profile, no value, and an address of the instrument")
+        frame = control(self._address, action.control, checked=self._profile.checksum)
+        await self._bus.tell(frame, self._turnaround_ms)
+
     def _measured(self, name: str, blocks: Sequence[Measurement]) -> Measured:
         signal = self._profile.signals[name]
         block = _block_of(signal, blocks)
         if block is None:
-            return NO_MEASUREMENT
+            return NO_MEASUREMENT._replace(why=f"its block is not among the {len(blocks)} of the answer")
         tables = ((self._profile.status, block.status), (self._profile.error, block.error))
         state = worst(self._profile.states[table].state_of(byte) for table, byte in tables if table is not None)
         return measured(signal, block.value, state)

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from edge_agent.clocks.clock import NowMs
-from edge_agent.instruments.bayern_hessen import BayernHessenAnalyser
-from edge_agent.instruments.sdi12_sensor import Sdi12Sensor
-from edge_agent.instruments.text_lines import LineTalker, PolledLines
-from edge_agent.instruments.vaisala import VaisalaTalker, VaisalaTransmitter
+from edge_agent.instruments.speakers import TEXT_SPEAKERS, Speaker
 from edge_agent.lines.instrument import Instrument, Part, PlannedRequest, Unsuitable
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.lines.shared_bus import SharedBus
 from edge_agent.modbus.bus import ModbusBus
 from edge_agent.modbus.instrument import ModbusInstrument
 from edge_agent.readings.samples import Sample
-from quantrac.config.lines import LINE_PROTOCOLS
 from quantrac.config.stations import Device, Station
 
 MINUTE_MS: Final = 60_000
 MINUTES: Final = 60
-
-InstrumentOn = Callable[[Device, Any], Instrument]
-"""Makes a device's instrument on a bus of its driver; raises Unsuitable."""
 
 
 class Driver(NamedTuple):
@@ -31,24 +24,14 @@ class Driver(NamedTuple):
 
     bus: type[ModbusBus | SerialBus]
     """Owns the line."""
-    asked: InstrumentOn
-    talker: InstrumentOn | None = None
-    """For profiles of instruments that send by themselves."""
-
-    def instrument(self, device: Device, bus: Any) -> Instrument:
-        """Return a device's instrument on such a bus; raises Unsuitable."""
-        make = self.talker if self.talker is not None and device.profile.is_talker else self.asked
-        return make(device, bus)
+    speaker: Speaker
 
 
-_MODBUS: Final = Driver(ModbusBus, ModbusInstrument)
+_MODBUS: Final = Driver(ModbusBus, Speaker(ModbusInstrument))
 DRIVERS: Final[Mapping[str, Driver]] = {
     "modbus-rtu": _MODBUS,
     "modbus-tcp": _MODBUS,
-    "sdi-12": Driver(SerialBus, Sdi12Sensor),
-    "vaisala-ascii": Driver(SerialBus, VaisalaTransmitter, VaisalaTalker),
-    "bayern-hessen": Driver(SerialBus, BayernHessenAnalyser),
-    **dict.fromkeys(LINE_PROTOCOLS, Driver(SerialBus, PolledLines, LineTalker)),
+    **{protocol: Driver(SerialBus, speaker) for protocol, speaker in TEXT_SPEAKERS.items()},
 }
 """By protocol, as in `quantrac.config.devices.PROTOCOLS`."""
 
@@ -77,7 +60,7 @@ def instrument_on(line: SharedBus, device: Device, clock: NowMs) -> Instrument:
     driver = DRIVERS[protocol]
     if not isinstance(line, driver.bus):
         raise Unsuitable(f"{device.name}: a bus of kind {device.bus.kind} cannot carry {protocol}")
-    instrument, minutes = driver.instrument(device, line), device.profile.poll_minutes
+    instrument, minutes = driver.speaker.instrument(device, line), device.profile.poll_minutes
     return instrument if minutes is None else WindowedInstrument(instrument, minutes, clock)
 
 
@@ -87,7 +70,7 @@ class WindowedInstrument(Instrument):
     def __init__(self, instrument: Instrument, minutes: tuple[int, int], now_ms: NowMs) -> None:
         """`minutes`: the first and the last in which it may be asked. Time zones differ by whole hours."""
         super().__init__()
-        self.notes = instrument.notes
+        self.notes, self.refusals = instrument.notes, instrument.refusals
         self._instrument, self._minutes, self._now_ms = instrument, minutes, now_ms
 
     @property
@@ -123,10 +106,20 @@ class WindowedInstrument(Instrument):
         """Wake it, inside the window."""
         return await self._instrument.wake() if self._is_open else 0
 
+    async def act(self, name: str, value: float | None) -> None:
+        """Carry out an action, inside the window; raises Miss, Unsuitable."""
+        if not self._is_open:
+            raise Unsuitable(f"it is not asked at this minute of the hour; minutes: {self._minutes}")
+        await self._instrument.act(name, value)
+
     async def probe(self) -> None:
         """Find out whether it is there, inside the window; raises Miss."""
         if self._is_open:
             await self._instrument.probe()
+
+    def forget(self) -> None:
+        """Forget what was learnt of it."""
+        self._instrument.forget()
 
     @property
     def _is_open(self) -> bool:

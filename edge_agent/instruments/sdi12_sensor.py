@@ -174,7 +174,7 @@ class Sdi12Sensor(AskedInstrument):
     def _measured(self, name: str, values: Sequence[float]) -> Measured:
         signal = self._profile.signals[name]
         if signal.value > len(values):
-            return NO_MEASUREMENT
+            return NO_MEASUREMENT._replace(why=f"gives {len(values)} values, not {signal.value}")
         return measured(signal, values[signal.value - 1], worst((self._verdict, self._status(signal, values))))
 
     def _status(self, signal: Sdi12Signal, values: Sequence[float]) -> State:

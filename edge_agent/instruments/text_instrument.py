@@ -15,7 +15,8 @@ from edge_agent.readings.samples import Sample
 from quantrac.config.stations import Device
 
 MOST_LINES: Final = 64
-"""Lines heard before a probe gives up waiting for the one that carries what it wants."""
+MOST_MS: Final = 20_000
+"""Lines heard, and how long, before a probe gives up waiting for the one that carries what it wants."""
 
 
 class TextPart(NamedTuple):
@@ -26,7 +27,7 @@ class TextPart(NamedTuple):
 
 
 class ListeningBus(Protocol):
-    """What talkers need of their line."""
+    """The line as talkers need it."""
 
     def now_ms(self) -> int:
         """Return the wall clock."""
@@ -42,12 +43,16 @@ class ListeningBus(Protocol):
 
 
 class AskingBus(ListeningBus, Protocol):
-    """What instruments that are asked need of theirs."""
+    """The line as polled instruments need it."""
 
     async def ask(
         self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int = 0, fence: Fence | None = None
     ) -> TextAnswer:
         """Send a request and return its answer; raises Miss."""
+        ...
+
+    async def tell(self, request: bytes, turnaround_ms: int = 0) -> None:
+        """Send what is not answered; raises LineDown."""
         ...
 
     def owed_ms(self, request: bytes) -> int:
@@ -117,16 +122,19 @@ class Talker(Instrument):
         return [PlannedRequest("sends by itself", self._wanted, None)]
 
     async def read(self, part: AnyPart) -> list[Sample]:
-        """Listen until all wanted signals came; raises NoAnswer."""
+        """Listen until all wanted signals came, or no more lines do; raises NoAnswer if none came."""
         found: dict[str, Sample] = {}
+        latest_ms = self.bus.now_ms() + max(MOST_MS, 2 * self._timeout_ms)
         for _ in range(MOST_LINES):
             try:
                 raw = await self.bus.listen(self.ending, self._timeout_ms)
                 found |= {sample.signal: sample for sample in self.hear(raw, self.bus.now_ms())}
             except Garbled:
                 continue  # the first line is heard from its middle
-            if set(part.signals) <= found.keys():
+            except NoAnswer:
+                break
+            if set(part.signals) <= found.keys() or self.bus.now_ms() >= latest_ms:
                 break
         if not found:
-            raise NoAnswer(f"{self.name}: no line of this instrument among {MOST_LINES}")
+            raise NoAnswer(f"{self.name}: no line of this instrument among those that came")
         return list(found.values())

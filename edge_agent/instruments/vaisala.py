@@ -7,7 +7,7 @@ place means invalid data. With a small ``r`` command and answer carry the SDI-12
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final, NamedTuple
 
 from edge_agent.instruments.sdi12 import crc_characters, without_crc
@@ -23,6 +23,7 @@ from quantrac.telemetry.states import State
 
 MAX_LINE: Final = 512
 _FIELD: Final = re.compile(r"([A-Z][a-z])=([+-]?\d+(?:\.\d+)?)([A-Za-z#])")
+_ANY_FIELD: Final = re.compile(r"([A-Z][a-z])=[ -~]*")
 
 
 class VaisalaField(NamedTuple):
@@ -40,8 +41,12 @@ def request(address: str, message: str = "R0") -> bytes:
     return (text + crc_characters(text) if message[0] == "r" else text).encode("ascii") + b"\r\n"
 
 
-def parse(raw: bytes, address: str, message: str = "R0") -> dict[str, VaisalaField]:
+def parse(
+    raw: bytes, address: str, message: str = "R0", wanted: Container[str] | None = None
+) -> dict[str, VaisalaField]:
     """Return the fields of an answer by their two-letter name.
+
+    Fields whose name is not `wanted` (None: all are) may hold anything, such as the text of `Id=HEL___`.
 
     Raises:
         Garbled: not an answer to this message of this address, a wrong CRC, or one malformed field.
@@ -56,7 +61,13 @@ def parse(raw: bytes, address: str, message: str = "R0") -> dict[str, VaisalaFie
     head, *fields = text.split(",")
     if head != address + message or not fields:
         raise Garbled(f"expected {address}{message},…, got {line[:40]!r}")
-    return dict(_field(field, line) for field in fields)
+    return dict(_field(field, line) for field in fields if not _is_foreign(field, wanted))
+
+
+def _is_foreign(text: str, wanted: Container[str] | None) -> bool:
+    """Return whether a field is one that nobody wants."""
+    match = _ANY_FIELD.fullmatch(text)
+    return wanted is not None and match is not None and match[1] not in wanted
 
 
 def message_of(raw: bytes, address: str, *, checked: bool) -> str | None:
@@ -84,6 +95,7 @@ class VaisalaTransmitter(AskedInstrument):
         self._address: str = device.address
         self._message = device.profile.poll.lower() if device.profile.crc else device.profile.poll
         self._ending = LINE._replace(head=self._address.encode("ascii"))
+        self._keys = _keys(device.profile)
         self._fence = Fence(self._address.encode("ascii") + b"\r\n", bare(self._address))
 
     def parts(self) -> Sequence[TextPart]:
@@ -93,7 +105,7 @@ class VaisalaTransmitter(AskedInstrument):
     async def read(self, part: AnyPart) -> list[Sample]:
         """Poll the message; raises Miss."""
         sent_ms, raw = await self._ask(request(self._address, self._message), self._ending, self._fence)
-        fields = parse(raw, self._address, self._message)
+        fields = parse(raw, self._address, self._message, self._keys)
         return [Sample(name, sent_ms, *_measured(self._profile.signals[name], fields)) for name in part.signals]
 
 
@@ -106,13 +118,14 @@ class VaisalaTalker(Talker):
         super().__init__(device, bus, LINE)
         self._profile: VaisalaProfile = device.profile
         self._address: str = device.address
+        self._keys = _keys(device.profile)
 
     def hear(self, raw: bytes, t_ms: int) -> list[Sample]:
         """Return the samples in a message, none if it is of another transmitter; raises Garbled."""
         message = message_of(raw, self._address, checked=self._profile.crc)
         if message is None:
             return []
-        fields = parse(raw, self._address, message)
+        fields = parse(raw, self._address, message, self._keys)
         signals = self._profile.signals
         return [
             Sample(name, t_ms, *_measured(signals[name], fields))
@@ -121,8 +134,17 @@ class VaisalaTalker(Talker):
         ]
 
 
+def _keys(profile: VaisalaProfile) -> frozenset[str]:
+    """Return the fields that a profile knows."""
+    return frozenset(signal.key for signal in profile.signals.values())
+
+
 def _measured(signal: VaisalaSignal, fields: dict[str, VaisalaField]) -> Measured:
     field = fields.get(signal.key)
-    if field is None or field.unit.upper() != signal.letter.upper():
-        return NO_MEASUREMENT
+    if field is None:
+        return NO_MEASUREMENT._replace(why=f"sends no {signal.key}")
+    if field.unit.upper() != signal.letter.upper():
+        is_invalid = field.unit == "#"
+        why = "calls it invalid (#)" if is_invalid else f"sends the unit {field.unit}, expected {signal.letter}"
+        return NO_MEASUREMENT._replace(why=why)
     return measured(signal, field.value, State.OK)

@@ -70,8 +70,8 @@ class ByteLine(ABC):
                     else NoAnswer(f"no answer within {timeout_s:.1f} s")
                 )
 
-    async def next_line(self, end: bytes, timeout_s: float, longest: int) -> bytes | None:
-        """Return the next line of a talker, None if none is whole within `timeout_s`.
+    async def next_line(self, end: bytes, timeout_s: float, longest: int, more: int = 0) -> bytes | None:
+        """Return the next line of a talker with `more` bytes behind its end, None if none is whole within `timeout_s`.
 
         What has come of a line is kept for the next call. Raises Garbled (it stopped in the middle, or never ends) and
         LineDown.
@@ -79,7 +79,7 @@ class ByteLine(ABC):
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while True:
-            if (taken := self._taken(end)) is not None:
+            if (taken := self._taken(end, more)) is not None:
                 return taken
             if len(self._heard) > longest or (self._heard and loop.time() - self.last_byte > STALE_S):
                 raise Garbled(f"{len(self._heard)} bytes without an end: {self.discard()[:40]!r}")

@@ -65,7 +65,7 @@ def bare(address: str) -> Ending:
 
 
 class TextAnswer(NamedTuple):
-    """What a request brought; `sent_ms` is the wall clock when it was sent."""
+    """The answer to a request; `sent_ms`: wall clock when the request was sent."""
 
     sent_ms: int
     raw: bytes

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from edge_agent.readings.misses import RequestRefused
 from edge_agent.readings.samples import Sample
 from quantrac.telemetry.errors import QuantracError
 
@@ -47,6 +48,8 @@ class Instrument(ABC):
     def __init__(self) -> None:
         self.notes: list[Note] = []
         """Taken and emptied by acquisition."""
+        self.refusals: list[RequestRefused] = []
+        """Requests that it refused in reads that brought something all the same; taken and emptied likewise."""
 
     @property
     @abstractmethod
@@ -85,6 +88,9 @@ class Instrument(ABC):
     async def probe(self) -> None:  # noqa: B027
         """Find out cheaply whether an instrument that was silent is there; raises Miss. Nothing: a read is as cheap."""
 
-    async def wipe(self) -> None:
-        """Start the wiper, with one transaction; raises Miss, Unsuitable (it has none, or no profile says how)."""
-        raise Unsuitable("it has no wiper that can be started")
+    def forget(self) -> None:  # noqa: B027
+        """Forget what was learnt of the instrument: another may stand in its place."""
+
+    async def act(self, name: str, value: float | None) -> None:  # noqa: ARG002
+        """Carry out an action of its profile, with one transaction; raises Miss, Unsuitable (no profile says how)."""
+        raise Unsuitable("it can be ordered to do nothing")

@@ -11,9 +11,10 @@ from edge_agent.lines.endings import Ending, Fence, TextAnswer
 from edge_agent.lines.instrument import Unsuitable
 from edge_agent.lines.owed_texts import OwedText, OwedTexts
 from edge_agent.lines.serial_line import SerialLine
-from edge_agent.lines.shared_bus import SharedBus
+from edge_agent.lines.shared_bus import RecordedExchange, SharedBus
 from edge_agent.lines.tcp_line import TcpLine
-from edge_agent.readings.misses import Garbled, LateAnswer, Miss, NoAnswer
+from edge_agent.readings.misses import Garbled, LateAnswer, LineDown, Miss, NoAnswer
+from quantrac.config.frames import show_text
 from quantrac.config.stations import Bus
 
 SILENCE_S: Final = 0.1
@@ -44,6 +45,8 @@ class SerialBus(SharedBus):
         self._line = open_line(bus)
         self.owed = OwedTexts()
         self._unasked = bytearray()
+        self._has_answered = False
+        """Something has come on this connection."""
 
     def inherit(self, former: SharedBus) -> None:
         """Go on where another bus has ended: what it asked may still be answered."""
@@ -56,7 +59,9 @@ class SerialBus(SharedBus):
 
     async def open(self) -> None:
         """Open the port or connect; raises LineDown."""
-        await self._line.open()
+        if not self._line.is_open:
+            self._has_answered = False
+            await self._line.open()
 
     def close(self) -> None:
         """Close the port or connection."""
@@ -93,7 +98,27 @@ class SerialBus(SharedBus):
             ending = ending.but_not(fence.ending)
         return await self._exchange(request, ending, timeout_ms, turnaround_ms, kind)
 
+    async def tell(self, request: bytes, turnaround_ms: int = 0) -> None:
+        """Send what is not answered; raises LineDown."""
+        await self._wait_until_free()
+        self._line.write(request)
+        self._free_at = asyncio.get_running_loop().time() + max(self._bus.gap_ms, turnaround_ms) / 1000
+
     async def _exchange(
+        self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int, kind: bytes
+    ) -> TextAnswer:
+        """Ask once; again where an instrument in a network ends its connection behind each answer."""
+        ends_it = self._has_answered and self._bus.port is None
+        if ends_it and not self._line.is_open:
+            await self.open()
+        elif ends_it:
+            try:
+                return await self._ask_once(request, ending, timeout_ms, turnaround_ms, kind)
+            except LineDown:
+                await self.open()
+        return await self._ask_once(request, ending, timeout_ms, turnaround_ms, kind)
+
+    async def _ask_once(
         self, request: bytes, ending: Ending, timeout_ms: int, turnaround_ms: int, kind: bytes
     ) -> TextAnswer:
         loop = asyncio.get_running_loop()
@@ -105,7 +130,10 @@ class SerialBus(SharedBus):
         self._line.write(request)
         try:
             raw = await self._answer(request, ending, self._wait_ms(LINE_UNIT, timeout_ms, self._bus.guard_ms))
+            self._has_answered = True
             self.patience.answered(LINE_UNIT, (loop.time() - owed.sent) * 1000)
+            if self.record is not None and not kind.startswith(FENCE):
+                self.record.append(RecordedExchange(request, raw.removeprefix(request)))
             return TextAnswer(sent_ms, raw)
         except (NoAnswer, Garbled) as miss:
             raise await self._missed(request, owed, miss) from miss
@@ -125,9 +153,9 @@ class SerialBus(SharedBus):
             return miss
         if heard:
             self._learn(owed.sent)
-            return LateAnswer(f"{request!r}: answered too late")
+            return LateAnswer(f"{show_text(request)}: answered too late")
         self.patience.silent(LINE_UNIT)
-        return NoAnswer(f"{request!r}: {miss}")
+        return NoAnswer(f"{show_text(request)}: {miss}")
 
     async def _answer(self, request: bytes, ending: Ending, timeout_ms: int) -> bytes:
         """Return the first answer to this request; others and noise are skipped."""
@@ -142,7 +170,7 @@ class SerialBus(SharedBus):
                 raw = await self._line.read_until(ending.mark, left_s, LONGEST_ANSWER, ending.more)
             except NoAnswer as miss:
                 if skipped:
-                    raise Garbled(f"{request!r}: only {skipped[:40]!r} came", skipped) from miss
+                    raise Garbled(f"{show_text(request)}: only {show_text(skipped[:40])} came", skipped) from miss
                 raise
             if ending.is_answer(raw):
                 return raw
@@ -168,8 +196,12 @@ class SerialBus(SharedBus):
 
     async def listen(self, ending: Ending, timeout_ms: int) -> bytes:
         """Return what comes unasked, such as a service request or a talker's line; raises NoAnswer or Garbled."""
-        return await self._line.read_until(ending.mark, timeout_ms / 1000, LONGEST_ANSWER, ending.more)
+        raw = await self._line.read_until(ending.mark, timeout_ms / 1000, LONGEST_ANSWER, ending.more)
+        if self.record is not None:
+            asked = self.record.pop() if self.record and self.record[-1].ask else RecordedExchange(b"", b"")
+            self.record.append(RecordedExchange(asked.ask, asked.reply + raw))
+        return raw
 
     async def next_line(self, ending: Ending, timeout_ms: int) -> bytes | None:
         """Return the next line of a talker, None if none is whole yet; raises Garbled and LineDown."""
-        return await self._line.next_line(ending.mark, timeout_ms / 1000, LONGEST_ANSWER)
+        return await self._line.next_line(ending.mark, timeout_ms / 1000, LONGEST_ANSWER, ending.more)

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 from edge_agent.clocks.clock import NowMs
+from edge_agent.lines.instrument import Note
 from edge_agent.lines.patience import LONGEST_MS, Allowance, Patience
+from quantrac.config.devices import BusKind
 from quantrac.config.stations import Bus
+
+
+class RecordedExchange(NamedTuple):
+    """A request and its answer as they were on the line; of a talker only what it said."""
+
+    ask: bytes
+    reply: bytes
 
 
 class SharedBus(ABC):
@@ -19,9 +29,18 @@ class SharedBus(ABC):
         self._allowance = Allowance()
         self._free_at = 0.0
         """Loop time from which on the line may be used."""
+        self.notes: list[Note] = []
+        """What was noticed of the line; taken and emptied by its owner."""
+        self.record: list[RecordedExchange] | None = None
+        """Takes each exchange that brought an answer; None: nothing is recorded."""
         self._late: set[str] = set()
         """Devices heard too late since `heard_late` was called."""
         self._late_ms: dict[str, int] = {}
+
+    @property
+    def kind(self) -> BusKind:
+        """The protocol of the bus."""
+        return self._bus.kind
 
     @abstractmethod
     async def open(self) -> None:

@@ -2,7 +2,8 @@
 
 A byte order is written as the four bytes of a float32 appear on the wire, A being the most significant: ``ABCD``
 (big-endian), ``CDAB`` (low word first), ``BADC`` (bytes swapped within each word), ``DCBA`` (little-endian). Wider
-numbers follow the same two questions: are the words reversed, are the bytes within a word swapped.
+numbers follow the same two questions: are the words reversed, are the bytes within a word swapped. A number of eight
+bits is the low byte of its register, in ``BADC`` and ``DCBA`` the high one.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from quantrac.telemetry.errors import QuantracError
 
 ByteOrder = Literal["ABCD", "CDAB", "BADC", "DCBA"]
 NumberType = Literal[
-    "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64", "bcd16", "bcd32"
+    "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64", "bcd16", "bcd32"
 ]  # fmt: skip
 
 BYTE_ORDERS: Final[tuple[ByteOrder, ...]] = get_args(ByteOrder)
 NUMBER_TYPES: Final[tuple[NumberType, ...]] = get_args(NumberType)
 
 _STRUCT: Final[dict[str, str]] = {
-    "int16": ">h", "uint16": ">H", "int32": ">i", "uint32": ">I", "int64": ">q", "uint64": ">Q",
-    "float32": ">f", "float64": ">d",
+    "int8": ">xb", "uint8": ">xB", "int16": ">h", "uint16": ">H", "int32": ">i", "uint32": ">I",
+    "int64": ">q", "uint64": ">Q", "float32": ">f", "float64": ">d",
 }  # fmt: skip
 _BCD_DIGITS: Final[dict[str, int]] = {"bcd16": 4, "bcd32": 8}
 
@@ -48,6 +49,15 @@ def decode(registers: Sequence[int], kind: NumberType, order: ByteOrder = "ABCD"
         return _from_bcd(raw)
     number: int | float = struct.unpack(_STRUCT[kind], raw)[0]
     return number
+
+
+def encode(number: float, kind: NumberType, order: ByteOrder = "ABCD") -> tuple[int, ...]:
+    """Return the registers of a number, as `decode` reads them; raises CodecError if it does not fit."""
+    try:
+        raw = struct.pack(_STRUCT[kind], number if kind.startswith("float") else int(number))
+    except (struct.error, OverflowError) as error:
+        raise CodecError(f"{number} is no {kind}") from error
+    return struct.unpack(f">{width(kind)}H", _reorder(raw, order))
 
 
 def bits(word: int, mask: int) -> int:

@@ -13,7 +13,7 @@ from edge_agent.modbus.request_plan import RegisterSpan
 
 REQUEST_BYTES: Final = 8
 EXCEPTION_LENGTH: Final = 5
-WRITE_COIL, WRITE_REGISTER = 5, 6
+WRITE_COIL, WRITE_REGISTER, WRITE_REGISTERS = 5, 6, 16
 COIL_ON: Final = 0xFF00
 """What switches a coil on (MODBUS application protocol V1.1b3, 6.5)."""
 FRAME_EXTRA: Final = 5
@@ -21,7 +21,7 @@ FRAME_EXTRA: Final = 5
 
 
 class Request(NamedTuple):
-    """What was asked of whom."""
+    """A request: the unit and the span of registers."""
 
     unit: int
     span: RegisterSpan
@@ -48,18 +48,13 @@ class Request(NamedTuple):
 
 
 class WriteRequest(NamedTuple):
-    """One register (function 06) or coil (05) to be written; a proper reply repeats the request."""
+    """A coil (function 05), a register (06) or several (16) to be written; a proper reply begins like the request."""
 
     unit: int
-    is_coil: bool
+    code: int
     at: int
-    value: int
+    words: tuple[int, ...]
     """Of a coil 0 or 1."""
-
-    @property
-    def code(self) -> int:
-        """Function code."""
-        return WRITE_COIL if self.is_coil else WRITE_REGISTER
 
     @property
     def reply_length(self) -> int:
@@ -69,7 +64,8 @@ class WriteRequest(NamedTuple):
     @property
     def proper_head(self) -> bytes:
         """How a proper reply begins: all of it but its CRC."""
-        value = self.value * COIL_ON if self.is_coil else self.value
+        word = len(self.words) if self.code == WRITE_REGISTERS else self.words[0]
+        value = word * COIL_ON if self.code == WRITE_COIL else word
         return bytes((self.unit, self.code)) + self.at.to_bytes(2, "big") + value.to_bytes(2, "big")
 
 
@@ -100,6 +96,14 @@ def find_reply(heard: bytes, request: AnyRequest) -> bytes | None:
             if len(frame) == length and frame.startswith(head) and crc16(frame[:-2]) == frame[-2:]:
                 return frame
     return None
+
+
+def count_replies(heard: bytes, request: AnyRequest) -> int:
+    """Return how many frames could answer `request`, one behind the other."""
+    count = 0
+    while (reply := find_reply(heard, request)) is not None:
+        count, heard = count + 1, heard[heard.index(reply) + len(reply) :]
+    return count
 
 
 def is_exception(reply: bytes) -> bool:

@@ -15,14 +15,12 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from edge_agent.modbus.frames import Request, find_reply
+from edge_agent.modbus.numbered_frames import HEADER, number_of
 from edge_agent.modbus.request_plan import RegisterSpan
 
 OWED_S: Final = 10.0
 """What has not been answered for so long is not answered any more."""
 BITS_A_BYTE: Final = 8
-HEADER: Final = 6
-"""Bytes of a TCP frame before its unit: transaction number, protocol 0, length of what follows (MODBUS messaging on
-TCP/IP V1.0b, 3.1.3)."""
 MOST_NUMBERED: Final = 256
 """Unanswered requests that are remembered."""
 
@@ -89,11 +87,6 @@ class OwedAnswers:
 def _alike(one: Request, other: Request) -> bool:
     """Return whether one reply could answer both."""
     return (one.unit, one.span.function, one.data_bytes) == (other.unit, other.span.function, other.data_bytes)
-
-
-def number_of(frame: bytes) -> int:
-    """Return the transaction number of a frame."""
-    return int.from_bytes(frame[:2], "big")
 
 
 class NumberedAnswers:

@@ -2,12 +2,12 @@
 
 A request on a serial line costs about thirteen bytes and the instrument's answering time whatever it carries, a
 register costs two bytes: it is cheaper to read across a small gap than to ask twice. What belongs together (a value
-and its status) is read in one request, so that one cannot be newer than the other.
+and its status) is read in one request, so that one cannot be newer than the other, unless the unit refuses that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -53,6 +53,10 @@ class RegisterSpan:
         return self.function is other.function and self.at <= other.at and other.end <= self.end
 
 
+Cuts = Collection[tuple[Function, int]]
+"""Addresses that no request may hold together with the one before."""
+
+
 class PlanError(QuantracError):
     """A span cannot be read in one request."""
 
@@ -71,42 +75,43 @@ def gap_budget(baud: int | None, answer_ms: float, bits_per_character: int = 10)
     return min(MAX_GAP, int((REQUEST_OVERHEAD_BYTES * character_ms + answer_ms) / (2 * character_ms)))
 
 
-def together(spans: Iterable[RegisterSpan], max_count: int) -> list[RegisterSpan]:
+def together(spans: Iterable[RegisterSpan], max_count: int, cuts: Cuts = ()) -> list[RegisterSpan]:
     """Return what a signal reads (value, status, check word) as one span where one request can hold it all.
 
-    Spans of different functions, or further apart than `max_count`, stay apart.
+    Spans of different functions, further apart than `max_count`, or on two sides of a cut stay apart.
     """
     joined: list[RegisterSpan] = []
-    for span in sorted(set(spans), key=lambda span: (span.function.value, span.at)):
-        last = joined[-1] if joined else None
-        if last and last.function is span.function and max(last.end, span.end) - last.at <= max_count:
-            joined[-1] = RegisterSpan(last.function, last.at, max(last.end, span.end) - last.at)
+    for span in sorted(set(spans), key=_place):
+        both = united(joined[-1], span) if joined and joined[-1].function is span.function else None
+        if both is not None and both.count <= max_count and not _is_cut(both, cuts):
+            joined[-1] = both
         else:
             joined.append(span)
     return joined
 
 
-def plan(spans: Iterable[RegisterSpan], max_gap: int, max_count: int) -> list[RegisterSpan]:
+def plan(spans: Iterable[RegisterSpan], max_gap: int, max_count: int, cuts: Cuts = ()) -> list[RegisterSpan]:
     """Group spans into requests; each span lies whole within one of them.
 
     Args:
         spans: what must be read, each in one piece.
         max_gap: unused registers that a request may read across; sixteen times as many bits.
         max_count: registers a request may ask for; sixteen times as many bits.
+        cuts: where no request may read across.
 
     Raises:
         PlanError: a span is longer than a request may be.
     """
     blocks: list[RegisterSpan] = []
-    for span in sorted(set(spans), key=lambda span: (span.function.value, span.at, span.count)):
+    for span in sorted(set(spans), key=_place):
         unit = 16 if span.function.is_bits else 1
         if span.count > max_count * unit:
             raise PlanError(
                 f"{span.count} {span.function.name.lower()} addresses from {span.at} are more than one request holds "
                 f"({max_count * unit}); raise max_registers or move the status nearer to its value"
             )
-        if blocks and _fits(blocks[-1], span, max_gap * unit, max_count * unit):
-            blocks[-1] = RegisterSpan(span.function, blocks[-1].at, max(blocks[-1].end, span.end) - blocks[-1].at)
+        if blocks and _fits(blocks[-1], span, max_gap * unit, max_count * unit, cuts):
+            blocks[-1] = united(blocks[-1], span)
         else:
             blocks.append(span)
     return blocks
@@ -120,14 +125,16 @@ class RegisterPart:
     signals: tuple[str, ...]
 
 
-def parts(needs: Mapping[str, Sequence[RegisterSpan]], max_gap: int, max_count: int) -> list[RegisterPart]:
+def parts(
+    needs: Mapping[str, Sequence[RegisterSpan]], max_gap: int, max_count: int, cuts: Cuts = ()
+) -> list[RegisterPart]:
     """Divide what a device's signals need into parts that can be read, and read again, on their own.
 
     Signals share a part when they share a request. A signal whose status stands in another function, or too far away,
     takes several requests: they form one part.
     """
-    wanted = {name: together(spans, max_count) for name, spans in needs.items()}
-    blocks = plan((span for spans in wanted.values() for span in spans), max_gap, max_count)
+    wanted = {name: together(spans, max_count, cuts) for name, spans in needs.items()}
+    blocks = plan((span for spans in wanted.values() for span in spans), max_gap, max_count, cuts)
     groups: list[tuple[set[RegisterSpan], list[str]]] = []
     for name, spans in wanted.items():
         used = {next(block for block in blocks if block.covers(span)) for span in spans}
@@ -140,9 +147,22 @@ def parts(needs: Mapping[str, Sequence[RegisterSpan]], max_gap: int, max_count: 
     return sorted(made, key=lambda part: blocks.index(part.blocks[0]))
 
 
-def _fits(block: RegisterSpan, span: RegisterSpan, max_gap: int, max_count: int) -> bool:
-    return (
-        block.function is span.function
-        and span.at - block.end <= max_gap
-        and max(block.end, span.end) - block.at <= max_count
-    )
+def united(*spans: RegisterSpan) -> RegisterSpan:
+    """Return the span from the first address of spans of one function to their last."""
+    at = min(span.at for span in spans)
+    return RegisterSpan(spans[0].function, at, max(span.end for span in spans) - at)
+
+
+def _place(span: RegisterSpan) -> tuple[int, int, int]:
+    return span.function.value, span.at, span.count
+
+
+def _is_cut(span: RegisterSpan, cuts: Cuts) -> bool:
+    return any(function is span.function and span.at < at < span.end for function, at in cuts)
+
+
+def _fits(block: RegisterSpan, span: RegisterSpan, max_gap: int, max_count: int, cuts: Cuts) -> bool:
+    if block.function is not span.function or span.at - block.end > max_gap:
+        return False
+    both = united(block, span)
+    return both.count <= max_count and not _is_cut(both, cuts)

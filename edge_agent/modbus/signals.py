@@ -6,19 +6,22 @@ that of `quantrac.config.profiles`: raw number → missing, status → scale, of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from edge_agent.modbus import codec
 from edge_agent.modbus.request_plan import Function, RegisterSpan
 from edge_agent.readings.samples import NO_MEASUREMENT, Measured, measured
-from quantrac.config.modbus import Directory, ModbusProfile, ModbusSignal, ModbusStatus
+from quantrac.config.modbus import Directory, ModbusProfile, ModbusSignal, ModbusStatus, ScaleWord
 from quantrac.telemetry.states import State, worst
 
 TAI64_EPOCH: Final = 1 << 62
 """TAI64 label of 1970-01-01 00:00:00 TAI (cr.yp.to/libtai/tai64.html)."""
 TAI_AHEAD_S: Final = 37
 """TAI - UTC since 2017; no leap second has been announced since (IERS Bulletin C)."""
+MOST_POWER: Final = 30
+"""A scale register that holds a larger power of ten holds something else."""
 FUNCTION_OF_TABLE: Final = {
     "coil": Function.COIL,
     "discrete": Function.DISCRETE,
@@ -60,6 +63,13 @@ class CheckWord(NamedTuple):
     mask: int | None = None
 
 
+class ScalePlace(NamedTuple):
+    """Where what scales a value stands, and what it means."""
+
+    span: RegisterSpan
+    word: ScaleWord
+
+
 class Fields(NamedTuple):
     """Where one signal stands, in wire addresses."""
 
@@ -68,6 +78,7 @@ class Fields(NamedTuple):
     checks: tuple[CheckWord, ...]
     age: RegisterSpan | None = None
     """Where the instrument's own time stands."""
+    scale: ScalePlace | None = None
 
 
 def directory_spans(profile: ModbusProfile) -> RegisterSpan | None:
@@ -104,7 +115,7 @@ def locate(profile: ModbusProfile, signal: ModbusSignal, codes: Sequence[int]) -
         for check in signal.expect_word
     )
     age = RegisterSpan(value.function, profile.wire(signal.age.at), signal.age.words) if signal.age else None
-    return Fields(value, tuple(statuses), tuple(checks), age)
+    return Fields(value, tuple(statuses), tuple(checks), age, _scale_place(profile, value, signal))
 
 
 def spans(fields: Fields) -> Iterator[RegisterSpan]:
@@ -114,6 +125,8 @@ def spans(fields: Fields) -> Iterator[RegisterSpan]:
     yield from (check.span for check in fields.checks)
     if fields.age is not None:
         yield fields.age
+    if fields.scale is not None:
+        yield fields.scale.span
 
 
 def decode(profile: ModbusProfile, name: str, sampled: SampledRegisters, now_ms: int | None = None) -> Measured | None:
@@ -124,25 +137,27 @@ def decode(profile: ModbusProfile, name: str, sampled: SampledRegisters, now_ms:
     signal = profile.signals[name]
     fields = locate(profile, signal, listed_codes(sampled, profile))
     if fields is None:
-        return NO_MEASUREMENT if listed_codes(sampled, profile) else None
+        listed = [*listed_codes(sampled, profile)]
+        why = f"code {signal.code} is not plugged in; there are {listed}"
+        return NO_MEASUREMENT._replace(why=why) if listed else None
     words = sampled.get(fields.value)
     if words is None or any(sampled.get(span) is None for span in spans(fields)):
         return None
     for check in fields.checks:
         if _masked(_words(sampled, check.span)[-1], check.mask) != check.is_:
-            return NO_MEASUREMENT
+            return NO_MEASUREMENT._replace(why=f"register {check.span.end - 1} does not hold what the profile expects")
     if signal.age and fields.age and now_ms is not None:
         measured_ms = _time_ms(_words(sampled, fields.age), signal.age.type)
         if now_ms - measured_ms > signal.age.most_ms:
-            return Measured(None, State.COMM)
+            return Measured(None, State.COMM, f"its newest measurement is {(now_ms - measured_ms) / 1000:.0f} s old")
     state = worst(
         profile.states[status.table].state_of(int(_masked(_word(signal, status.span, sampled), status.mask)))
         for status in fields.statuses
     )
     try:
-        return measured(signal, _number(signal, words), state)
+        return measured(signal, _number(signal, words), state, _factor(fields.scale, sampled))
     except (codec.CodecError, ValueError):  # digits that are none
-        return Measured(None, worst((state, State.FAULT)))
+        return Measured(None, worst((state, State.FAULT)), "the registers hold no number")
 
 
 def _time_ms(words: Sequence[int], kind: str) -> int:
@@ -159,6 +174,23 @@ def _number(signal: ModbusSignal, words: Sequence[int]) -> float:
     if signal.type == "text":
         return float(codec.decode_text(words, signal.order))
     return _masked(codec.decode(words, signal.type, signal.order), signal.mask)
+
+
+def _factor(scale: ScalePlace | None, sampled: SampledRegisters) -> float:
+    """Return what a value is multiplied by; raises CodecError if its register holds no factor."""
+    if scale is None:
+        return 1.0
+    number = float(codec.decode(_words(sampled, scale.span), scale.word.type, scale.word.order))
+    power = number if scale.word.means == "exponent" else -number
+    if not math.isfinite(number) or number in scale.word.missing:
+        raise codec.CodecError(f"{number} scales nothing")
+    if scale.word.means in ("exponent", "decimals"):
+        if abs(power) > MOST_POWER:
+            raise codec.CodecError(f"10 to the {power:g} is no scale")
+        return float(10.0**power)
+    if scale.word.means == "divisor" and number == 0:
+        raise codec.CodecError("a divisor of 0")
+    return number if scale.word.means == "factor" else 1 / number
 
 
 def _masked(number: int | float, mask: int | None) -> int | float:
@@ -183,10 +215,12 @@ def _located_by_code(profile: ModbusProfile, signal: ModbusSignal, codes: Sequen
         return None
     index = codes.index(signal.code)
     function = FUNCTION_OF_TABLE[directory.read]
+    value = RegisterSpan(function, profile.wire(directory.values.at) + index * directory.values.stride, signal.words)
     return Fields(
-        RegisterSpan(function, profile.wire(directory.values.at) + index * directory.values.stride, signal.words),
+        value,
         _directory_status(profile, directory, index),
         (CheckWord(RegisterSpan(function, profile.wire(directory.at), index + 1), codes[index]),),
+        scale=_scale_place(profile, value, signal),
     )
 
 
@@ -203,6 +237,15 @@ def _status_span(profile: ModbusProfile, value: RegisterSpan, status: ModbusStat
     if function.is_bits:
         return RegisterSpan(function, at, status.count)
     return RegisterSpan(function, at, codec.width(status.type))
+
+
+def _scale_place(profile: ModbusProfile, value: RegisterSpan, signal: ModbusSignal) -> ScalePlace | None:
+    word = signal.scaled_by
+    if word is None:
+        return None
+    function = FUNCTION_OF_TABLE[word.read] if word.read else value.function
+    at = _place(profile, value, word.at, word.offset)
+    return ScalePlace(RegisterSpan(function, at, codec.width(word.type)), word)
 
 
 def _place(profile: ModbusProfile, value: RegisterSpan, at: int | None, offset: int | None) -> int:

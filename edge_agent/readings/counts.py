@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge_agent.readings.misses import Miss
 from quantrac.observe.metrics import counter
@@ -12,15 +12,25 @@ MISSES = counter("quantrac_edge_misses_total", "Reads that brought nothing, by d
 HOUR_S: Final = 3_600.0
 
 
+class LastMiss(NamedTuple):
+    """The newest miss of a device or bus, in words."""
+
+    t_ms: int
+    kind: str
+    why: str
+
+
 class MissCounts:
-    """Counts since the agent started."""
+    """Counts since the agent started, and the newest reason of each device and bus."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._last: dict[str, LastMiss] = {}
 
-    def note(self, device: str, miss: Miss) -> None:
-        """Count a miss of a device (or of a bus, where the line itself was away)."""
+    def note(self, device: str, miss: Miss, t_ms: int) -> None:
+        """Count a miss of a device (or of a bus, where the line itself was away) at a time of the wall clock."""
         self._counts[device, miss.kind] += 1
+        self._last[device] = LastMiss(t_ms, miss.kind, str(miss))
         MISSES.labels(device, miss.kind).inc()
 
     def was_late(self, device: str) -> None:
@@ -38,6 +48,10 @@ class MissCounts:
     def errors_of(self, device: str) -> int:
         """Return the misses of a device but refusals."""
         return sum(count for (name, kind), count in self._counts.items() if name == device and kind != "refused")
+
+    def reasons(self) -> dict[str, dict[str, object]]:
+        """Return device or bus → time, kind and words of its newest miss."""
+        return {name: last._asdict() for name, last in sorted(dict(self._last).items())}
 
     def by_device(self) -> dict[str, dict[str, int]]:
         """Return device → kind → count."""

@@ -13,7 +13,12 @@ class Miss(QuantracError):
 
 
 class NoAnswer(Miss):
-    """Not one byte came in time: dead, asleep, or slower than it was given time for."""
+    """No answer began in time: dead, asleep, or slower than it was given time for."""
+
+    def __init__(self, message: str, heard: bytes = b"") -> None:
+        """`heard`: what came meanwhile and is no beginning of an answer."""
+        super().__init__(message)
+        self.heard = heard
 
 
 class LateAnswer(Miss):
@@ -36,6 +41,12 @@ class BadCheck(Garbled):
     """A whole frame came, and its CRC, block check or checksum does not fit: noise, or two that talked at once."""
 
     kind = "check"
+
+
+class Contested(Garbled):
+    """A good frame came, and another master asks on this line: the frame may be the answer to its request."""
+
+    kind = "contested"
 
 
 class RequestRefused(Miss):

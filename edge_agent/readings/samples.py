@@ -14,6 +14,8 @@ class Measured(NamedTuple):
 
     value: float | None
     state: State
+    why: str = ""
+    """Why there is no value, in words; empty where nobody said."""
 
 
 NO_MEASUREMENT: Final = Measured(None, State.FAULT)
@@ -27,15 +29,23 @@ class Sample(NamedTuple):
     t_ms: int
     value: float | None
     state: State
+    why: str = ""
+    """Why there is no value, in words; empty where nobody said."""
 
 
-def measured(signal: Signal, raw: float, state: State) -> Measured:
-    """Return a raw number as a measurement: what the device or the number itself calls invalid has no value."""
-    if not math.isfinite(raw) or raw in signal.missing:
-        return Measured(None, worst((state, State.FAULT)))
+def measured(signal: Signal, raw: float, state: State, factor: float = 1.0) -> Measured:
+    """Return a raw number times `factor` as a measurement: what the device or the number calls invalid has no value."""
+    if raw in signal.missing:
+        return Measured(None, worst((state, State.FAULT)), f"sends {raw:g}, its sign for no value")
+    value = raw * factor * signal.scale + signal.offset
+    if not math.isfinite(value):
+        return Measured(None, worst((state, State.FAULT)), "the registers or characters hold no number")
     if state >= State.FAULT:
-        return Measured(None, state)
-    value = raw * signal.scale + signal.offset
+        return Measured(None, state, f"its own status says {state.word}")
     if signal.range is not None and not signal.range[0] <= value <= signal.range[1]:
-        return Measured(None, worst((state, State.RANGE)))
-    return Measured(None if state is State.RANGE else value, state)
+        low, high = signal.range
+        why = f"sends {value:g} {signal.unit}, beyond its range of {low:g} to {high:g}"
+        return Measured(None, worst((state, State.RANGE)), why)
+    if state is State.RANGE:
+        return Measured(None, state, "its own status says that it is out of range")
+    return Measured(value, state)

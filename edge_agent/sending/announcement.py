@@ -16,7 +16,7 @@ MOST_REFUSED: Final = 2000
 
 
 class Identity(NamedTuple):
-    """What does not change while the agent runs."""
+    """The identity of the agent, constant while it runs."""
 
     station: str
     agent: str

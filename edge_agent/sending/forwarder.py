@@ -49,7 +49,7 @@ LOST = counter("quantrac_edge_lost_total", "Messages that will never reach the c
 
 
 class AskedForTooMuch(QuantracError):
-    """What was asked for cannot be sent again."""
+    """The messages asked for cannot be sent again."""
 
 
 class Forwarder:
@@ -160,7 +160,7 @@ class Forwarder:
         try:
             ack = decode_ack(payload)
         except WireError as error:
-            log.warning("ack_rejected", error=str(error))
+            log.warning("ack_refused", error=str(error))
             return
         if retained and ack.t < self._ack_t:
             return

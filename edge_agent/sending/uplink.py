@@ -21,7 +21,7 @@ from quantrac.config.stations import Station
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery, SettledPublish
 from quantrac.mqtt.session import Session
-from quantrac.mqtt.terms import Subscription, Will
+from quantrac.mqtt.terms import Retained, Subscription, Will
 from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import Held
 
@@ -77,6 +77,10 @@ class Uplink:
         """Put an event of the station itself on record."""
         self.loop.post(lambda forwarder, now: forwarder.record_event(kind, detail, now))
 
+    def session_taken(self) -> None:
+        """Put on record that another client took a session of ours: the password is known, or the card was cloned."""
+        self.record("session_taken", "another client came to the broker with this station's identifier")
+
     def speak_of(self, others: Callable[[], dict[str, Held]]) -> None:
         """Let birth and status name another spool of the station, too."""
         self.loop.post(lambda forwarder, _: forwarder.speak_of(others))
@@ -112,7 +116,7 @@ class Uplink:
             expiry_s=SESSION_EXPIRY_S,
             receive_maximum=16,
             subscriptions=[
-                Subscription(topic(station, "ack"), retained_always=True),
+                Subscription(topic(station, "ack"), retained=Retained.ALWAYS),
                 Subscription(topic(station, "cmd", "+")),
             ],
             will=Will(topic(station, "status"), announcement.last_will(self._now().ms)),
@@ -120,6 +124,7 @@ class Uplink:
             on_disconnect=lambda: self.loop.post(lambda f, _: f.disconnected()),
             on_message=self._receive,
             on_publish_settled=self._settle,
+            on_taken_over=self.session_taken,
         )
 
     def _receive(self, delivery: Delivery) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from quantrac.config.stations import Channel, Device, Station
 
-ONLY_AT_A_START: Final = ("agent_channels", "cameras", "clock", "modem", "spool")
+ONLY_AT_A_START: Final = ("agent_channels", "cameras", "clock", "maintenance", "modem")
 """Parts that a running agent does not change; they hold from its next start."""
 COMPARED_APART: Final = ("devices", "buses", "config_hash")
 """What does not travel to the station (`exclude` of the model) is not compared at all: channels the centre makes."""

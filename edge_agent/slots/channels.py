@@ -13,7 +13,7 @@ from edge_agent.slots.statistics import Statistic
 from quantrac.config.lines import LineProfile
 from quantrac.config.profiles import Signal
 from quantrac.config.stations import Calibration, Channel, Device
-from quantrac.telemetry.parameters import CATALOGUE, Kind
+from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State, worst
 
 MINUTE_MS: Final = 60_000
@@ -29,7 +29,7 @@ class ChannelFeed:
         self.name = channel.name
         self.signal = channel.signal
         self.parameter = channel.parameter
-        self.kind = CATALOGUE[channel.parameter].kind
+        self.kind = channel.kind
         self._channel = channel
         self._calibration = calibration
         self._frozen_after = signal.frozen_after if signal else None
@@ -53,7 +53,7 @@ class ChannelFeed:
         value = None if sample.value is None else self._published(sample.value, sample.t_ms)
         if self._contact is not None and value is not None:
             value = self._contact.settled(sample.t_ms, value)
-        return ChannelSample(sample.t_ms, value, state)
+        return ChannelSample(sample.t_ms, value, state, sample.why)
 
     def turned(self, taken: ChannelSample) -> str | None:
         """Return what became of a door or the mains if this sample shows a change: the event's text."""

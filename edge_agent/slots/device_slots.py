@@ -60,6 +60,8 @@ class ChannelSample(NamedTuple):
     t_ms: int
     value: float | None
     state: State
+    why: str = ""
+    """Why there is no value, in words; empty where nobody said."""
 
 
 @dataclass(slots=True)

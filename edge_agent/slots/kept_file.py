@@ -1,4 +1,4 @@
-"""Small files that outlive the agent, always whole: the old one or the new one, also after a power cut."""
+"""Files that outlive the agent, for its account alone. The small ones are always whole, also after a power cut."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def replace_file(path: Path, text: str) -> None:
     """
     draft = path.with_suffix(".new")
     try:
+        make_private(draft)
         with draft.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
@@ -24,6 +25,17 @@ def replace_file(path: Path, text: str) -> None:
         with suppress(OSError):
             draft.unlink()
         raise
+
+
+def make_private(path: Path) -> None:
+    """Make a file that only its owner may read and write, or take the rights of others from one that is there.
+
+    Raises OSError.
+    """
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if path.stat().st_mode & 0o077:
+        with suppress(PermissionError):  # a card whose file system knows no rights
+            path.chmod(0o600)
 
 
 def sync_folder(folder: Path) -> None:

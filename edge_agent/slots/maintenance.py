@@ -60,7 +60,7 @@ class BadOrder(QuantracError):
 
 
 class MaintenanceOrder(NamedTuple):
-    """What is measured in the time gets this state."""
+    """An order of maintenance: readings of its time get this state."""
 
     state: State
     until_ms: int
@@ -161,8 +161,8 @@ class MaintenanceOrders:
                 self._orders = {
                     name: MaintenanceOrder(State.from_word(word), int(until)) for name, (word, until) in saved.items()
                 }
-            except (ValueError, TypeError, AttributeError, QuantracError) as error:
-                log.warning("maintenance_file_rejected", file=str(path), error=str(error))
+            except (ValueError, RecursionError, TypeError, AttributeError, QuantracError) as error:
+                log.warning("maintenance_file_refused", file=str(path), error=str(error))
 
     def _save(self) -> None:
         if self._path is None:

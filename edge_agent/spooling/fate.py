@@ -18,7 +18,7 @@ class EpochSpan(NamedTuple):
 
 
 class SpoolFate(NamedTuple):
-    """What is known of the messages, by place."""
+    """The fate of each message, by place."""
 
     settled: RangeSet
     """Acknowledged end to end."""

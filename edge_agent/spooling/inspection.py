@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_agent.spooling import tables, undated
+from edge_agent.spooling.lines import decode_line
 from edge_agent.spooling.ranges import RangeSet
 from edge_agent.spooling.report import SpoolReport, report
 from edge_agent.spooling.spool import DATABASE
 from edge_agent.spooling.spool_file import SpoolError, SpoolErrors
-from quantrac.telemetry.wire import STRICT_ERRORS, decode_message
+from quantrac.telemetry.wire import STRICT_ERRORS
 
 
 class NoSpool(SpoolError):
@@ -90,7 +91,7 @@ def verify(folder: Path) -> Iterator[SpoolFault]:
 
 def _wrong(line: bytes, epoch: str, seq: int) -> str | None:
     try:
-        message = decode_message(line)
+        message = decode_line(line)
     except STRICT_ERRORS as error:
         return f"not a message: {error}"
     if (message.epoch, message.seq) != (epoch, seq):

@@ -19,8 +19,9 @@ from typing import Final, NamedTuple
 
 from edge_agent.spooling import tables
 from edge_agent.spooling.fate import SpoolFate
+from edge_agent.spooling.lines import decode_line
 from edge_agent.spooling.ranges import RangeSet
-from quantrac.telemetry.wire import STRICT_ERRORS, Message, decode_message
+from quantrac.telemetry.wire import STRICT_ERRORS, Message
 
 _BEGINNING: Final = re.compile(rb'\{"epoch":"[!-~]{1,64}?","seq":[1-9]\d*,"t":')
 _LONGEST: Final = 4096
@@ -134,6 +135,6 @@ def _message(beginning: bytes) -> tuple[Message, bytes] | None:
     try:
         _, end = _DECODER.raw_decode(text)
         line = text[:end].encode("utf-8")
-        return decode_message(line), line
+        return decode_line(line), line
     except (ValueError, RecursionError, *STRICT_ERRORS):
         return None

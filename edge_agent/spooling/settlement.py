@@ -73,7 +73,7 @@ class Send:
 
 
 class AckEffect(NamedTuple):
-    """What an ack changed."""
+    """The changes that an ack made."""
 
     settled: int
     reverted: int

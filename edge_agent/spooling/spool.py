@@ -18,7 +18,7 @@ from edge_agent.clocks.trust import Offered
 from edge_agent.readings.records import SlotRecord
 from edge_agent.spooling import salvage, tables, undated
 from edge_agent.spooling.fate import EpochSpan, SpoolFate
-from edge_agent.spooling.lines import again, line_of, readable
+from edge_agent.spooling.lines import again, decode_line, line_of, readable
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.spool_file import (
     SpoolDamaged,
@@ -31,7 +31,7 @@ from edge_agent.spooling.spool_file import (
 )
 from edge_agent.spooling.undated import Undated
 from quantrac.observe.logs import logger
-from quantrac.telemetry.wire import Message, decode_message
+from quantrac.telemetry.wire import Message
 
 log = logger(__name__)
 
@@ -215,7 +215,7 @@ class Spool:
         """Yield the newest messages, up to `most`. Raises SpoolDamaged."""
         with SpoolErrors():
             rows = self._db.execute("SELECT line FROM message ORDER BY n DESC LIMIT ?", (most,))
-            yield from (decode_message(line) for (line,) in rows)
+            yield from (decode_line(line) for (line,) in rows)
 
     def spans(self) -> list[EpochSpan]:
         """Return every epoch held, oldest first. Raises SpoolDamaged."""

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from edge_agent.slots.kept_file import sync_folder
+from edge_agent.slots.kept_file import make_private, sync_folder
 from quantrac.telemetry.errors import QuantracError
 
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -37,7 +37,8 @@ class SpoolLocked(SpoolError):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the database, made if absent. Raises SpoolDamaged, SpoolUnwritable."""
+    """Open the database, made if absent, readable by its owner only. Raises SpoolDamaged, SpoolUnwritable."""
+    private(path)
     with SpoolErrors(), ExitStack() as opened:
         db = opened.enter_context(
             closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5))
@@ -53,11 +54,20 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
+def private(path: Path) -> None:
+    """Make a file of the spool for its owner only, before SQLite opens it. Raises SpoolUnwritable."""
+    try:
+        make_private(path)
+    except OSError as error:
+        raise SpoolUnwritable(f"the spool cannot be written: {error}") from error
+
+
 def lock(path: Path) -> IO[bytes]:
     """Take the lock, held until the returned file is closed or the process ends.
 
     Raises SpoolLocked, SpoolUnwritable.
     """
+    private(path)
     try:
         file = path.open("ab")
     except OSError as error:

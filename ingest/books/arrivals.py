@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.books.dead_letter import DeadLetter
+from quantrac.telemetry.local_time import INSTANT
 from quantrac.telemetry.slots import EPOCH
 
 UNPARSED: Final = ""
@@ -93,4 +94,4 @@ def moment(us: int) -> datetime:
 
 def microseconds(time: datetime) -> int:
     """Return a time as microseconds since 1970."""
-    return (time - EPOCH) // timedelta(microseconds=1)
+    return (time - EPOCH) // INSTANT

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.wire import Refused
 
 KEPT_BYTES: Final = 65_536
@@ -17,6 +18,15 @@ MOST_FOUND: Final = 1000
 """Of what was found, characters."""
 MOST_REFUSED: Final = 200
 """Of the refused readings and events so many are listed."""
+
+
+class NoSuchDeadLetter(QuantracError):
+    """There is no dead letter of this number."""
+
+    exit_code = 2
+
+    def __init__(self, dead_letter_id: int) -> None:
+        super().__init__(f"there is no dead letter {dead_letter_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,18 @@ class DeadLetter:
     """Of the payload as sent; None means that of `payload`."""
     recurs: bool = False
     """It comes again and again, with another time in it: while one of its topic and reason is open, more only count."""
+    message: int | None = None
+    """Its place among the decoded messages of its batch; None: it is none of them."""
+
+    @property
+    def kept(self) -> bytes:
+        """What is kept of the payload."""
+        return self.payload[:KEPT_BYTES]
+
+    @property
+    def size(self) -> int:
+        """Of the payload as sent, bytes."""
+        return len(self.payload) if self.length < 0 else self.length
 
     def detail(self) -> dict[str, Any]:
         """Return what was found, and the parts that were refused, as they are stored."""
@@ -61,8 +83,8 @@ class DeadLetter:
             "station": self.station,
             "epoch": self.epoch,
             "seq": self.seq,
-            "payload": self.payload[:KEPT_BYTES],
-            "length": len(self.payload) if self.length < 0 else self.length,
+            "payload": self.kept,
+            "length": self.size,
             "sha256": self.sha256 or hashlib.sha256(self.payload).digest(),
             "reason": self.reason,
             "detail": self.detail(),

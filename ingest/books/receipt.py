@@ -10,18 +10,33 @@ from quantrac.mqtt.delivery import Delivery
 LONGEST_STATION: Final = 255
 """Of what stands at the station's place of a topic so much is kept, characters; a topic may have 65,535 bytes."""
 
+SMALL: Final = 64
+"""Bytes of a payload; a delivery takes some 400 besides."""
+
 
 class Receipt(NamedTuple):
     """A delivery and when it arrived, microseconds since 1970 UTC."""
 
     delivery: Delivery
     received_us: int
+    put_off: bool = False
+    """It was too much while others waited: its payload was dropped, and the station is to send it again."""
+    flood: bool = False
+    """Besides, its station does so again and again."""
+    weight: int = 1
+    """What it costs to receive and store, in messages of ordinary size; 0 of one that is put off."""
 
     @property
     def station(self) -> str:
         """What stands at the station's place of the topic, whether or not it is one, printable and shortened."""
         parts = self.delivery.topic.split("/")
         return printable(parts[2])[:LONGEST_STATION] if len(parts) > 2 else ""
+
+    def without_payload(self, *, flood: bool) -> Receipt:
+        """Return that it was put off; a payload so small that it costs less than to drop it stays."""
+        small = len(self.delivery.payload) <= SMALL
+        delivery = self.delivery if small else self.delivery._replace(payload=b"")
+        return Receipt(delivery, self.received_us, True, self.flood or flood, 0)
 
     @property
     def was_cut(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ingest.books.arrivals import moment
-from ingest.books.report import StationReport
+from ingest.books.report import StationReport, newest
 from quantrac.database.pool import Connection
 
 REPORT = """
@@ -26,10 +26,10 @@ where station = %(station)s and (status_at is null or status_at <= %(at)s)
 
 
 def store(conn: Connection, reports: Iterable[StationReport]) -> None:
-    """Write reports into the books and the stations, in order of arrival."""
-    for report in reports:
+    """Write what stations said last into the books and the stations, in the order in which they said it."""
+    for report in newest(reports):
         at = moment(report.said_us)
-        seen = at if report.online else None  # a will, and a goodbye, are no sign of life
+        seen = at if report.lives else None
         for epoch, held in sorted(report.epochs.items()):
             refused = "{" + ",".join(f"[{low},{high}]" for low, high in held.refused_ranges) + "}"
             book = {"station": report.station, "epoch": epoch, "first": held.first, "last": held.last}

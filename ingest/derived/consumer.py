@@ -37,7 +37,7 @@ where hypertable_schema = 'public' and hypertable_name = 'reading' order by rang
 
 
 class DerivedRounds:
-    """The rounds of a consumer; what is derived is read again only when something was applied."""
+    """Runs the consumer's rounds; reads the definitions again only after `stations apply`."""
 
     def __init__(self) -> None:
         self._feed: Consumer | None = None
@@ -75,7 +75,7 @@ class DerivedRounds:
 
 
 def make_everything(conn: Connection) -> None:
-    """Make all derived values: what a consumer does that the feed does not know (any more)."""
+    """Make all derived values: for a consumer that is new, or that the feed gave up."""
     _in_force(conn)
     for _ in rebuild(conn):
         pass

@@ -69,7 +69,7 @@ def definitions(conn: Connection) -> Layers:
 
 
 def layers(found: Iterable[Definition]) -> Layers:
-    """Return them in layers; there are no circles, the files were checked."""
+    """Return the definitions in layers, inputs first. The checks of the files refuse circles."""
     done: list[list[Definition]] = []
     waiting = {each.channel_id: each for each in found}
     while waiting:

@@ -67,18 +67,16 @@ def derive(conn: Connection, every: Layers, spans: Iterable[Span], kept: datetim
 
 
 def _windows(conn: Connection, layer: Sequence[Definition], changed: Mapping[int, Sequence[Span]]) -> list[_Window]:
-    """Return what has to be made of these channels."""
+    """Return the values of these channels to compute, by stretches of their inputs."""
     windows: list[_Window] = []
     of_hours: list[tuple[Definition, list[Span]]] = []
     for each in layer:
-        mine = merged(
-            (span for channel_id in each.inputs.values() for span in changed.get(channel_id, ())), each.interval
-        )
+        mine = [span for channel_id in each.inputs.values() for span in changed.get(channel_id, ())]
         if each.formula.basis is Basis.MOMENT:
-            shared = merged((span._replace(channel_id=0) for span in mine), each.interval)
+            shared = merged({Span(0, span.low, span.high) for span in mine}, each.interval)
             windows += [_Window(each, span.low, span.high) for span in shared]
         elif mine:
-            of_hours.append((each, mine))
+            of_hours.append((each, merged(mine, each.interval)))
     return windows + _windows_of_hours(conn, of_hours)
 
 

@@ -18,8 +18,13 @@ STRETCH: Final = timedelta(days=7)
 
 def stretches(spans: Iterable[Span]) -> list[list[Span]]:
     """Cut spans at multiples of a week and return those of one week together, oldest first."""
+    every = list(spans)
+    if not every:
+        return []
+    if max(each.high for each in every) <= bucket_start(min(each.low for each in every), STRETCH) + STRETCH:
+        return [every]  # as nearly always
     by_week: defaultdict[datetime, list[Span]] = defaultdict(list)
-    for each in spans:
+    for each in every:
         low = each.low
         while low <= each.high:
             week = bucket_start(low, STRETCH)

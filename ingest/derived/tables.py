@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
-from psycopg import sql
+import numpy as np
 
+from ingest.books.arrivals import microseconds, moment
 from ingest.derived.values import InputRow, Value
 from ingest.spans import Span
+from quantrac.database.columns import PackedArray, packed, read_columns
 from quantrac.database.pool import Connection
 
-INPUTS: Final = sql.SQL(Path(__file__).with_name("inputs.sql").read_text("utf-8"))
+INPUTS: Final = Path(__file__).with_name("inputs.sql").read_text("utf-8")
+COLUMNS: Final = {
+    "place": "int4", "time": "timestamptz", "value": "float8", "state": "int2", "quality": "int2",
+    "received_at": "timestamptz", "waits": "int2",
+}  # fmt: skip
+KEY: Final = ("int4", "timestamptz")
+WINDOW: Final = ("timestamptz", "timestamptz")
+VALUE: Final = ("float8", "int2", "int2", "timestamptz")
 NEWEST: Final = """
 select c.channel_id, coalesce(r.time, d.time) from unnest(%s::int4[]) as c(channel_id)
 left join lateral (
@@ -63,13 +73,18 @@ def rows_of(conn: Connection, windows: Sequence[Span]) -> list[list[InputRow]]:
     if not windows:
         return []
     parameters = {
-        **dict(zip(("channel_id", "low", "high"), _arrays(windows), strict=True)),
+        **dict(zip(("channel_id", "low", "high"), _arrays(windows, ("int4", *WINDOW)), strict=True)),
         "first": min(each.low for each in windows),
         "last": max(each.high for each in windows),
     }
+    columns = read_columns(conn, INPUTS, parameters, COLUMNS)
+    moments = {us: moment(us) for us in {*columns["time"].tolist(), *columns["received_at"].tolist()}}  # they are few
     found: list[list[InputRow]] = [[] for _ in windows]
-    for number, *row in conn.execute(INPUTS, parameters):
-        found[number - 1].append(InputRow(*row))
+    for place, time_us, value, state, quality, received_us, waits in zip(
+        *(columns[name].tolist() for name in COLUMNS), strict=True
+    ):
+        known = None if isnan(value) else value
+        found[place].append(InputRow(moments[time_us], known, state, quality, moments[received_us], bool(waits)))
     return found
 
 
@@ -80,13 +95,13 @@ def newest(conn: Connection, channels: Iterable[int]) -> dict[int, datetime | No
 
 def before(conn: Connection, spans: Sequence[Span]) -> dict[Key, datetime | None]:
     """Return by channel and beginning of a span the time of the row before it."""
-    rows = conn.execute(BEFORE, _arrays((each.channel_id, each.low) for each in spans))
+    rows = conn.execute(BEFORE, _arrays([(each.channel_id, each.low) for each in spans], KEY))
     return {(channel_id, low): time for channel_id, low, time in rows}
 
 
 def expected(conn: Connection, hours: Collection[Key]) -> dict[Key, int]:
     """Return how many readings of a channel are expected in the hour with this end."""
-    rows = conn.execute(EXPECTED, _arrays(hours)) if hours else ()
+    rows = conn.execute(EXPECTED, _arrays(hours, KEY)) if hours else ()
     return {(channel_id, label): count for channel_id, label, count in rows}
 
 
@@ -95,22 +110,28 @@ def standing(conn: Connection, keys: Collection[Key]) -> dict[Key, Value]:
     if not keys:
         return {}
     times = [time for _, time in keys]
-    rows = conn.execute(STANDING, [*_arrays(keys), min(times), max(times)])
+    rows = conn.execute(STANDING, [*_arrays(keys, KEY), min(times), max(times)])
     return {(channel_id, time): Value(*rest) for channel_id, time, *rest in rows}
 
 
 def write(conn: Connection, values: Mapping[Key, Value]) -> None:
     """Store derived values, in the place of what stood there."""
     if values:
-        conn.execute(WRITE, _arrays((*key, *values[key]) for key in sorted(values)))
+        conn.execute(WRITE, _arrays([(*key, *values[key]) for key in sorted(values)], KEY + VALUE))
 
 
-def _arrays(rows: Iterable[tuple[Any, ...]]) -> list[str]:
-    """Return the columns of rows as literals of arrays, which psycopg need not write element by element."""
-    return [
-        "{" + ",".join("null" if each is None else str(each) for each in column) + "}"
-        for column in zip(*rows, strict=True)
-    ]
+def _arrays(rows: Collection[tuple[Any, ...]], words: Sequence[str]) -> list[PackedArray]:
+    """Return the columns of rows, which have these types, as arrays."""
+    return [_array(column, word) for column, word in zip(zip(*rows, strict=True), words, strict=True)]
+
+
+def _array(column: Sequence[Any], word: str) -> PackedArray:
+    if word == "timestamptz":
+        return packed(np.array([microseconds(each) for each in column], np.int64), word)
+    if word == "float8":
+        values = np.array(column, np.float64)  # None becomes NaN
+        return packed(values, word, np.isnan(values))
+    return packed(np.array(column, np.int64), word)
 
 
 def kept_since(conn: Connection) -> datetime | None:

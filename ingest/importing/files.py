@@ -41,7 +41,7 @@ def lines(
     """Yield the lines of all files, one after the other."""
     for file in files:
         if file_format == "tt10":
-            yield from ministry.lines(file, zone)
+            yield from ministry.lines(file)
         else:
             yield from table.lines(file, station, zone, skipped)
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Final, NamedTuple, TextIO
 
+from quantrac.telemetry.ministry import STATE_OF_STATUS
 from quantrac.telemetry.slots import EPOCH
 from quantrac.telemetry.states import STATE_OF_WORD, State
 
-MINISTRY_STATES: Final = {"00": State.OK, "01": State.CAL, "02": State.FAULT}
-"""Circular 10/2021/TT-BTNMT: measuring, calibrating, device fault."""
 NO_VALUE: Final = frozenset({"", "-", "na", "n/a", "nan", "null", "none"})
 COMPACT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
 VIETNAMESE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})[ T](\d{1,2}):(\d\d)(?::(\d\d))?")
@@ -42,6 +41,18 @@ class ImportLine(NamedTuple):
     state: State
 
 
+LONGEST_PIECE: Final = 200_000
+"""Characters of a file that are looked at together; a longer line comes in pieces, of which none is a value."""
+MOST_SHOWN: Final = 300
+"""Characters of a problem."""
+
+
+def pieces(text: TextIO) -> Iterator[str]:
+    """Yield the lines of a file; memory does not grow with a line."""
+    while line := text.readline(LONGEST_PIECE):
+        yield line
+
+
 class LineProblem(NamedTuple):
     """A line that cannot be used."""
 
@@ -49,7 +60,7 @@ class LineProblem(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
+        return f"{self.place}: {self.message if len(self.message) <= MOST_SHOWN else f'{self.message[:MOST_SHOWN]}…'}"
 
 
 def number(text: str) -> float | None:
@@ -63,7 +74,7 @@ def number(text: str) -> float | None:
     return value
 
 
-def moment_ms(text: str, zone: ZoneInfo) -> int:
+def moment_ms(text: str, zone: tzinfo) -> int:
     """Read a time; without an offset it is local, and the earlier one where clocks were set back. Raises ValueError.
 
     ISO 8601, `yyyyMMddHHmmss` of the ministry's files, or `dd/MM/yyyy HH:mm[:ss]`.
@@ -89,7 +100,7 @@ def state(text: str, value: float | None) -> State:
     Raises ValueError.
     """
     bare = text.strip().lower()
-    found = MINISTRY_STATES.get(bare.zfill(2)) if bare.isdecimal() else STATE_OF_WORD.get(bare or "ok")
+    found = STATE_OF_STATUS.get(bare.zfill(2)) if bare.isdecimal() else STATE_OF_WORD.get(bare or "ok")
     if found is None:
         raise ValueError(text)
     return State.COMM if value is None and found is State.OK else found

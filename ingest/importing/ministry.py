@@ -1,6 +1,6 @@
 """Reads the ministry's five-minute files (Circular 10/2021/TT-BTNMT): one value a line, tab-separated.
 
-`Tên<TAB>Giá trị<TAB>Đơn vị<TAB>yyyyMMddHHmmss<TAB>Trạng thái`, local time, the end of the five minutes.
+`Tên<TAB>Giá trị<TAB>Đơn vị<TAB>yyyyMMddHHmmss<TAB>Trạng thái`, UTC+7, the end of the five minutes.
 """
 
 from __future__ import annotations
@@ -8,24 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from ingest.importing.line import FilePlace, ImportLine, LineProblem, moment_ms, number, state
+from ingest.importing.line import FilePlace, ImportLine, LineProblem, moment_ms, number, pieces, state
+from quantrac.telemetry.ministry import ZONE
 
 SUFFIX: Final = ".txt"
 EXPECTED: Final = "name, value, unit, yyyyMMddHHmmss and state 00, 01 or 02, parted by tabs"
 
 
-def lines(file: Path, zone: ZoneInfo) -> Iterator[ImportLine | LineProblem]:
+def lines(file: Path) -> Iterator[ImportLine | LineProblem]:
     """Yield every line of a file that is not empty; memory does not grow with it."""
     with file.open(encoding="utf-8-sig", errors="replace", newline=None) as text:
-        for count, row in enumerate(text, start=1):
+        for count, row in enumerate(pieces(text), start=1):
             if row.strip():
-                yield line(FilePlace(file, count), row, zone)
+                yield line(FilePlace(file, count), row)
 
 
-def line(place: FilePlace, row: str, zone: ZoneInfo) -> ImportLine | LineProblem:
-    """Read one line, whose time is that of `zone`."""
+def line(place: FilePlace, row: str) -> ImportLine | LineProblem:
+    """Read one line."""
     fields = row.rstrip("\r\n").split("\t")
     if len(fields) not in (4, 5):
         return LineProblem(place, f"found {len(fields)} fields, expected {EXPECTED}")
@@ -35,7 +35,7 @@ def line(place: FilePlace, row: str, zone: ZoneInfo) -> ImportLine | LineProblem
     except ValueError:
         return LineProblem(place, f"value: found {value_text!r}, expected a number")
     try:
-        t_ms = moment_ms(time, zone)
+        t_ms = moment_ms(time, ZONE)
     except ValueError:
         return LineProblem(place, f"time: found {time!r}, expected yyyyMMddHHmmss")
     try:

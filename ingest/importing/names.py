@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from quantrac.config.units import IDENTITY, Conversion, conversion
+from quantrac.config.units import IDENTITY, WRITTEN, Conversion, conversion
 from quantrac.telemetry.parameters import CATALOGUE
 
 ALIASES: Final = {
@@ -14,15 +14,6 @@ ALIASES: Final = {
     "nhiệt độ": "water_temp", "n-nh4": "nh4_n", "nh4-n": "nh4_n",
 }  # fmt: skip
 """Names met in the files of receivers, beside the ministry's symbols; lower case."""
-UNITS: Final = {
-    "oc": "Cel", "°c": "Cel", "c": "Cel", "độ c": "Cel", "ms/cm": "mS/cm", "us/cm": "uS/cm", "µs/cm": "uS/cm",
-    "μs/cm": "uS/cm", "mg/l": "mg/L", "ug/l": "ug/L", "µg/l": "ug/L", "ntu": "[NTU]", "fnu": "[FNU]", "‰": "[PSU]",
-    "ppt": "[PSU]", "psu": "[PSU]", "mv": "mV", "ug/m3": "ug/m3", "µg/m3": "ug/m3", "µg/m³": "ug/m3", "ug/nm3": "ug/m3",
-    "µg/nm3": "ug/m3", "mg/m3": "mg/m3", "%": "%", "m": "m", "cm": "cm", "mm": "mm", "m/s": "m/s", "hpa": "hPa",
-    "m3/s": "m3/s", "w/m2": "W/m2", "w/m²": "W/m2", "dba": "dB[SPL]", "độ": "deg", "°": "deg", "ppb": "[ppb]",
-    "ppm": "[ppm]",
-}  # fmt: skip
-"""How people write units, lower case, and their UCUM codes."""
 UNSAID: Final = ("", "-")
 
 
@@ -35,7 +26,7 @@ class TargetChannel(NamedTuple):
 
 
 class Names:
-    """What names in the files of one station mean: as the user says (`chosen`, `skipped`), else as they are known."""
+    """Maps names in a station's files to channels: as the user says (`chosen`, `skipped`), else as they are known."""
 
     def __init__(self, channels: Iterable[TargetChannel], chosen: Mapping[str, str], skipped: Collection[str]) -> None:
         self._channels = {channel.name: channel for channel in channels}
@@ -70,11 +61,13 @@ class Names:
         bare = (unit or "").strip()
         if bare in UNSAID or channel.unit in (bare, "[pH]"):
             return IDENTITY
-        code = UNITS.get(bare.lower(), bare)
+        code = WRITTEN.get(bare.lower(), bare)
         found = conversion(code, channel.unit, channel.parameter)
-        return found or f"unit: found {bare!r}, expected {CATALOGUE[channel.parameter].label or channel.unit}"
+        known = CATALOGUE.get(channel.parameter)
+        return found or f"unit: found {bare!r}, expected {(known and known.label) or channel.unit}"
 
     def _names_of(self, channel: TargetChannel) -> list[str]:
-        symbol = CATALOGUE[channel.parameter].symbol
+        known = CATALOGUE.get(channel.parameter)
+        symbol = known.symbol if known is not None else None
         aliases = [alias for alias, parameter in ALIASES.items() if parameter == channel.parameter]
         return [channel.parameter, *([symbol.casefold()] if symbol else []), *aliases]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from ingest.importing.line import FilePlace, ImportLine, LineProblem, moment_ms, number, state
+from ingest.importing.line import FilePlace, ImportLine, LineProblem, moment_ms, number, pieces, state
 
 SUFFIX: Final = ".csv"
 TIMES: Final = ("time_utc", "time", "thời gian", "ngày giờ")
@@ -36,9 +36,13 @@ def lines(
 ) -> Iterator[ImportLine | LineProblem]:
     """Yield every value of a file; rows that name another station are left out. Memory does not grow with the file."""
     with file.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        head = text.readline()
+        head = next(pieces(text), "")
         delimiter = max(";\t,", key=head.count)
-        columns = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
+        try:
+            columns = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
+        except csv.Error as error:
+            yield LineProblem(FilePlace(file, 1), f"found {error}, expected the names of columns")
+            return
         time = next((name for name in TIMES if name in columns), None)
         if time is None:
             yield LineProblem(FilePlace(file, 1), f"found columns {', '.join(columns)}, expected one named time")
@@ -48,7 +52,7 @@ def lines(
         if twice := sorted({name for name in columns if name and columns.count(name) > 1} - left_out):
             yield LineProblem(FilePlace(file, 1), f"found column {', '.join(twice)} twice, expected each name once")
             return
-        for row in _rows(file, text, delimiter, columns, zone):
+        for row in _rows(file, pieces(text), delimiter, columns, zone):
             if isinstance(row, LineProblem):
                 yield row
             elif row.cells.get("station", station) == station:

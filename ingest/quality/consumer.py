@@ -16,7 +16,8 @@ import numpy.typing as npt
 from ingest.books.arrivals import moment
 from ingest.quality import flat, rate, spike
 from ingest.quality.history import TESTS, reason
-from ingest.quality.tables import LoadedBlock, NewFlag, TestedChannels, add, load, newest_us
+from ingest.quality.recent import RecentReadings
+from ingest.quality.tables import LoadedBlock, NewFlag, TestedChannels, add, load
 from ingest.quality.windows import JudgedWindows, still, windows
 from quantrac.database.feed import MOST_CHANGES, Cause, Change, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
@@ -58,7 +59,7 @@ def round_of(
 
 
 def judge_everything(conn: Connection, clock: Callable[[], datetime]) -> None:
-    """Judge all readings, a week in a transaction: what a consumer does that the feed does not know (any more)."""
+    """Judge all readings, a week in a transaction: for a consumer that is new, or that the feed gave up."""
     channels = conn.execute("select station, channel_id from channel where history_tests <> '{}'").fetchall()
     for low, high in conn.execute(KEPT).fetchall():
         with conn.transaction():
@@ -74,16 +75,16 @@ def judge_everything(conn: Connection, clock: Callable[[], datetime]) -> None:
 def findings(conn: Connection, changes: Sequence[Change], tested: TestedChannels) -> Iterator[NewFlag]:
     """Return what has to be added so that the findings fit the readings as they stand now."""
     channels = tested.of(conn, changes)
-    lines = windows(changes, {id_: channel.line for id_, channel in channels.items() if channel.line is not None})
-    near = windows(changes, {id_: channel.near for id_, channel in channels.items() if channel.near is not None})
-    for some in near.in_blocks():
-        block = load(conn, some, channels, TESTS)
+    lines = windows(changes, channels.line)
+    for some in windows(changes, channels.near).in_blocks():
+        block = load(conn, some, channels, TESTS, tested.recent)
+        tested.recent = tested.recent.then(some, block.readings, block.newest_us)
         for test in NEAR:
             yield from _differences(block, test)
-        lines = lines.pick(~np.isin(lines.channel_id, _moving(conn, block, lines)))
-    after_s = np.array([channels[channel_id].limits[flat.TEST] for channel_id in lines.channel_id.tolist()])
+        lines = lines.pick(~np.isin(lines.channel_id, _moving(block, lines)))
+    after_s = channels.limits[flat.TEST][np.searchsorted(channels.channel_id, lines.channel_id)]
     for some in still(conn, lines, after_s).in_blocks():
-        yield from _differences(load(conn, some, channels, [flat.TEST]), flat.TEST)
+        yield from _differences(load(conn, some, channels, [flat.TEST], RecentReadings.none()), flat.TEST)
 
 
 def _differences(block: LoadedBlock, name: str) -> Iterator[NewFlag]:
@@ -94,7 +95,8 @@ def _differences(block: LoadedBlock, name: str) -> Iterator[NewFlag]:
     places = {(int(readings.series[at]), int(readings.time_us[at])): at for at in blamed}
     for key in sorted(places.keys() | standing.keys()):
         series, time_us = key
-        channel, judged = block.channels[series], block.windows
+        judged = block.windows
+        channel = block.tested.channels[int(judged.channel_id[series])]
         flag = Quality(int(verdict[places[key]])) if key in places else Quality.GOOD
         is_judged = name in channel.limits and judged.judge_from[series] <= time_us <= judged.judge_to[series]
         if is_judged and flag != standing.get(key, Quality.GOOD):
@@ -103,17 +105,16 @@ def _differences(block: LoadedBlock, name: str) -> Iterator[NewFlag]:
             yield NewFlag(channel.station, name, int(judged.channel_id[series]), moment(time_us), flag, why)
 
 
-def _moving(conn: Connection, block: LoadedBlock, lines: JudgedWindows) -> npt.NDArray[np.int32]:
+def _moving(block: LoadedBlock, lines: JudgedWindows) -> npt.NDArray[np.int32]:
     """Return channels that have no flat line, as the neighbours show that are loaded already.
 
     Of a live network that is nearly every one. The others, among them those with a flag, are looked at by themselves.
     """
-    own, (_, first, count) = block.windows, np.unique(lines.channel_id, return_index=True, return_counts=True)
-    once = first[count == 1]
-    since = dict(zip(lines.channel_id[once].tolist(), lines.judge_from[once].tolist(), strict=True))
+    own, (ids, first) = block.windows, np.unique(lines.channel_id, return_index=True)
+    since = dict(zip(ids.tolist(), lines.judge_from[first].tolist(), strict=True))
     since_us = np.array([since.get(channel_id, NEVER_US) for channel_id in own.channel_id.tolist()], np.int64)
     moves = flat.moving(block.readings, since_us, block.limits(flat.TEST))
-    moves &= newest_us(conn, own.channel_id) <= own.judge_to
+    moves &= block.newest_us <= own.judge_to
     moves[[series for series, _ in block.standing[flat.TEST]]] = False
     return own.channel_id[moves]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,23 @@ class TestedReadings:
 
     def __len__(self) -> int:
         return len(self.series)
+
+    @classmethod
+    def none(cls) -> TestedReadings:
+        """Return no readings."""
+        return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int16))
+
+    def pick(self, chosen: npt.NDArray[np.intp] | slice, series: npt.NDArray[np.int32]) -> TestedReadings:
+        """Return some readings under other numbers of their series."""
+        return TestedReadings(series, self.time_us[chosen], self.value[chosen], self.state[chosen])
+
+    def beside(self, other: TestedReadings) -> TestedReadings:
+        """Return both, by series and time; those of `other` are newer, or of other series."""
+        both = TestedReadings(
+            *(np.concatenate([getattr(self, each.name), getattr(other, each.name)]) for each in fields(self))
+        )
+        order = np.argsort(both.series, kind="stable")
+        return both.pick(order, both.series[order])
 
     def fit(self) -> npt.NDArray[np.intp]:
         """Return where the readings stand that are judged, or serve as neighbours: the device vouches for them."""

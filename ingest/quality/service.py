@@ -1,4 +1,4 @@
-"""The service `quality run`: findings, roll-ups and derived values, each by a consumer on its own thread."""
+"""The service `quality run`: findings, roll-ups, derived values, stages of days, each by a consumer on a thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Final
 
+from ingest import signed_days
 from ingest.derived import consumer as derived
 from ingest.quality import consumer as quality
 from ingest.quality.follower import Follower, Work
@@ -20,10 +21,12 @@ from quantrac.observe import health, logs, metrics
 QUALITY_LOCK: Final = 0x5154_0011
 ROLLUPS_LOCK: Final = 0x5154_0013
 DERIVED_LOCK: Final = 0x5154_0015
+STAGES_LOCK: Final = 0x5154_0017
 GATHER_S: Final = 1.0
 """Roll-ups let changes gather: an hour is written once for several messages."""
 DERIVED_GATHER_S: Final = 0.5
 """Inputs of one time come in several messages."""
+STAGES_GATHER_S: Final = 2.0
 CHECK_S: Final = 0.5
 
 QUALITY_LAG: Final = metrics.gauge("quantrac_quality_feed_lag_seconds", "Age of the oldest change when it was taken")
@@ -32,6 +35,8 @@ ROLLUPS_LAG: Final = metrics.gauge("quantrac_rollups_feed_lag_seconds", "Age of 
 ROLLUPS_CHANGES: Final = metrics.counter("quantrac_rollups_changes_total", "Changes rolled up")
 DERIVED_LAG: Final = metrics.gauge("quantrac_derived_feed_lag_seconds", "Age of the oldest change when it was taken")
 DERIVED_CHANGES: Final = metrics.counter("quantrac_derived_changes_total", "Changes taken for derived channels")
+STAGES_LAG: Final = metrics.gauge("quantrac_stages_feed_lag_seconds", "Age of the oldest change when it was taken")
+STAGES_CHANGES: Final = metrics.counter("quantrac_stages_changes_total", "Changes held against signed days")
 
 log = logs.logger(__name__)
 
@@ -53,7 +58,7 @@ def works(clock: Callable[[], datetime]) -> list[Work]:
             name=rollups.NAME,
             causes=rollups.CAUSES,
             lock=ROLLUPS_LOCK,
-            round_of=rollups.round_of,
+            round_of=rollups.RollupRounds().round_of,
             make_everything=rollups.make_everything,
             lag=ROLLUPS_LAG,
             changes=ROLLUPS_CHANGES,
@@ -69,6 +74,17 @@ def works(clock: Callable[[], datetime]) -> list[Work]:
             changes=DERIVED_CHANGES,
             rest_s=DERIVED_GATHER_S,
             after=derived.AFTER,
+        ),
+        Work(
+            name=signed_days.NAME,
+            causes=signed_days.CAUSES,
+            lock=STAGES_LOCK,
+            round_of=lambda conn, feed: signed_days.round_of(conn, feed, clock()),
+            make_everything=lambda conn: signed_days.check_everything(conn, clock()),
+            lag=STAGES_LAG,
+            changes=STAGES_CHANGES,
+            rest_s=STAGES_GATHER_S,
+            after=signed_days.AFTER,
         ),
     ]
 

@@ -48,9 +48,15 @@ FAIL_FACTOR: Final = 3.0
 """A value fails at three times what makes it suspect, the ratio the Coastal Monitoring Program of Nova Scotia uses."""
 
 
-def suspect_from(parameter: str) -> float:
-    """Return the deviation, in the unit of a parameter of the catalogue, from which a value is suspect."""
-    low, high = CATALOGUE[parameter].plausible
+def suspect_from(parameter: str) -> float | None:
+    """Return the deviation, in the parameter's unit, from which a value is suspect.
+
+    None: this process does not know the parameter; the limits of a network's own stand beside its channels.
+    """
+    known = CATALOGUE.get(parameter)
+    if known is None:
+        return None
+    low, high = known.plausible
     return CHOSEN.get(parameter, SHARE_OF_PLAUSIBLE * (high - low))
 
 

@@ -10,13 +10,14 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.books.arrivals import moment
 from ingest.quality import flat
 from ingest.quality.history import TESTS, limits_of
 from ingest.quality.readings import Floats, TestedReadings
+from ingest.quality.recent import RecentReadings
 from ingest.quality.spike import GAP_INTERVALS
-from ingest.quality.windows import JudgedWindows, Reach, Times, widest
-from quantrac.database.columns import array, array_of_times, read_columns
+from ingest.quality.windows import JudgedWindows, Reach, ReachColumns, Times, widest
+from ingest.stored_readings import read_windows
+from quantrac.database.columns import packed, read_columns
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
@@ -25,15 +26,8 @@ TESTED: Final = """
 select channel_id, station, parameter, interval_s, history_tests, history_limits from channel
 where channel_id = any(%s) and history_tests <> '{}'
 """
-READINGS: Final = """
-select w.nr::int4 - 1 as series, r.time as time_us, coalesce(r.value, 'NaN') as value, r.state
-from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[])
-       with ordinality as w(channel_id, low, high, nr)
-join reading r on r.channel_id = w.channel_id and r.time between w.low and w.high
-where r.time between %(first)s and %(last)s
-order by w.nr, r.time
-"""
-COLUMNS: Final = {"series": "int4", "time_us": "timestamptz", "value": "float8", "state": "int2"}
+READING: Final = ("coalesce(r.value, 'NaN') as value, r.state", "reading")
+COLUMNS: Final = {"value": "float8", "state": "int2"}
 FLAGS: Final = """
 select distinct on (w.nr, f.test, f.time) w.nr::int4 - 1, (extract(epoch from f.time) * 1000000)::int8, f.test, f.flag
 from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[])
@@ -78,6 +72,34 @@ class TestedChannel:
         return cls(station, interval_s, {**limits}, widest(reaches.values()) if reaches else None, line)
 
 
+@dataclass(frozen=True, slots=True)
+class TestedColumns:
+    """Channels that have tests, in columns by channel."""
+
+    __test__ = False
+
+    channels: Mapping[int, TestedChannel]
+    channel_id: npt.NDArray[np.int32]
+    interval_s: Floats
+    limits: Mapping[str, Floats]
+    """By test; NaN where a channel does not have it."""
+    near: ReachColumns
+    line: ReachColumns
+
+    @classmethod
+    def of(cls, channels: Mapping[int, TestedChannel]) -> TestedColumns:
+        """Return channels in columns."""
+        known = sorted(channels)
+        return cls(
+            channels,
+            np.array(known, np.int32),
+            np.array([channels[each].interval_s for each in known], np.float64),
+            {name: np.array([channels[each].limits.get(name, np.nan) for each in known]) for name in TESTS},
+            ReachColumns.of({each: channel.near for each, channel in channels.items() if channel.near is not None}),
+            ReachColumns.of({each: channel.line for each, channel in channels.items() if channel.line is not None}),
+        )
+
+
 class TestedChannels:
     """The channels that have tests, as they were last read.
 
@@ -88,18 +110,21 @@ class TestedChannels:
     __test__ = False
 
     def __init__(self) -> None:
-        self._known: dict[int, TestedChannel | None] = {}
+        self.recent = RecentReadings.none()
+        self._asked: set[int] = set()
+        self._known = TestedColumns.of({})
         self._conn: Connection | None = None
 
-    def of(self, conn: Connection, changes: Sequence[Change]) -> dict[int, TestedChannel]:
-        """Return those of the changed channels that have tests, by id."""
+    def of(self, conn: Connection, changes: Sequence[Change]) -> TestedColumns:
+        """Return the channels with tests among those changed now or in an earlier round."""
         if conn is not self._conn or any(change.cause is Cause.CONFIGURATION for change in changes):
             self._conn = conn
-            self._known.clear()
+            self.recent, self._asked, self._known = RecentReadings.none(), set(), TestedColumns.of({})
         wanted = {channel_id for change in changes for channel_id in change.channels}
-        if new := wanted - self._known.keys():
-            self._known |= dict.fromkeys(new) | _tested(conn, new)
-        return {channel_id: known for channel_id in wanted if (known := self._known[channel_id]) is not None}
+        if new := wanted - self._asked:
+            self._known = TestedColumns.of({**self._known.channels, **_tested(conn, new)})
+            self._asked |= new
+        return self._known
 
 
 def _tested(conn: Connection, channels: Collection[int]) -> dict[int, TestedChannel]:
@@ -115,20 +140,25 @@ class LoadedBlock:
     """Windows with all that their verdicts need."""
 
     windows: JudgedWindows
-    channels: Sequence[TestedChannel]
-    """Of each window."""
+    tested: TestedColumns
+    """Among others of the windows' channels."""
     readings: TestedReadings
     """A series is a window."""
     standing: dict[str, dict[tuple[int, int], int]]
     """By test the flags that stand, by number of the window and time (microseconds since 1970)."""
+    newest_us: Times
+    """Of each window's channel the newest reading that may have been judged, or earlier; far ahead if nobody knows."""
 
     def limits(self, test: str) -> Floats:
         """Return the limit of each window's channel; NaN where it does not have the test."""
-        return np.array([channel.limits.get(test, np.nan) for channel in self.channels])
+        return self.tested.limits[test][self._row()]
 
     def intervals(self) -> Floats:
         """Return the interval of each window's channel, seconds."""
-        return np.array([channel.interval_s for channel in self.channels])
+        return self.tested.interval_s[self._row()]
+
+    def _row(self) -> npt.NDArray[np.intp]:
+        return np.searchsorted(self.tested.channel_id, self.windows.channel_id)
 
 
 class NewFlag(NamedTuple):
@@ -143,21 +173,35 @@ class NewFlag(NamedTuple):
 
 
 def load(
-    conn: Connection, some: JudgedWindows, channels: Mapping[int, TestedChannel], tests: Iterable[str]
+    conn: Connection,
+    some: JudgedWindows,
+    tested: TestedColumns,
+    tests: Iterable[str],
+    recent: RecentReadings,
 ) -> LoadedBlock:
-    """Return windows with their readings, and the flags of these tests that stand in them."""
-    ends = {"first": moment(int(some.load_from.min())), "last": moment(int(some.load_to.max()))}
-    loaded = read_columns(conn, READINGS, _windows(some, some.load_from, some.load_to) | ends, COLUMNS)
+    """Return windows with their readings, of which `recent` are here, and the flags of these tests that stand."""
+    here, low, served = recent.of(some)
+    found = read_windows(conn, READING, (some.channel_id, low, some.load_to), COLUMNS)
+    readings = here.beside(TestedReadings(found.pop("place").astype(np.int32), **found))
     standing: dict[str, dict[tuple[int, int], int]] = {test: {} for test in tests}
-    judged = _windows(some, some.judge_from, some.judge_to) | {"tests": list(standing)}
+    judged = {
+        "channel_id": packed(some.channel_id, "int4"),
+        "low": packed(some.judge_from, "timestamptz"),
+        "high": packed(some.judge_to, "timestamptz"),
+        "tests": list(standing),
+    }
     for number, time_us, test, flag in conn.execute(FLAGS, judged):
         standing[test][number, time_us] = flag
-    return LoadedBlock(some, [channels[each] for each in some.channel_id.tolist()], TestedReadings(**loaded), standing)
+    newest = some.judge_from.copy()
+    newest[~served] = _newest_us(conn, some.channel_id[~served])
+    return LoadedBlock(some, tested, readings, standing, newest)
 
 
-def newest_us(conn: Connection, channel_id: npt.NDArray[np.int32]) -> Times:
+def _newest_us(conn: Connection, channel_id: npt.NDArray[np.int32]) -> Times:
     """Return the time of the newest reading of each channel, microseconds since 1970; far ahead where nobody knows."""
-    return read_columns(conn, NEWEST, {"channel_id": array(channel_id)}, {"newest": "timestamptz"})["newest"]
+    if not len(channel_id):
+        return np.zeros(0, np.int64)
+    return read_columns(conn, NEWEST, {"channel_id": packed(channel_id, "int4")}, {"newest": "timestamptz"})["newest"]
 
 
 def add(conn: Connection, by: str, found: Sequence[NewFlag], now: datetime) -> None:
@@ -166,7 +210,3 @@ def add(conn: Connection, by: str, found: Sequence[NewFlag], now: datetime) -> N
         _, tests, channels, times, flags, reasons = zip(*found, strict=True)
         columns = [list(tests), list(channels), list(times), [int(flag) for flag in flags], list(reasons)]
         conn.execute(ADD, [by, now, *columns])
-
-
-def _windows(some: JudgedWindows, low: Times, high: Times) -> dict[str, object]:
-    return {"channel_id": array(some.channel_id), "low": array_of_times(low), "high": array_of_times(high)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from ingest.books.arrivals import microseconds
 from ingest.quality import flat
 from ingest.quality.readings import Mask
 from ingest.quality.spike import GAP_INTERVALS
-from quantrac.database.columns import array, array_of_times, read_columns
+from quantrac.database.columns import packed, read_columns
 from quantrac.database.feed import Change
 from quantrac.database.pool import Connection
 
@@ -23,8 +24,9 @@ MOST_READINGS: Final = 500_000
 """So many readings are loaded at once."""
 MOST_WINDOWS: Final = 15_000
 
-# Nothing in a window is flat when its first value differs from one within the limit before its last reading. What has a
-# finding already is looked at, too: it may have to be withdrawn.
+# Nothing in a window is flat when its first value differs from one within the limit before its last reading, nor when
+# none is as old as a line must be: of a limit's time before its end a share must be there (readings of a channel that
+# had another interval may be denser). What has a finding already is looked at, too: it may have to be withdrawn.
 STILL: Final = """
 select w.nr::int4 as place, n.time as until
 from (select nr, channel_id, low, high, after_s * interval '1 second' as after
@@ -37,7 +39,10 @@ left join lateral (
   and r.state <= 1 order by r.time limit 1) v on true
 where n.time >= w.low and (
   n.time - w.low >= w.after
-  or (v.value is not null and not exists (
+  or (v.value is not null and (exists (
+    select from reading r where r.channel_id = w.channel_id and r.time >= w.low - w.after
+    and r.time <= n.time - w.after * %(share)s::float8)
+  or exists (select from channel_interval i where i.channel_id = w.channel_id)) and not exists (
     select from reading r where r.channel_id = w.channel_id and r.time < w.low and r.time >= n.time - w.after
     and r.value <> v.value and r.state <= 1))
   or exists (select from reading_flag f where f.channel_id = w.channel_id and f.time between w.low and n.time
@@ -47,6 +52,7 @@ order by w.nr
 
 Times = npt.NDArray[np.int64]
 """Microseconds since 1970."""
+Places = npt.NDArray[np.intp]
 
 
 class Reach(NamedTuple):
@@ -62,6 +68,23 @@ def widest(reaches: Iterable[Reach]) -> Reach:
     """Return how far at least one of several verdicts looks."""
     back, ahead, gap = zip(*reaches, strict=True)
     return Reach(max(back), max(ahead), max(gap))
+
+
+@dataclass(frozen=True, slots=True)
+class ReachColumns:
+    """The reach of channels, by channel; microseconds."""
+
+    channel_id: npt.NDArray[np.int32]
+    back: Times
+    ahead: Times
+    gap: Times
+
+    @classmethod
+    def of(cls, reaches: Mapping[int, Reach]) -> ReachColumns:
+        """Return them as columns."""
+        known = sorted(reaches)
+        rows = np.array([reaches[channel_id] for channel_id in known], np.int64).reshape(-1, 3)
+        return cls(np.array(known, np.int32), *rows.T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +106,15 @@ class JudgedWindows:
         """Return some of the windows."""
         return JudgedWindows(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
+    def changed_from(self) -> Times:
+        """Return from when on readings changed for which a window is judged; pieces of one that was cut say less."""
+        return self.judge_from + (self.load_to - self.judge_to)
+
+    def alone(self) -> Mask:
+        """Tell which windows are the only ones of their channel."""
+        other = self.channel_id[1:] != self.channel_id[:-1]
+        return np.r_[True, other] & np.r_[other, True] if len(self) else np.zeros(0, np.bool_)
+
     def in_blocks(self) -> Iterator[JudgedWindows]:
         """Yield the windows some at a time: as many as hold no more than so many readings, and always one."""
         expected = (self.load_to - self.load_from) * GAP_INTERVALS / np.maximum(self.gap, 1)
@@ -92,41 +124,47 @@ class JudgedWindows:
                 yield self.pick(own)
 
 
-def windows(changes: Iterable[Change], reaches: Mapping[int, Reach]) -> JudgedWindows:
+def windows(changes: Iterable[Change], reaches: ReachColumns) -> JudgedWindows:
     """Return the windows of the channels in `reaches`, merged and cut to size.
 
     A reading's own change may alter the verdicts that look at it, so a window reaches further than the change.
     """
-    touched: list[tuple[int, int, int]] = []
-    for change in changes:
-        low, high = microseconds(change.from_t), microseconds(change.to_t)
-        touched += [
-            (channel_id, low - reach.ahead, high + reach.back)
-            for channel_id in change.channels
-            if (reach := reaches.get(channel_id)) is not None
-        ]
-    found = [window for span in _merged(touched) for window in _cut(span, reaches[span[0]].gap * MOST_INTERVALS)]
-    channel_id, low_us, high_us = np.array(found, np.int64).reshape(-1, 3).T
-    back, ahead, gap = np.array([reaches[window[0]] for window in found], np.int64).reshape(-1, 3).T
-    return JudgedWindows(channel_id.astype(np.int32), low_us, high_us, low_us - back, high_us + ahead, gap)
+    touching = [change for change in changes if change.channels]
+    known, back, ahead, gap = reaches.channel_id, reaches.back, reaches.ahead, reaches.gap
+    counts = [len(change.channels) for change in touching]
+    ids = np.fromiter(chain.from_iterable(change.channels for change in touching), np.int32, sum(counts))
+    is_known = np.isin(ids, known)
+    place = np.searchsorted(known, ids[is_known])
+    from_us, to_us = (
+        np.repeat(np.array([microseconds(time) for time in times], np.int64), counts)[is_known]
+        for times in ([change.from_t for change in touching], [change.to_t for change in touching])
+    )
+    place, low, high = _cut(*_merged(place, from_us - ahead[place], to_us + back[place]), gap * MOST_INTERVALS)
+    return JudgedWindows(known[place], low, high, low - back[place], high + ahead[place], gap[place])
 
 
-def _merged(spans: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    found: list[tuple[int, int, int]] = []
-    for each in sorted(spans):
-        if found and found[-1][0] == each[0] and each[1] <= found[-1][2]:
-            found[-1] = (each[0], found[-1][1], max(found[-1][2], each[2]))
-        else:
-            found.append(each)
-    return found
+def _merged(place: Places, low: Times, high: Times) -> tuple[Places, Times, Times]:
+    """Unite spans of one place that overlap; return them by place and time.
+
+    Of begins and ends, each in order, the k-th end closes a united span when the next begin lies behind it: by then as
+    many have ended as have begun.
+    """
+    by_low, by_high = np.lexsort((low, place)), np.lexsort((high, place))
+    place, low, high = place[by_low], low[by_low], high[by_high]
+    begins = np.ones(len(place), np.bool_)
+    begins[1:] = (place[1:] != place[:-1]) | (low[1:] > high[:-1])
+    ends = np.roll(begins, -1)
+    return place[begins], low[begins], high[ends]
 
 
-def _cut(span: tuple[int, int, int], longest: int) -> Iterator[tuple[int, int, int]]:
-    channel_id, low, high = span
-    while high - low > longest:
-        yield channel_id, low, low + longest
-        low += longest + 1
-    yield channel_id, low, high
+def _cut(place: Places, low: Times, high: Times, longest: Times) -> tuple[Places, Times, Times]:
+    """Cut spans to at most `longest` of their place."""
+    step = longest[place] + 1
+    pieces = (high - low) // step + 1
+    own = np.repeat(np.arange(len(place)), pieces)
+    number = np.arange(len(own)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    first = low[own] + number * step[own]
+    return place[own], first, np.minimum(first + step[own] - 1, high[own])
 
 
 def still(conn: Connection, some: JudgedWindows, after_s: npt.NDArray[np.float64]) -> JudgedWindows:
@@ -137,11 +175,12 @@ def still(conn: Connection, some: JudgedWindows, after_s: npt.NDArray[np.float64
     if not len(some):
         return some
     parameters = {
-        "channel_id": array(some.channel_id),
-        "low": array_of_times(some.judge_from),
-        "high": array_of_times(some.judge_to),
-        "after_s": array(after_s),
+        "channel_id": packed(some.channel_id, "int4"),
+        "low": packed(some.judge_from, "timestamptz"),
+        "high": packed(some.judge_to, "timestamptz"),
+        "after_s": packed(after_s, "float8"),
         "test": flat.TEST,
+        "share": flat.SHARE,
     }
     found = read_columns(conn, STILL, parameters, {"place": "int4", "until": "timestamptz"})
     return replace(some.pick(found["place"].astype(np.intp) - 1), judge_to=found["until"], load_to=found["until"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,19 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ingest.books.dead_letter import DeadLetter
+from ingest.books.dead_letter import MOST_REFUSED, DeadLetter
 from ingest.receiving.columns import UNKNOWN_STATE, Columns
+from ingest.receiving.quotas import DAY_MS, QuotasInForce
 from ingest.receiving.registry import UNKNOWN, Bounds, Registry
+from quantrac.telemetry import wire
 from quantrac.telemetry.quality import StatelessTest
 from quantrac.telemetry.states import State
 from quantrac.telemetry.wire import Misfit, Refused
 
 FUTURE_ALLOWED_MS: Final = 300_000
 """How far ahead of its receipt the time of a message may be, milliseconds."""
+LISTED_MESSAGES: Final = 100
+"""Of so many messages of a batch all that is refused is listed."""
 MOST_NAME: Final = 64
 """Characters of a refused reading's name that are shown."""
 
@@ -40,7 +44,7 @@ class Checked:
 
 def check(columns: Columns, registry: Registry) -> Checked:
     """Judge every message and reading of a batch."""
-    reasons = _message_reasons(columns)
+    reasons = _message_reasons(columns, registry.quotas)
     bad_message = np.zeros(columns.messages, np.bool_)
     bad_message[list(reasons)] = True
     row_bad = bad_reading(columns)
@@ -50,8 +54,10 @@ def check(columns: Columns, registry: Registry) -> Checked:
     has_events[[message for message, events in columns.events.items() if events]] = True
     usable = ~bad_message & ((stored_rows > 0) | has_events)
     misfits = [_letter(columns, message, *why) for message, why in reasons.items()]
+    refused_rows = np.bincount(columns.row_message[row_bad], minlength=columns.messages)
     for message, refused in _refusals(columns, row_bad, bad_message).items():
-        reason, found = refused[0].reason, f"{len(refused)} of its readings or events"
+        number = int(refused_rows[message]) + len(columns.refused.get(message, ()))
+        reason, found = refused[0].reason, f"{number} of its readings or events"
         misfits.append(_letter(columns, message, reason, found, refused, partial=bool(usable[message])))
     return Checked(columns, keep, stateless_tests(columns, registry), usable, misfits)
 
@@ -100,10 +106,17 @@ def _outside(columns: Columns, bounds: Bounds) -> npt.NDArray[np.bool_]:
     return outside
 
 
-def _message_reasons(columns: Columns) -> dict[int, tuple[Misfit, str]]:
+def _message_reasons(columns: Columns, quotas: QuotasInForce | None) -> dict[int, tuple[Misfit, str]]:
     ahead_ms = columns.time_ms - columns.received_us // 1000
     future, before = ahead_ms > FUTURE_ALLOWED_MS, columns.time_ms < columns.in_service_ms
     reasons: dict[int, tuple[Misfit, str]] = {}
+    if quotas is not None:
+        for message in np.flatnonzero(ahead_ms < -quotas.oldest_ms).tolist():
+            found = (
+                f"t {columns.time_ms[message]} is {-ahead_ms[message] / DAY_MS:.0f} days before its receipt, more than "
+                f"{quotas.oldest_ms / DAY_MS:g} (quotas: oldest of network.yaml); a replay takes it"
+            )
+            reasons[message] = (Misfit.TOO_OLD, found)
     for message in np.flatnonzero(before).tolist():
         found = f"t {columns.time_ms[message]} is before the station's in_service {columns.in_service_ms[message]}"
         reasons[message] = (Misfit.BEFORE_SERVICE, found)
@@ -122,23 +135,43 @@ def _refusals(
             refusals[message].extend(refused)
     starts = np.cumsum(columns.count) - columns.count
     sent: dict[int, list[tuple[int, str]]] = {}
-    for row in np.flatnonzero(row_bad & ~bad_message[columns.row_message]).tolist():
+    for row in _listed(columns, row_bad & ~bad_message[columns.row_message]):
         message = int(columns.row_message[row])
         if message not in sent:
             sent[message] = _sent(columns, message)
         at, name = sent[message][row - int(starts[message])]
-        refusals[message].append(Refused(f"r[{at}]", f"{name}: {_found(columns, row)}", _reason(columns, row)))
+        found = f"{_storable(name[:MOST_NAME])}: {_found(columns, row)}"
+        refusals[message].append(Refused(f"r[{at}]", found, _reason(columns, row)))
     return refusals
+
+
+def _listed(columns: Columns, refused: npt.NDArray[np.bool_]) -> list[int]:
+    """Return the refused readings that dead letters list: no more than these keep, and of many messages one each."""
+    rows = np.flatnonzero(refused)
+    message = columns.row_message[rows]
+    place = np.arange(len(rows)) - np.searchsorted(message, message)
+    most = np.where(np.unique(message, return_inverse=True)[1] < LISTED_MESSAGES, MOST_REFUSED, 1)
+    return rows[place < most].tolist()  # type: ignore[no-any-return]
 
 
 def _sent(columns: Columns, message: int) -> list[tuple[int, str]]:
     """Return place and name of a message's readings, as sent, but those that the lenient decoder refused.
 
-    The columns hold no name that is not configured. Names are shortened.
+    The columns hold no name that is not configured.
     """
+    payload = columns.payload_of(message)
+    try:
+        readings = wire.decode_message(payload).r
+    except wire.STRICT_ERRORS:
+        readings = wire.decode_leniently(payload).message.r
     gone = {each.place for each in columns.refused.get(message, ())}
-    sent = enumerate(json.loads(columns.payload_of(message))["r"])
-    return [(at, str(reading[0])[:MOST_NAME]) for at, reading in sent if f"r[{at}]" not in gone]
+    places = (at for at in itertools.count() if f"r[{at}]" not in gone)
+    return [(at, name) for at, (name, _, _) in zip(places, readings, strict=False)]
+
+
+def _storable(name: str) -> str:
+    """Return a name with what no database keeps (NUL, halves of a surrogate pair) and what no screen shows escaped."""
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def _reason(columns: Columns, row: int) -> Misfit:
@@ -174,4 +207,5 @@ def _letter(
     return DeadLetter(
         columns.source[message][0].topic, columns.payload_of(message), reason.value, found,
         int(columns.received_us[message]), key.station, key.epoch, int(columns.seq[message]), partial, tuple(refused),
+        message=message,
     )  # fmt: skip

@@ -19,6 +19,8 @@ from quantrac.telemetry.states import STATE_OF_WORD
 from quantrac.telemetry.wire import BadEnvelope, Message, Misfit, Refused, WireEvent
 
 UNKNOWN_STATE: Final = -1
+MOST_LINES: Final = 5000
+"""Of a bundle: as many messages as the broker's largest packet holds, however short."""
 
 
 class _StateCodes(dict[str, int]):
@@ -56,6 +58,8 @@ class Columns:
     """What the lenient decoder refused, by message."""
     source: list[tuple[Delivery, int]]
     """Where each message came from: the delivery and the line of a bundle (-1: not a bundle)."""
+    _split: dict[int, list[bytes]] = field(default_factory=dict)
+    """The lines of the bundles that were asked for."""
 
     @property
     def messages(self) -> int:
@@ -65,7 +69,11 @@ class Columns:
     def payload_of(self, message: int) -> bytes:
         """Return the bytes of a message: its own payload, or its line of a bundle."""
         delivery, line = self.source[message]
-        return delivery.payload if line < 0 else wire.lines_of(delivery.payload)[line]
+        if line < 0:
+            return delivery.payload
+        if id(delivery) not in self._split:
+            self._split[id(delivery)] = wire.lines_of(delivery.payload)
+        return self._split[id(delivery)][line]
 
 
 @dataclass(slots=True)
@@ -148,6 +156,9 @@ def decode(receipts: Iterable[Receipt], registry: Registry) -> tuple[Columns, li
         station = stations[topic] if topic in stations else stations.setdefault(topic, _station(topic, registry))
         if receipt.was_cut:
             found = f"{delivery.length} bytes, cut to {len(delivery.payload)} on receipt"
+            misfits.append(receipt.refused(Misfit.TOO_LARGE.value, found))
+        elif topic.endswith("/backfill") and (lines := delivery.payload.count(b"\n") + 1) > MOST_LINES:
+            found = f"a bundle of {lines} lines, expected at most {MOST_LINES}"
             misfits.append(receipt.refused(Misfit.TOO_LARGE.value, found))
         elif station is None:
             misfits.extend(_of_unknown_station(receipt))

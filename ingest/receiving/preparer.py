@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from ingest.books.receipt import Receipt
@@ -37,6 +38,7 @@ class Preparer:
         self._ready: queue.SimpleQueue[Prepared] = queue.SimpleQueue()
         self._room = threading.Semaphore(1)
         self._stop = threading.Event()
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="preparer", daemon=True)
 
     def start(self) -> None:
@@ -50,15 +52,26 @@ class Preparer:
             self._thread.join()
 
     def take(self, wait_s: float) -> Prepared | None:
-        """Return the next batch in order of arrival; None when none was ready within `wait_s` seconds."""
-        try:
+        """Return the next batch in order of arrival; None when none was ready within `wait_s` seconds.
+
+        Raises the error that ended the thread: without it nothing would ever be stored again.
+        """
+        with suppress(queue.Empty):
             prepared = self._ready.get(timeout=wait_s)
-        except queue.Empty:
-            return None
-        self._room.release()
-        return prepared
+            self._room.release()
+            return prepared
+        if self._error is not None:
+            raise self._error
+        return None
 
     def _run(self) -> None:
+        try:
+            self._prepare_all()
+        except Exception as error:  # the boundary of the thread; `take` raises it in the one that stores
+            log.exception("preparer_ended")
+            self._error = error
+
+    def _prepare_all(self) -> None:
         while not self._stop.is_set():
             if not self._room.acquire(timeout=IDLE_S):
                 continue

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from ingest.receiving.quotas import QuotasInForce
 
 UNKNOWN: Final = -1
 """Index of a channel that is not in the registry."""
@@ -35,6 +37,10 @@ class KnownStation:
     channels: dict[str, int] = field(default_factory=dict)
     """Index into the registry's columns by name."""
     layouts: dict[tuple[str, ...], Layout] = field(default_factory=dict)
+    rate: float = 0.0
+    """Messages a second that its channels can make, at most."""
+    epochs: set[str] = field(default_factory=set)
+    """Its books."""
 
     def layout(self, names: tuple[str, ...]) -> Layout:
         """Return the layout of a message that lists `names`."""
@@ -69,13 +75,43 @@ class Registry:
     expect: Bounds
     configured: int = 0
     """Id of the newest configuration change that is in here."""
+    quotas: QuotasInForce | None = None
+    """None: a person vouches for what comes (a replay, an import), and there are none."""
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Messages a second that the channels of each station can make."""
+        return {name: station.rate for name, station in self.stations.items()}
+
+    def has_book(self, name: str, epoch: str) -> bool:
+        """Tell whether a station has a book of this epoch, or may have one more, which is then counted."""
+        station = self.stations.get(name)
+        if station is None or self.quotas is None or epoch in station.epochs:
+            return True
+        if len(station.epochs) >= self.quotas.epochs:
+            return False
+        station.epochs.add(epoch)
+        return True
 
     @classmethod
     def of(
-        cls, stations: Iterable[tuple[str, int]], channels: Iterable[tuple[Any, ...]], configured: int = 0
+        cls,
+        stations: Iterable[tuple[str, int]],
+        channels: Iterable[tuple[Any, ...]],
+        configured: int = 0,
+        *,
+        rates: Mapping[str, float] | None = None,
+        epochs: Iterable[tuple[str, str]] = (),
+        quotas: QuotasInForce | None = None,
     ) -> Registry:
-        """Build a registry from rows as STATIONS and CHANNELS return them."""
-        known = {name: KnownStation(name, in_service_ms) for name, in_service_ms in stations}
+        """Build a registry from rows as STATIONS, CHANNELS, RATES and EPOCHS of its table return them."""
+        known = {
+            name: KnownStation(name, in_service_ms, rate=(rates or {}).get(name, 0.0))
+            for name, in_service_ms in stations
+        }
+        for name, epoch in epochs:
+            if name in known:
+                known[name].epochs.add(epoch)
         rows = [row for row in channels if row[1] in known]
         for index, (_, station, name, *_) in enumerate(rows):
             known[station].channels[name] = index
@@ -87,6 +123,7 @@ class Registry:
             plausible=_bounds(rows, 5),
             expect=_bounds(rows, 7),
             configured=configured,
+            quotas=quotas,
         )
 
 

@@ -1,13 +1,18 @@
-"""The hours and days that changes touch, and the readings to read for them: spans low < t <= high. Pure."""
+"""The hours and days that changes touch, and the readings to read for them: spans low < t <= high."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
+from ingest.books.arrivals import microseconds, moment
 from ingest.spans import Span, merged
 from quantrac.database.feed import Cause, Change
 from quantrac.telemetry.local_time import HOUR, INSTANT, Calendar
@@ -15,75 +20,114 @@ from quantrac.telemetry.slots import bucket_start
 
 STRETCH: Final = timedelta(days=7)
 """Hours are made in stretches of at most a chunk of readings, so that a statement looks into few of them."""
-
+HOUR_US: Final = HOUR // INSTANT
 
 Hour = tuple[int, datetime]
 """A channel's hour: channel_id, beginning."""
+Times = npt.NDArray[np.int64]
+"""Microseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrowingHours:
+    """Hours to which readings were added and nothing else happened, by channel and beginning."""
+
+    channel_id: npt.NDArray[np.int32]
+    hour_us: Times
+    """When the hour begins."""
+    first_us: Times
+    """First and last time of what was added."""
+    last_us: Times
+
+    def __len__(self) -> int:
+        return len(self.channel_id)
+
+    def pick(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> GrowingHours:
+        """Return some of the hours."""
+        return GrowingHours(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What changes say of hours."""
+    """The hours that changes touch."""
 
-    growing: dict[Hour, tuple[datetime, datetime]]
-    """Hours to which readings were added and nothing else happened, with the first and last time of these."""
+    growing: GrowingHours
     whole: list[Span]
     """Hours of which more changed, or several at once, merged."""
     until: dict[int, datetime]
-    """Last time that changed, by channel."""
+    """Last time that changed of the channels of `whole`."""
+    added: frozenset[int]
+    """Channels of `whole` to which readings were added."""
 
 
 def touched(changes: Iterable[Change], calendar: Calendar) -> Touched:
     """Return the hours that hold what changed."""
-    growing: dict[Hour, tuple[datetime, datetime]] = {}
-    whole: list[Span] = []
-    until: dict[int, datetime] = {}
-    for change in changes:
-        low, high = calendar.hour_start(change.from_t), calendar.hour_end(change.to_t)
-        grows = change.cause is Cause.READING and high - low == HOUR
-        for channel_id in change.channels:
-            until[channel_id] = max(change.to_t, until.get(channel_id, change.to_t))
-            if grows:
-                first, last = growing.get((channel_id, low), (change.from_t, change.to_t))
-                growing[channel_id, low] = min(first, change.from_t), max(last, change.to_t)
-            else:
-                whole.append(Span(channel_id, low, high))
-    mixed = {span.channel_id for span in whole}
-    whole += [Span(channel_id, low, low + HOUR) for channel_id, low in growing if channel_id in mixed]
-    return Touched({key: ends for key, ends in growing.items() if key[0] not in mixed}, merged(whole), until)
+    some = [change for change in changes if change.channels]
+    counts = [len(change.channels) for change in some]
+    ids = np.fromiter(chain.from_iterable(change.channels for change in some), np.int32, sum(counts))
+    from_us, to_us = (
+        np.repeat(np.array([microseconds(time) for time in times], np.int64), counts)
+        for times in ([change.from_t for change in some], [change.to_t for change in some])
+    )
+    low, high = _hour_start(from_us, calendar), _hour_start(to_us, calendar) + HOUR_US
+    added = np.repeat(np.array([change.cause is Cause.READING for change in some], np.bool_), counts)
+    whole = np.isin(ids, ids[~added | (high - low > HOUR_US)])
+    spans = np.unique(np.stack([ids[whole], low[whole], high[whole]], axis=1), axis=0).tolist()
+    until: dict[int, int] = {}
+    for channel_id, time_us in zip(ids[whole].tolist(), to_us[whole].tolist(), strict=True):
+        until[channel_id] = max(time_us, until.get(channel_id, time_us))
+    return Touched(
+        _growing(ids[~whole], low[~whole], from_us[~whole], to_us[~whole]),
+        merged(Span(channel_id, moment(first), moment(last)) for channel_id, first, last in spans),
+        {channel_id: moment(time_us) for channel_id, time_us in until.items()},
+        frozenset(ids[whole & added].tolist()),
+    )
+
+
+def _hour_start(time_us: Times, calendar: Calendar) -> Times:
+    """Return the beginnings of the hours that hold these instants, as `Calendar.hour_start` does."""
+    shift = calendar.shift // INSTANT
+    return (time_us - shift - 1) // HOUR_US * HOUR_US + shift
+
+
+def _growing(channel_id: npt.NDArray[np.int32], hour_us: Times, from_us: Times, to_us: Times) -> GrowingHours:
+    order = np.lexsort((hour_us, channel_id))
+    channel_id, hour_us = channel_id[order], hour_us[order]
+    begins = np.ones(len(order), np.bool_)
+    begins[1:] = (np.diff(channel_id) != 0) | (np.diff(hour_us) != 0)
+    first = np.flatnonzero(begins)
+    if not len(first):
+        return GrowingHours(channel_id, hour_us, from_us, to_us)
+    return GrowingHours(
+        channel_id[first],
+        hour_us[first],
+        np.minimum.reduceat(from_us[order], first),
+        np.maximum.reduceat(to_us[order], first),
+    )
 
 
 def newest_asked(found: Touched, calendar: Calendar) -> list[Hour]:
-    """Return the hours of which `to_read` must know how far they reach."""
-    return [
-        *found.growing,
-        *{(span.channel_id, calendar.hour_start(found.until[span.channel_id])) for span in found.whole},
-    ]
+    """Return the hours of which `anew` must know how far they reach."""
+    return sorted({(span.channel_id, calendar.hour_start(found.until[span.channel_id])) for span in found.whole})
 
 
-def to_read(found: Touched, newest: Mapping[Hour, datetime], calendar: Calendar) -> tuple[list[Span], list[Span]]:
-    """Return the readings to read: of hours that go on from what stands, and of hours that are recomputed.
+def anew(found: Touched, newest: Mapping[Hour, datetime], calendar: Calendar) -> list[Span]:
+    """Return the spans of readings to read for hours that are recomputed as a whole.
 
-    An hour goes on where all that was added is newer than all that is in it. Readings whose change is still to come are
-    left to it: else it would find them in the hour, and the whole hour would have to be read again each time.
+    Readings whose change is still to come are left to it: else it would find them in the hour, and the whole hour would
+    have to be read again each time.
 
     Args:
         found: what changed.
         newest: how far the hours of `newest_asked` reach; without those that are not there.
         calendar: of the network.
     """
-    growing, anew = [], []
-    for (channel_id, low), (first, last) in found.growing.items():
-        stands = newest.get((channel_id, low))
-        if stands is not None and stands < first:
-            growing.append(Span(channel_id, stands, last))
-        else:
-            anew.append(Span(channel_id, low, last if stands is None else max(last, stands)))
+    spans = []
     for span in found.whole:
         last = found.until[span.channel_id]
         stands = newest.get((span.channel_id, calendar.hour_start(last)))
-        anew.append(span if stands is None else span._replace(high=min(span.high, max(last, stands))))
-    return sorted(growing), sorted(anew)
+        spans.append(span if stands is None else span._replace(high=min(span.high, max(last, stands))))
+    return spans
 
 
 def days(of_hours: Iterable[Span], calendar: Calendar) -> list[Span]:

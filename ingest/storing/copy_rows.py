@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from quantrac.database.columns import EPOCH_US
+
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 TRAILER: Final = b"\xff\xff"
-PG_EPOCH_US: Final = 946_684_800_000_000
-"""2000-01-01 00:00 UTC, where PostgreSQL counts from, microseconds since 1970."""
 NULL: Final = -1
 
 ROW: Final = np.dtype(
@@ -65,8 +65,8 @@ def pack(
 ) -> bytes:
     """Return the bytes of a whole COPY of these columns, row by row; NaN is a null, times are since 1970."""
     rows = np.empty(len(channel), ROW if ordinal is None else STAGED_ROW)
-    rows["channel"], rows["time"], rows["value"] = channel, time_us - PG_EPOCH_US, value
-    rows["state"], rows["tests"], rows["received"] = state, tests, received_us - PG_EPOCH_US
+    rows["channel"], rows["time"], rows["value"] = channel, time_us - EPOCH_US, value
+    rows["state"], rows["tests"], rows["received"] = state, tests, received_us - EPOCH_US
     names = [*_LENGTHS][:6]
     if ordinal is not None:
         rows["ordinal"], rows["message"] = ordinal, message

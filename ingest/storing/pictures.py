@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import queue
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from psycopg.types.json import Jsonb
 
-from ingest.books import arrivals, dead_letters, ledger
+from ingest.books import arrivals, breaches, dead_letters, ledger
 from ingest.books.arrivals import Arrivals, BookKey, moment
+from ingest.books.breach import Breach, breaches_of
+from ingest.books.dead_letter import DeadLetter
 from ingest.books.receipt import Receipt
 from ingest.receiving.checks import FUTURE_ALLOWED_MS
+from ingest.receiving.quotas import LetterQuota, PictureQuota, letters_beyond
 from ingest.receiving.registry import Registry
 from quantrac.database.pool import Connection
+from quantrac.telemetry.breaches import BreachKind
 from quantrac.telemetry.wire import MAX_EPOCH, MAX_SEQ, Misfit
 
 NOT_JPEG: Final = "not_jpeg"
@@ -23,6 +27,8 @@ NOT_JPEG: Final = "not_jpeg"
 BAD_PROPERTIES: Final = "bad_properties"
 """Reason of a dead letter: user properties are missing or make no sense."""
 JPEG_BEGINS: Final = b"\xff\xd8\xff"
+PICTURES_AT_ONCE: Final = 4
+"""Received and not acknowledged, and stored in one round while no readings wait."""
 LONGEST_WORD: Final = 200
 """Of camera and cause, characters."""
 CURED_BY_CONFIGURATION: Final = frozenset({Misfit.UNKNOWN_STATION.value, Misfit.BEFORE_SERVICE.value})
@@ -74,7 +80,7 @@ class NoPictureError(Exception):
 
 
 class Album:
-    """What waits to be stored: as many as the session's Receive Maximum."""
+    """Pictures that wait to be stored: at most the session's Receive Maximum."""
 
     def __init__(self) -> None:
         self._waiting: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
@@ -84,15 +90,21 @@ class Album:
         """Take a delivery; never blocks."""
         self._waiting.put(receipt)
 
-    def peek(self) -> Receipt | None:
-        """Return the oldest, which stays until `done`; None when there is none."""
-        if self._next is None and not self._waiting.empty():
-            self._next = self._waiting.get()
-        return self._next
+    def of_round(self, readings_wait: Callable[[], bool]) -> Iterator[Receipt]:
+        """Yield what one round stores, the oldest first: one, and up to `PICTURES_AT_ONCE` while no readings wait.
 
-    def done(self) -> None:
-        """Drop the oldest: it is safe."""
-        self._next = None
+        Each stays until the next is asked for: what could not be stored comes again. Pictures that keep coming hold
+        up nobody's readings.
+        """
+        for number in range(PICTURES_AT_ONCE):
+            if number and readings_wait():
+                return
+            if self._next is None and not self._waiting.empty():
+                self._next = self._waiting.get()
+            if self._next is None:
+                return
+            yield self._next
+            self._next = None
 
 
 def read(receipt: Receipt, registry: Registry) -> Picture:
@@ -137,16 +149,28 @@ def _time_ms(text: str, earliest_ms: int, received_ms: int, epoch: str, seq: int
     return time_ms
 
 
-def store(conn: Connection, receipt: Receipt, registry: Registry) -> PictureOutcome:
-    """Store one delivery, or keep it as a dead letter, write both books, and commit."""
+def store(
+    conn: Connection, receipt: Receipt, registry: Registry, letters: LetterQuota, most: PictureQuota
+) -> PictureOutcome:
+    """Store one delivery, or keep it as a dead letter, as its station's quotas allow; write both books; commit."""
     try:
         picture = read(receipt, registry)
+        if not registry.has_book(picture.station, picture.epoch):
+            raise NoPictureError(BAD_PROPERTIES, f"epoch {picture.epoch}: more than the station may have (quotas)")
     except NoPictureError as refusal:
-        return refuse(conn, receipt, refusal)
+        return refuse(conn, receipt, refusal, registry, letters)
+    size, at_us = len(picture.jpeg), receipt.received_us
+    if registry.quotas and not most.admit(picture.station, size, at_us, registry.quotas.pictures_mb):
+        beyond = breaches_of(BreachKind.PICTURES, [(picture.station, at_us, size, f"camera {picture.camera}")])
+        return _put_off(conn, receipt.refused(BreachKind.PICTURES, ""), beyond)
     with conn.transaction():
         arrived = _insert(conn, picture, receipt.received_us)
         ledger.book(conn, arrived)
-    return PictureOutcome(picture.station, "new" if arrived.new.any() else "duplicate")
+    if not arrived.new.any():
+        return PictureOutcome(picture.station, "duplicate")
+    if registry.quotas:
+        most.spend(picture.station, size)
+    return PictureOutcome(picture.station, "new")
 
 
 def store_again(conn: Connection, receipt: Receipt, registry: Registry) -> None:
@@ -165,15 +189,27 @@ def _insert(conn: Connection, picture: Picture, received_us: int) -> Arrivals:
     return arrivals.one(book, picture.seq, received_us, new=new, conflict=new and other)
 
 
-def refuse(conn: Connection, receipt: Receipt, refusal: NoPictureError) -> PictureOutcome:
-    """Keep a delivery as a dead letter, write both books, and commit."""
+def refuse(
+    conn: Connection, receipt: Receipt, refusal: NoPictureError, registry: Registry, letters: LetterQuota
+) -> PictureOutcome:
+    """Keep a delivery as a dead letter as far as its station's quota allows, write both books, and commit."""
     letter = receipt.refused(refusal.reason, str(refusal), refusal.epoch, refusal.seq)
+    if not letters.admit(letter, registry.rates):
+        return _put_off(conn, letter, letters_beyond([letter], registry.rates))
     with conn.transaction():
         ledger.book(conn, arrivals.nothing().and_rejected([letter]))
         dead_letters.store(conn, [letter])
         if refusal.reason in CURED_BY_CONFIGURATION:
             _keep_whole(conn, receipt, refusal.reason)
     return PictureOutcome(receipt.station, "rejected")
+
+
+def _put_off(conn: Connection, letter: DeadLetter, beyond: list[Breach]) -> PictureOutcome:
+    """Count a delivery without its seq: the station sends it again."""
+    with conn.transaction():
+        ledger.book(conn, arrivals.nothing().and_rejected([replace(letter, epoch=None, seq=None)]))
+        breaches.store(conn, beyond)
+    return PictureOutcome(letter.station or "", "rejected")
 
 
 def _keep_whole(conn: Connection, receipt: Receipt, reason: str) -> None:

@@ -52,7 +52,7 @@ class NewEvent(NamedTuple):
 
     message: int
     row: tuple[Any, ...]
-    """As EVENT of the transaction takes it."""
+    """As EVENTS of the transaction takes it."""
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ def arrivals(batch: Batch, planned: Plan, merged: Merged, new_events: set[int]) 
     conflict = np.zeros(columns.messages, np.bool_)
     conflict[[*merged.conflict_messages]] = True
     arrived = Arrivals(columns.keys, columns.key, columns.seq, columns.received_us, usable, new, conflict)
-    return arrived.and_rejected(batch.undecoded)
+    return arrived.and_rejected([*batch.undecoded, *batch.put_off])
 
 
 def additions(rows: Rows) -> Iterator[Addition]:

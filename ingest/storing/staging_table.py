@@ -1,6 +1,7 @@
 """The slow path: readings whose key may exist go by a staging table, so that a repeat refuses no batch.
 
-Of each key the first reading stays. An equal one is a duplicate; another value or state is kept as a conflict.
+Of each key the first reading stays. An equal one is a duplicate; another value or state is kept as a conflict. Only a
+null that nobody measured gives way: to the first measured value, and it is the null that is kept.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from ingest.receiving.batch import Batch
 from ingest.storing import copy_rows
 from ingest.storing.plan import Addition, Merged, Rows
 from quantrac.database.pool import Connection
+from quantrac.telemetry.states import State
 
 STAGE: Final = (
     """
 create temp table if not exists staged_reading (
   channel_id int4 not null, time timestamptz not null, value float8, state int2 not null, tests int2 not null,
   received_at timestamptz not null, ordinal int4 not null, message int4 not null, new boolean not null default false,
-  known boolean not null default false, conflict boolean not null default false
+  known boolean not null default false, conflict boolean not null default false, fills boolean not null default false,
+  filled_state int2
 ) on commit delete rows
 """,
     "truncate staged_reading",
@@ -44,14 +47,29 @@ with stored as materialized (
     where channel_id = part.channel_id and time between part.low and part.high and time between %s and %s offset 0
   ) r
 )
-update staged_reading s set known = true, conflict = r.value is distinct from s.value or r.state <> s.state
+update staged_reading s set known = true, conflict = r.value is distinct from s.value or r.state <> s.state,
+  fills = s.value is not null and r.value is null and r.state = any(%s)
 from stored r where s.channel_id = r.channel_id and s.time = r.time and not s.new and not s.known
+"""
+NOT_MEASURED: Final = [int(state) for state in (State.COMM, State.WARMUP, State.FAULT)]
+FILL = """
+with firsts as (
+  select distinct on (channel_id, time) channel_id, time, ordinal, value, state, tests, received_at
+  from staged_reading where fills order by channel_id, time, ordinal
+), filled as materialized (
+  select channel_id, time, ordinal, fill_reading(channel_id, time, value, state, tests, received_at) as state
+  from firsts
+)
+update staged_reading s
+set fills = false, known = false, conflict = false, new = s.ordinal = filled.ordinal,
+    filled_state = case when s.ordinal = filled.ordinal then filled.state end
+from filled where s.channel_id = filled.channel_id and s.time = filled.time and s.ordinal >= filled.ordinal
 """
 INSERT = """
 with added as (
   insert into reading (channel_id, time, value, state, tests, received_at)
   select channel_id, time, value, state, tests, received_at from staged_reading
-  where not known order by channel_id, time, ordinal
+  where not known and not new order by channel_id, time, ordinal
   on conflict do nothing
   returning channel_id, time
 ), firsts as (
@@ -61,8 +79,9 @@ with added as (
 update staged_reading s set new = true from firsts join added using (channel_id, time) where s.ordinal = firsts.ordinal
 """
 CONFLICTS = """
-select channel_id, time, value, state, received_at, message from staged_reading where conflict
-order by channel_id, time, ordinal
+select channel_id, time, case when conflict then value end, case when conflict then state else filled_state end,
+       received_at, message, conflict
+from staged_reading where conflict or filled_state is not null order by channel_id, time, ordinal
 """
 KEEP_CONFLICT = """
 insert into conflict (channel_id, time, value, state, epoch, seq, received_at) values (%s, %s, %s, %s, %s, %s, %s)
@@ -78,7 +97,7 @@ from staged_reading where new group by channel_id, date_trunc('hour', time) orde
 NEWEST = """
 select distinct on (channel_id) channel_id, (extract(epoch from time) * 1000000)::int8, value, state, tests,
        (extract(epoch from received_at) * 1000000)::int8
-from staged_reading where new order by channel_id, time desc
+from staged_reading where new order by channel_id, time desc, ordinal desc
 """
 
 
@@ -93,6 +112,7 @@ def merge(conn: Connection, rows: Rows, batch: Batch) -> Merged:
     _compare(conn)
     conn.execute(INSERT)
     _compare(conn)  # what repeats within the batch, or was stored by another worker in between
+    _compare(conn)  # what came behind a value that has filled a null only now
     _all(conn, MATCHED)
     return Merged(
         new_messages={row[0] for row in conn.execute(NEW_MESSAGES)},
@@ -103,24 +123,25 @@ def merge(conn: Connection, rows: Rows, batch: Batch) -> Merged:
 
 
 def _compare(conn: Connection) -> None:
-    """Mark which of the staged readings are stored by now, and which of these with another value or state."""
+    """Mark which staged readings are stored by now, and which with another value or state; fill nulls with values."""
     spread = conn.execute(SPREAD).fetchone()
     if spread is not None and spread[0] is not None:
-        conn.execute(COMPARE, spread)
+        conn.execute(COMPARE, (*spread, NOT_MEASURED))
+        conn.execute(FILL)
 
 
 def _keep_conflicts(conn: Connection, batch: Batch) -> set[int]:
-    """Keep second values beside the first ones; return the messages that brought them."""
+    """Keep beside the readings what did not stay; return the messages that brought second values."""
     columns, found = batch.checked.columns, conn.execute(CONFLICTS).fetchall()
     with conn.cursor() as cursor:
         cursor.executemany(
             KEEP_CONFLICT,
             [
                 (*reading, columns.keys[columns.key[message]].epoch, int(columns.seq[message]), received_at)
-                for *reading, received_at, message in found
+                for *reading, received_at, message, _ in found
             ],
         )
-    return {row[5] for row in found}
+    return {row[5] for row in found if row[6]}
 
 
 def _all(conn: Connection, statements: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Stations whose clock is wrong, by their live messages, and what these say that has no place among the readings.
+"""Finds wrong clocks of stations by their live messages, and keeps readings that have no place in the record.
 
 A clock that was ahead and is set right says the slots again that it took before; one far ahead says slots that are
 refused. Both are kept beside the readings, so that rules see what is measured now. The feed tells of them with the
@@ -46,7 +46,7 @@ on conflict do nothing
 
 @dataclass(slots=True)
 class ClocksHeard:
-    """What a batch said of clocks."""
+    """The errors of stations' clocks that a batch shows."""
 
     stations: set[str] = field(default_factory=set)
     """Stations whose clock is wrong, in doubt, or was wrong lately."""
@@ -56,7 +56,7 @@ class ClocksHeard:
 
 
 def hear(conn: Connection, batch: Batch, again: Mask) -> ClocksHeard:
-    """Take what live messages say of their stations' clocks; `again` are the messages that arrived before."""
+    """Measure the errors of stations' clocks by live messages. `again`: messages that arrived before."""
     columns = batch.checked.columns
     if not columns.messages:
         return ClocksHeard()
@@ -128,7 +128,7 @@ def _best_timed(columns: Columns, ahead_ms: np.ndarray[Any, Any], live: Mask) ->
 
 
 def _turned_ms(before: HeardClock, after: HeardClock, received_ms: int) -> int:
-    """Return from which receipt on the clock's error is another one."""
+    """Return the receipt from which on the new error holds."""
     if after.error is not None and after.error != before.error:
         return after.error.since_ms
     is_right_after_doubt = before.doubt is not None and after.error is None and after.ahead_ms != before.ahead_ms

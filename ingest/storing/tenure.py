@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from psycopg.errors import InsufficientPrivilege
 
 from quantrac.database import outage
+from quantrac.database.feed import FEED_CHANNEL
 from quantrac.database.outage import Stop
 from quantrac.database.pool import Connection, DatabaseUnreachable, one_line
 from quantrac.observe.logs import logger
@@ -33,7 +34,6 @@ PREPARE: Final = (
     "set idle_in_transaction_session_timeout = '60s'",
     "set statement_timeout = '120s'",
 )
-LISTEN: Final = "listen quantrac_change"
 STAND_BY_S: Final = 0.5
 """How often a standby asks for the lease, seconds."""
 TAKE_BACK_S: Final = 30.0
@@ -120,7 +120,7 @@ class Tenure:
             for statement in PREPARE:
                 conn.execute(statement)
             self._take_lease(conn)
-            conn.execute(LISTEN)
+            conn.execute(f"listen {FEED_CHANNEL}")
             self._opened(conn)
         except BaseException:
             conn.close()
@@ -134,7 +134,7 @@ class Tenure:
         while conn.execute(LEASE, [INGEST_LOCK]).fetchone() != (True,):
             if self._last_backend is None:
                 if not self.standing_by:
-                    log.info("standby_begun", why="another process serves")
+                    log.info("standby_started", why="another process serves")
                 self.standing_by = True
             elif waited_s > TAKE_BACK_S or not self._may_be_ours(conn):
                 raise LeaseLostError("another process serves")

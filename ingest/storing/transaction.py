@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg
 
-from ingest.books import dead_letters, ledger, reports
+from ingest.books import breaches, dead_letters, ledger, reports
 from ingest.books.arrivals import Arrivals, moment
 from ingest.receiving.batch import Batch
 from ingest.receiving.registry import Registry
@@ -27,11 +27,13 @@ from unnest(%s::int4[], %s::int8[], %s::float8[], %s::int2[], %s::int2[], %s::in
      as newest(channel_id, us, value, state, tests, received_us)
 on conflict (channel_id) do update set time = excluded.time, value = excluded.value, state = excluded.state,
   tests = excluded.tests, received_at = excluded.received_at
-where excluded.time > latest.time
+where excluded.time > latest.time or (excluded.time = latest.time and latest.value is null)
 """
-EVENT = """
+EVENTS = """
 insert into station_event (station, epoch, seq, index, time, device, kind, detail, received_at)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+select * from unnest(%s::text[], %s::text[], %s::int8[], %s::int4[], %s::timestamptz[], %s::text[], %s::text[],
+                     %s::text[], %s::timestamptz[])
+on conflict do nothing returning station, epoch, seq, index
 """
 
 
@@ -83,6 +85,7 @@ def _store(conn: Connection, batch: Batch, *, replay: bool, cautious: bool) -> S
         ledger.book(conn, arrived, again=replay)
         reports.store(conn, batch.reports)
         dead_letters.store(conn, letters)
+        breaches.store(conn, batch.breaches)
         append_changes(
             conn, [*_changes(batch.registry, added), *clocks.changes]
         )  # last: its lock is held until the commit
@@ -97,7 +100,13 @@ def _copy(conn: Connection, rows: Rows) -> None:
 
 def _insert_events(conn: Connection, events: Iterable[NewEvent]) -> set[int]:
     """Insert events and return the messages that brought one which was not there."""
-    return {event.message for event in events if conn.execute(EVENT, event.row).rowcount}
+    brought: dict[tuple[object, ...], NewEvent] = {}
+    for event in events:
+        brought.setdefault(event.row[:4], event)  # a repeated seq: the first stays
+    if not brought:
+        return set()
+    columns = [list(column) for column in zip(*(event.row for event in brought.values()), strict=True)]
+    return {brought[key].message for key in conn.execute(EVENTS, columns)}
 
 
 def _advance_latest(conn: Connection, fresh: Rows, merged: Merged) -> None:

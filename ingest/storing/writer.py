@@ -10,7 +10,8 @@ import psycopg
 
 from ingest.books.receipt import Receipt
 from ingest.receiving import registry_table
-from ingest.receiving.batch import Batch, may_be_cured, poisoned, prepare
+from ingest.receiving.batch import Batch, may_be_cured, poisoned, prepare, within_quotas
+from ingest.receiving.quotas import LetterQuota, PictureQuota
 from ingest.receiving.registry import Registry
 from ingest.storing import pictures
 from ingest.storing.tenure import Tenure
@@ -50,6 +51,7 @@ class Writer:
         self.tenure = Tenure(connect, self._begin, stop)
         self._opened = opened
         self._registry = Registry.of([], [])
+        self._letters, self._most_pictures = LetterQuota(), PictureQuota()
 
     @property
     def registry(self) -> Registry:
@@ -81,7 +83,8 @@ class Writer:
     def _store(self, receipts: Sequence[Receipt], batch: Batch | None) -> Stored:
         fresh = self._as_now(receipts, batch)
         try:
-            return store(self.tenure.conn, fresh)
+            with self._letters.charged_if_stored():
+                return store(self.tenure.conn, within_quotas(fresh, self._letters))
         except REFUSALS as error:
             raise _PoisonError(REFUSED_BY_DATABASE, one_line(error)) from error
 
@@ -91,7 +94,7 @@ class Writer:
         return self.tenure.persist(lambda: store(self.tenure.conn, letter))
 
     def _as_now(self, receipts: Sequence[Receipt], batch: Batch | None) -> Batch:
-        """Return the batch as the newest registry sees it."""
+        """Return the batch, checked against the newest registry."""
         if self._others_have_written():
             self._refresh()
         if batch is None or batch.registry is not self._registry:
@@ -109,11 +112,12 @@ class Writer:
     def _store_picture(self, receipt: Receipt) -> pictures.PictureOutcome:
         self._refresh()
         try:
-            return pictures.store(self.tenure.conn, receipt, self._registry)
+            with self._letters.charged_if_stored():
+                return pictures.store(self.tenure.conn, receipt, self._registry, self._letters, self._most_pictures)
         except REFUSALS as error:
             log.exception("picture_refused", topic=receipt.delivery.topic, reason=REFUSED_BY_DATABASE)
             refusal = pictures.NoPictureError(REFUSED_BY_DATABASE, one_line(error))
-            return pictures.refuse(self.tenure.conn, receipt, refusal)
+            return pictures.refuse(self.tenure.conn, receipt, refusal, self._registry, self._letters)
 
     def _others_have_written(self) -> bool:
         """Tell whether another session has appended to the change feed since we last looked."""

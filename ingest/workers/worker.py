@@ -6,6 +6,7 @@ the worker's own stores it, acknowledges it, and does all the rest. Pictures com
 
 from __future__ import annotations
 
+import collections
 import queue
 import threading
 import time
@@ -17,12 +18,15 @@ from typing import Final
 
 import psycopg
 
-from ingest.books import healthy_times
+from ingest.books import breaches, healthy_times
 from ingest.books.acks import Acknowledger
+from ingest.books.breach import CENTRE, Breach
 from ingest.books.receipt import Receipt
+from ingest.receiving.flood import FloodWatch
 from ingest.receiving.inbox import DEFAULT_LIMITS, BatchLimits, Inbox
 from ingest.receiving.preparer import IDLE_S, Prepared, Preparer
-from ingest.storing.pictures import Album
+from ingest.receiving.subscriptions import EVERYBODY, Hearing
+from ingest.storing.pictures import PICTURES_AT_ONCE, Album
 from ingest.storing.tenure import LeaseLostError, Stopped
 from ingest.storing.transaction import Stored
 from ingest.storing.writer import Writer
@@ -33,18 +37,16 @@ from quantrac.mqtt import Connected, Delivery, MqttAddress, Outcome, Session, Se
 from quantrac.observe import health
 from quantrac.observe.logs import logger
 from quantrac.telemetry import topics
-from quantrac.telemetry.topics import TopicKind
+from quantrac.telemetry.breaches import BreachKind
 
-CLIENT_ID: Final = "quantrac-ingest"
+SESSION: Final = "quantrac-ingest"
 """Whoever serves takes this session over, with all that waits in it."""
-KINDS: Final[tuple[TopicKind, ...]] = ("readings", "backfill", "birth", "status")
-"""What is received of every station, configured or not."""
-PICTURES_ID: Final = "quantrac-ingest-pictures"
+PICTURES_SESSION: Final = "quantrac-ingest-pictures"
 SESSION_EXPIRY_S: Final = 30 * 86_400
 """How long the broker keeps what arrives while ingest is away, seconds."""
-RECEIVE_MAXIMUM: Final = 8192
-"""Messages received and not acknowledged. `MOST_BYTES` of the inbox bounds their memory."""
-PICTURES_AT_ONCE: Final = 4
+RECEIVE_MAXIMUM: Final = 50_000
+"""Messages received and not acknowledged. What the broker has to queue beyond it never gets less while a flood lasts:
+Mosquitto takes a message in for each acknowledgement. `MOST_BYTES` of the inbox bounds their memory."""
 LARGEST_PICTURE: Final = 4 * 1024 * 1024
 """Bytes; a broker of ours takes no more than 256 KiB."""
 BACKLOG_S: Final = 5.0
@@ -83,36 +85,41 @@ class Worker:
         self._clock, self._stop = clock, stop
         self._announce = threading.Event()
         """Set when every station wants an ack: at the start, or when database or broker may not be what they were."""
-        self._inbox = Inbox(clock.us, limits)
+        self._flood, self._hearing = FloodWatch(lambda: self._writer.registry), Hearing()
+        self._inbox = Inbox(clock.us, limits, flood=self._flood)
         self._album = Album()
         self._writer = Writer(open_database, self._announce.set, stop)
         self._preparer = Preparer(self._inbox, lambda: self._writer.registry)
         self._lag_s = 0.0
         self._acks = Acknowledger(self._publish_ack)
         self._acks_not_taken: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._breaches: collections.deque[Breach] = collections.deque()
+        """What the network threads noticed and is not yet on record."""
         self._name = worker_name()
         self._started_at = clock.now()
         self._next_beat = self._next_tails = 0.0
         self._round_at = clock.monotonic()
         self._session = Session(
             address,
-            CLIENT_ID,
+            SESSION,
             expiry_s=SESSION_EXPIRY_S,
             receive_maximum=RECEIVE_MAXIMUM,
-            subscriptions=[Subscription(topics.subscription(kind)) for kind in KINDS],
+            subscriptions=EVERYBODY,
             on_connect=self._connected,
             on_message=self._inbox.put,
             on_publish_settled=self._ack_settled,
-            may_read=self._inbox.has_room,
+            on_taken_over=lambda: self._taken_over(SESSION),
+            may_read=self._may_read,
         )
         self._pictures = Session(
             address,
-            PICTURES_ID,
+            PICTURES_SESSION,
             expiry_s=SESSION_EXPIRY_S,
             receive_maximum=PICTURES_AT_ONCE,
             subscriptions=[Subscription(topics.subscription("image"))],
             largest_payload=LARGEST_PICTURE,
             on_message=self._picture_arrived,
+            on_taken_over=lambda: self._taken_over(PICTURES_SESSION),
         )
 
     def run(self) -> bool:
@@ -123,6 +130,7 @@ class Worker:
         try:
             self._writer.tenure.begin()
             self._preparer.start()
+            self._hear()
             self._session.start()
             self._pictures.start()
             while not self._stop.is_set():
@@ -159,11 +167,13 @@ class Worker:
         else:
             self._lag_s = 0.0
         self._store_pictures()
+        persist(self._note_breaches)
         persist(self._publish_acks)
         persist(self._beat)
 
     def _acknowledge(self, receipts: Sequence[Receipt]) -> None:
         self._session.acknowledge([(each.delivery.generation, each.delivery.mid) for each in receipts])
+        self._inbox.done(receipts)
 
     def _account(self, stored: Sequence[Stored], prepared: Prepared) -> None:
         births = [
@@ -185,12 +195,35 @@ class Worker:
         self._album.put(Receipt(delivery, self._clock.us()))
 
     def _store_pictures(self) -> None:
-        while (receipt := self._album.peek()) is not None:
+        for receipt in self._album.of_round(lambda: self._inbox.depth > 0):
             outcome = self._writer.write_picture(receipt)  # commits
             self._pictures.acknowledge([(receipt.delivery.generation, receipt.delivery.mid)])
-            self._album.done()
             self._acks.note({outcome.station: receipt.received_us})
             counts.PICTURES.labels(outcome.outcome).inc()
+
+    def _may_read(self) -> bool:
+        """Asked by the network thread in each of its turns: a database that stands still must not delay the hearing."""
+        self._hear()
+        return self._inbox.has_room()
+
+    def _hear(self) -> None:
+        wanted, unheard = self._hearing.look(self._writer.registry, self._flood.unheard(self._clock.us()))
+        self._breaches += unheard
+        if wanted is not None:
+            self._session.subscribe(wanted)
+
+    def _taken_over(self, session: str) -> None:
+        now_us = self._clock.us()
+        self._breaches.append(Breach(CENTRE, BreachKind.SESSION_TAKEN, now_us, now_us, detail=f"session {session}"))
+
+    def _note_breaches(self) -> None:
+        """Put breaches on record. Who took a session is no worker of ours while we hold the lease."""
+        while self._breaches:
+            breach = self._breaches[0]
+            breaches.store(self._writer.tenure.conn, [breach])
+            log.warning("breach_recorded", kind=breach.kind, station=breach.station, detail=breach.detail,
+                        do="quantrac status")  # fmt: skip
+            self._breaches.popleft()
 
     def _publish_acks(self) -> None:
         if not self._session.connected:

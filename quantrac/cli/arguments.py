@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import json
+import math
+import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -41,16 +44,53 @@ def moment(text: str, option: str, zone: ZoneInfo) -> datetime:
         ) from None
 
 
-def duration_ms(text: str, option: str) -> int:
-    """Return the milliseconds of an option such as 30m or 2h. Raises BadParameter."""
+def day(text: str, option: str) -> date:
+    """Return the day of an option. Raises BadParameter."""
+    try:
+        found = date.fromisoformat(text)
+        if not 1970 < found.year < 2100:
+            raise ValueError
+        return found
+    except ValueError:
+        raise typer.BadParameter(f"found {text!r}, expected a day such as 2026-11-24", param_hint=option) from None
+
+
+def duration(help_text: str, *names: str, default: str | None = None, least: str = "0s") -> Any:
+    """Return the option of a duration such as 90s or 2h, held in seconds; a number without its unit is refused."""
+    usual: dict[str, Any] = {}
+    if default is not None:
+        usual = {"default_factory": lambda: default, "show_default": False}
+        help_text = f"{help_text.removesuffix('.')}; default {default}."
+    return typer.Option(*names, parser=partial(_seconds, least=least), metavar="DURATION", help=help_text, **usual)
+
+
+def number(help_text: str, least: float = -math.inf, most: float = math.inf) -> Any:
+    """Return the option of a number; one with a decimal comma is refused with the way in which it is to be written."""
+    return typer.Option(parser=partial(_number, least=least, most=most), metavar="NUMBER", help=help_text)
+
+
+def _number(text: str, *, least: float, most: float) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        point = f"; write {text.replace(',', '.')}" if re.fullmatch(r"[+-]?\d+,\d+", text) else ""
+        raise typer.BadParameter(f"found {text!r}, expected a number such as 9.77{point}") from None
+    if not least <= found <= most:
+        raise typer.BadParameter(f"found {text!r}, expected {least:g} to {most:g}")
+    return found
+
+
+def _seconds(text: str, *, least: str) -> float:
     from quantrac.config.fields import parse_duration
 
     try:
-        return parse_duration(text)
+        found = parse_duration(text)
     except ValueError:
-        raise typer.BadParameter(
-            f"found {text!r}, expected a duration such as 90s, 30m, 2h, 7d", param_hint=option
-        ) from None
+        unit = f"; write {text}s for seconds" if re.fullmatch(r"\d+(\.\d+)?", text) else ""
+        raise typer.BadParameter(f"found {text!r}, expected a duration such as 90s, 30m, 2h, 7d{unit}") from None
+    if found < parse_duration(least):
+        raise typer.BadParameter(f"found {text!r}, expected at least {least}")
+    return found / 1000
 
 
 def answer(found: object, lines: Iterable[str], *, as_json: bool) -> None:
@@ -63,4 +103,6 @@ def answer(found: object, lines: Iterable[str], *, as_json: bool) -> None:
 
 
 def _plain(value: Any) -> object:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else dataclasses.asdict(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if isinstance(value, date) else dataclasses.asdict(value)

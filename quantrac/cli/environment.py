@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,33 +13,45 @@ from typing import TYPE_CHECKING
 from quantrac.config.settings import Settings
 
 if TYPE_CHECKING:
+    from quantrac.config.loader import Proof
     from quantrac.config.network import Network
     from quantrac.database.pool import Connection
 
 
-def configured_network(folder: Path | None = None, overlay: str | None = None) -> Network:
-    """Return the network of `folder` with `overlay`; where one is None, that of the settings. Raises ConfigErrors."""
+def configured_network(folder: Path | None = None, overlay: str | None = None, prove: Proof | None = None) -> Network:
+    """Return the network of `folder` with `overlay`; where one is None, that of the settings. Raises ConfigErrors.
+
+    `prove`: as of `load_network`.
+    """
     from quantrac.config.loader import load_network
 
     settings = Settings()
-    return load_network(folder or settings.config, overlay or settings.overlay)
+    return load_network(folder or settings.config, overlay or settings.overlay, prove)
 
 
 def database(service: str, command: str) -> Connection:
-    """Connect to the database as a service may, under the name `quantrac <command>`.
+    """Connect to the database as a service may, under the name `quantrac <command>`; the audit says `command`.
 
     Raises MissingSetting, DatabaseUnreachable, NotMigrated.
     """
+    from quantrac.database import audit
     from quantrac.database.migration import connect_migrated
 
+    audit.begin(audit.Origin("command"))
     return connect_migrated(Settings().database(service), f"quantrac {command}")
 
 
-def stop_on_signal() -> threading.Event:
-    """Return an event that SIGINT or SIGTERM sets from now on."""
+def stop_on_signal(answer: str = "") -> threading.Event:
+    """Return an event that SIGINT or SIGTERM sets from now on; the first one is answered on stderr at once."""
     stop = threading.Event()
+
+    def ask(*_: object) -> None:
+        if answer and not stop.is_set():
+            os.write(sys.stderr.fileno(), f"\n{answer}\n".encode())  # a print may be what the signal interrupted
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, ask)
     return stop
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
-from typing import Any, Final, NamedTuple
+from importlib.metadata import version
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -38,15 +39,25 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "stations": CommandEntry("stations", "Check, apply and push what technicians write."),
     "commands": CommandEntry("commands", "Commands to a running station: signed, answered, audited."),
     "rules": CommandEntry("rules", "Check and test alarm rules."),
-    "contacts": CommandEntry("contacts", "People who get messages: import, list, test."),
+    "contacts": CommandEntry("contacts", "People who get messages, their roster and their data."),
     "alarms": CommandEntry("alarms", "List, acknowledge, shelve and reset alarms."),
-    "report": CommandEntry("report", "Figures about a period: how well alarms do."),
+    "shift": CommandEntry("shift", "The shift book: what a shift hands over, notes, signatures."),
+    "report": CommandEntry("report", "Figures about a period: alarms, completeness, limits."),
+    "users": CommandEntry("users", "Who may sign in to the console, and with which roles."),
+    "tokens": CommandEntry("tokens", "What programs prove themselves with: scope and end."),
+    "audit": CommandEntry("audit", "Who did what, when, by which way."),
     "db": CommandEntry("db", "The database: migrate, back up, restore, tune."),
     "dashboards": CommandEntry("dashboards", "Grafana dashboards as code: render, check, push."),
     "broker": CommandEntry("broker", "Configuration of the MQTT broker."),
     "review": CommandEntry("review", "Verdicts and corrections of people, reversible."),
+    "stages": CommandEntry("stages", "Which days are reviewed, by whom: sign them, reopen them."),
+    "trace": CommandEntry("trace", "One number back to its raw reading, tests and persons."),
+    "visits": CommandEntry("visits", "The field book: visits to stations, before and after."),
+    "certificates": CommandEntry("certificates", "Calibration and verification: who, when, until when."),
+    "samples": CommandEntry("samples", "Samples, their custody, and what laboratories found."),
+    "ministry": CommandEntry("ministry", "The ministry's files: their fate, sending, comparing."),
     "import": CommandEntry("import_files", "The years before Quantrac: CSV and the ministry's files."),
-    "export": CommandEntry("export", "Readings as CSV or Excel."),
+    "export": CommandEntry("export", "Readings as CSV or Excel, the ministry's files."),
     "ledger": CommandEntry("ledger", "Both books of every station: is anything missing?"),
     "deadletters": CommandEntry("deadletters", "Messages that ingest refused: list, show, replay, discard."),
     "status": CommandEntry("status", "Is everything well? Services, stations, feed, books."),
@@ -55,9 +66,10 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
 
 
 PACKAGES: Final = frozenset({
-    "PIL", "aiosmtpd", "apprise", "apscheduler", "fastapi", "grafana_foundation_sdk", "httpx", "jinja2",
-    "js_lib_leaflet", "multipart", "numpy", "openpyxl", "pandas", "phonenumbers", "psycopg", "psycopg_pool", "pymodbus",
-    "serial", "starlette", "uvicorn", "youplot",
+    "PIL", "aiosmtpd", "apprise", "apscheduler", "argon2", "asyncssh", "cryptography", "fastapi",
+    "grafana_foundation_sdk", "httpx", "jinja2", "joserfc", "js_lib_leaflet", "multipart", "numpy", "openpyxl",
+    "pandas", "phonenumbers", "psycopg", "psycopg_pool", "pymodbus", "pyotp", "segno", "serial", "starlette",
+    "uvicorn", "youplot",
 })  # fmt: skip
 """What only an extra installs, by the name under which it is imported."""
 
@@ -106,7 +118,6 @@ class LazyGroup(TyperGroup):
 app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # off a terminal nothing colours or wraps
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
@@ -114,8 +125,18 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"quantrac {version('quantrac')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
     """Runs a network of automatic water and air monitoring stations."""
 
 
@@ -152,7 +173,9 @@ def _database_trouble(error: Exception) -> str | None:
     if psycopg is None:
         return None
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return f"database: {error.diag.message_primary}; use an address whose user has that right, see docs/database.md"
+        from quantrac.database.rights import missing_right
+
+        return f"database: {missing_right(error.diag.message_primary or str(error))}"
     if isinstance(error, psycopg.OperationalError):
         return f"database: {' '.join(str(error).split())}; try again when it is back"
     return None

@@ -133,7 +133,7 @@ class Supervisor:
     def _write_ids(self) -> None:
         ids = {name: kept.process.pid for name, kept in self._kept.items()}
         fresh = self.directory / "processes.json.new"
-        fresh.write_text(json.dumps(ids, indent=1))
+        fresh.write_text(json.dumps(ids, indent=1), "utf-8")
         fresh.replace(self.directory / "processes.json")
 
 

@@ -69,7 +69,7 @@ NO_WIRING = Wiring.model_validate({"schema": "quantrac/wiring/1"})
 def load_wiring(path: Path | None) -> Wiring:
     """Read a wiring file, YAML or JSON; without one every bus stays where it is. Raises ConfigErrors."""
     from quantrac.config.documents import read_document
-    from quantrac.config.findings import Findings
+    from quantrac.config.findings import ConfigErrors, Findings, Problem
     from quantrac.config.validation import validate
 
     if path is None:
@@ -78,5 +78,6 @@ def load_wiring(path: Path | None) -> Wiring:
     tree = read_document(path, path.name, findings)
     wiring: Any = validate(Wiring, tree, findings) if tree is not None else None
     findings.raise_if_any()
-    assert isinstance(wiring, Wiring)
+    if not isinstance(wiring, Wiring):
+        raise ConfigErrors([Problem(path.name, 1, 1, "", "found an empty file, allowed a wiring file")])
     return wiring

@@ -13,7 +13,7 @@ from quantrac.config.profiles import Signal
 from quantrac.config.station_files import AdjustSpec, BoxSpec, CalibrationSpec, ChannelSpec
 from quantrac.config.stations import AGENT, DAY_MS, Adjust, Channel, Extra, ExtraKind, Gas
 from quantrac.config.units import Conversion, conversion, convertible
-from quantrac.telemetry.parameters import CATALOGUE, Kind, Parameter
+from quantrac.telemetry.parameters import BUILT_IN, Kind, Parameter
 
 AGENT_PARAMETERS: Final = ("disk_free", "clock_offset", "bus_errors", "spool_depth", "spool_lost")
 ERROR_RATE: Final = "error_rate"
@@ -27,11 +27,12 @@ def agent_channels(interval_ms: int, devices: Iterable[str], box: BoxSpec) -> di
 
 
 def _agent_channel(name: str, device: str | None, interval_ms: int) -> Channel:
-    parameter = CATALOGUE[name if device is None else ERROR_RATE]
+    parameter = BUILT_IN[name if device is None else ERROR_RATE]
     return Channel(
         name=name,
         parameter=parameter.id,
         unit=parameter.unit,
+        kind=parameter.kind,
         device=AGENT,
         signal=name if device is None else f"{ERROR_RATE}:{device}",
         interval_ms=interval_ms,
@@ -49,8 +50,8 @@ def make_channel(
     if signal is None:
         _refuse_signal(path, spec, signal_name, profile, draft)
         return None
-    parameter_id = spec.parameter or signal.parameter or (signal_name if signal_name in CATALOGUE else name)
-    parameter = CATALOGUE.get(parameter_id)
+    parameter_id = spec.parameter or signal.parameter or (signal_name if signal_name in draft.catalogue else name)
+    parameter = draft.catalogue.get(parameter_id)
     if parameter is None:
         _refuse_parameter(path, spec, parameter_id, draft)
         return None
@@ -61,6 +62,7 @@ def make_channel(
         name=name,
         parameter=parameter.id,
         unit=parameter.unit,
+        kind=parameter.kind,
         device=device,
         signal=signal_name,
         interval_ms=interval_ms,
@@ -94,10 +96,10 @@ def _refuse_signal(path: tuple[Key, ...], spec: ChannelSpec, signal: str, profil
 
 def _refuse_parameter(path: tuple[Key, ...], spec: ChannelSpec, parameter: str, draft: Draft) -> None:
     if spec.parameter is None:
-        message = f"found a channel without a parameter, allowed `parameter:` one of {', '.join(CATALOGUE)}"
+        message = f"found a channel without a parameter, allowed `parameter:` one of {', '.join(draft.catalogue)}"
         draft.refuse_key(path, message)
     else:
-        draft.refuse((*path, "parameter"), one_of(parameter, CATALOGUE))
+        draft.refuse((*path, "parameter"), one_of(parameter, draft.catalogue))
 
 
 def _conversion(
@@ -143,7 +145,7 @@ def extras_of(
     """Return the extra series that a device's channels ask for, by name; what does not fit becomes a finding."""
     extras: dict[str, Extra] = {}
     for name, channel in channels.items():
-        kind = CATALOGUE[channel.parameter].kind
+        kind = channel.kind
         for place, statistic in enumerate(specs[name].statistics):
             if kind is not Kind.MEAN and statistic != "count":
                 path = ("devices", device, "channels", name, "statistics", place)
@@ -172,8 +174,8 @@ def gases_of(device: str, spec: CalibrationSpec | None, profile: AnyProfile, dra
 def _extra_channel(of: Channel, kind: ExtraKind) -> Channel:
     beside = of.model_copy(update={"name": f"{of.name}_{kind}", "statistic": kind})
     if kind == "count":
-        count = CATALOGUE["sample_count"]
-        change = {"parameter": count.id, "unit": count.unit, "span": count.span, "expect": None}
+        count = BUILT_IN["sample_count"]
+        change = {"parameter": count.id, "unit": count.unit, "kind": count.kind, "span": count.span, "expect": None}
         return beside.model_copy(update=change)
     if kind in ("zero", "span"):
         # Zero and span are checked about once a day; there is a reading only in slots in which they were.

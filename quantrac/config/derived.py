@@ -10,7 +10,7 @@ from quantrac.config.findings import one_of
 from quantrac.config.station_files import DerivedSpec
 from quantrac.config.stations import CENTRE, Channel, Derived
 from quantrac.telemetry.indices.formulas import FORMULAS, HOUR_MS, Basis, Formula, Input
-from quantrac.telemetry.parameters import CATALOGUE, Kind
+from quantrac.telemetry.parameters import Kind, Parameter
 
 
 def derived_of(
@@ -79,7 +79,7 @@ def _make(
         formula=spec.formula,
         inputs={entry: channel.name for entry, channel in inputs.items()},
         options={"probe": spec.probe} if spec.probe else {},
-        channel=_channel(name, formula, inputs),
+        channel=_channel(name, formula, inputs, draft.catalogue),
     )
 
 
@@ -115,9 +115,8 @@ def _input(
     channel = known[name]
     if entry.parameter not in (None, channel.parameter):
         draft.refuse(at, f"found {name!r}, which is {channel.parameter}, allowed a channel of {entry.parameter}")
-    elif CATALOGUE[channel.parameter].kind is not Kind.MEAN:
-        kind = CATALOGUE[channel.parameter].kind
-        draft.refuse(at, f"found {name!r} (kind {kind}), allowed channels whose values are means")
+    elif channel.kind is not Kind.MEAN:
+        draft.refuse(at, f"found {name!r} (kind {channel.kind}), allowed channels whose values are means")
     elif entry.hourly and (name not in made or FORMULAS[made[name].formula].basis not in (Basis.HOUR, Basis.HOURS)):
         draft.refuse(at, f"found {name!r}, allowed a derived channel with a value each hour, such as formula mean-1h")
     elif not entry.hourly and name in made and entry.parameter is None:
@@ -140,13 +139,14 @@ def _check_inputs(path: tuple[Key, ...], formula: Formula, inputs: Mapping[str, 
         draft.refuse(path, "found a channel whose interval does not divide an hour, allowed one that does")
 
 
-def _channel(name: str, formula: Formula, inputs: Mapping[str, Channel]) -> Channel:
+def _channel(name: str, formula: Formula, inputs: Mapping[str, Channel], catalogue: Mapping[str, Parameter]) -> Channel:
     of = next(iter(inputs.values()))
-    parameter = CATALOGUE[formula.parameter or of.parameter]
+    parameter = catalogue[formula.parameter or of.parameter]
     return Channel(
         name=name,
         parameter=parameter.id,
         unit=parameter.unit,
+        kind=parameter.kind,
         device=CENTRE,
         signal=formula.name,
         interval_ms=formula.interval_ms(max(channel.interval_ms for channel in inputs.values())),

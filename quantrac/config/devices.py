@@ -12,7 +12,8 @@ from quantrac.config.serial import BayernHessenProfile, Sdi12Profile, VaisalaPro
 
 AnyProfile = ModbusProfile | Sdi12Profile | VaisalaProfile | BayernHessenProfile | LineProfile
 
-BusKind = Literal["modbus-tcp", "modbus-rtu", "modbus-rtu-tcp", "sdi-12", "ascii", "bayern-hessen"]
+BusKind = Literal["modbus-tcp", "modbus-rtu", "modbus-rtu-tcp", "modbus-ascii", "sdi-12", "ascii", "bayern-hessen"]
+MODBUS_KINDS: Final[tuple[BusKind, ...]] = ("modbus-rtu", "modbus-rtu-tcp", "modbus-ascii", "modbus-tcp")
 Address = int | str | None
 
 
@@ -25,6 +26,12 @@ class DeviceProtocol(NamedTuple):
     addresses: str
     """The addresses that it has, for people."""
     has_address: Callable[[Address], bool]
+
+    def addresses_on(self, kind: BusKind) -> tuple[str, Callable[[Address], bool]]:
+        """Return the addresses that it has on a bus of a kind, for people and as a check."""
+        if self.profile is ModbusProfile and kind in self.bus_kinds:
+            return _UNITS_BY_TCP if kind == "modbus-tcp" else _UNITS
+        return self.addresses, self.has_address
 
 
 def _number(least: int, most: int) -> Callable[[Address], bool]:
@@ -39,15 +46,15 @@ def _or_none(has_address: Callable[[Address], bool]) -> Callable[[Address], bool
     return lambda address: address is None or has_address(address)
 
 
+_UNITS: Final = ("a unit id 1-247 on a serial line", _number(1, 247))
+"""On a line: 0 is a broadcast that nobody answers, 248-255 are reserved (MODBUS over serial line V1.02, 2.2)."""
+_UNITS_BY_TCP: Final = ("a unit id 0-255 over TCP", _number(0, 255))
+"""Where 0 or 255 means the instrument itself (MODBUS messaging on TCP/IP V1.0b, 4.4.2.1)."""
 _CHARACTER: Final = ('one character 0-9, A-Z or a-z in quotes, such as "0"', _text("[0-9A-Za-z]"))
 
 PROTOCOLS: Final[dict[str, DeviceProtocol]] = {
-    "modbus-rtu": DeviceProtocol(
-        ModbusProfile, ("modbus-rtu", "modbus-rtu-tcp", "modbus-tcp"), "a unit id 1-247", _number(1, 247)
-    ),
-    "modbus-tcp": DeviceProtocol(
-        ModbusProfile, ("modbus-tcp", "modbus-rtu", "modbus-rtu-tcp"), "a unit id 0-255", _number(0, 255)
-    ),
+    "modbus-rtu": DeviceProtocol(ModbusProfile, MODBUS_KINDS, *_UNITS),
+    "modbus-tcp": DeviceProtocol(ModbusProfile, MODBUS_KINDS, *_UNITS_BY_TCP),
     "sdi-12": DeviceProtocol(Sdi12Profile, ("sdi-12",), *_CHARACTER),
     "vaisala-ascii": DeviceProtocol(VaisalaProfile, ("ascii",), *_CHARACTER),
     "bayern-hessen": DeviceProtocol(

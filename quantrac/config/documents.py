@@ -6,19 +6,16 @@ not silent losses. Dates stay text: the models say what they mean.
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from quantrac.config.findings import Findings, Place, Problem
+from quantrac.config.sources import MOST_LEVELS, MOST_VALUES, NULL, BadSource, nodes_of, read_text, scalar
 
 Key = str | int
 KeyPath = tuple[Key, ...]
@@ -57,9 +54,11 @@ class Map:
 
 
 Tree = Leaf | Row | Map
+Planted = tuple[Tree | None, tuple[Problem, ...]]
+"""The tree of a text, None of an empty one, and its duplicate keys."""
 
-TAG: Final = "tag:yaml.org,2002:"
-FILES_KEPT: Final = 256
+FILES_KEPT: Final = 4_096
+"""Files are read in turn: of one more than are kept, each would be parsed again. The trees of a thousand take 24 MB."""
 
 
 def read_document(path: Path, shown: str, findings: Findings) -> Tree | None:
@@ -70,97 +69,84 @@ def read_document(path: Path, shown: str, findings: Findings) -> Tree | None:
         shown: its name in messages.
         findings: takes syntax errors and duplicate keys.
     """
+    return _noted(lambda: _read(read_text(path), shown), shown, findings)
+
+
+def read_document_text(text: str, shown: str, findings: Findings) -> Tree | None:
+    """Return the tree of what a file would say, else as `read_document`; it is not kept: people type many."""
+    return _noted(lambda: _read.__wrapped__(text, shown), shown, findings)
+
+
+def _noted(read: Callable[[], Planted], shown: str, findings: Findings) -> Tree | None:
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        findings.add(Problem(shown, 1, 1, "", f"found bytes that are not UTF-8 ({error.reason}), allowed UTF-8 text"))
-    except OSError as error:
-        findings.add(Problem(shown, 1, 1, "", f"found {error.strerror}, allowed a readable file"))
-    else:
-        tree, problems = _read(text, shown)
-        for problem in problems:
-            findings.add(problem)
-        return tree
-    return None
+        tree, problems = read()
+    except BadSource as error:
+        tree, problems = None, (Problem(shown, error.line, error.column, "", str(error)),)
+    for problem in problems:
+        findings.add(problem)
+    return tree
 
 
 @lru_cache(maxsize=FILES_KEPT)
-def _read(text: str, shown: str) -> tuple[Tree | None, tuple[Problem, ...]]:
-    """Return the tree of a text and what is wrong with it.
+def _read(text: str, shown: str) -> Planted:
+    """Return the tree of a text and its duplicate keys. Raises BadSource.
 
     Kept, since services read all files again when one has changed, and parsing is nine tenths of that.
     """
-    findings = Findings()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ReusedAnchorWarning)  # YAML 1.2 allows it (3.2.2.2)
-            root = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        findings.add(Problem(shown, line, column, "", _syntax(str(error.problem or error.context))))
-    except YAMLError as error:
-        what = " ".join(str(error).split())
-        findings.add(Problem(shown, 1, 1, "", f"found {what}, allowed one YAML 1.2 document"))
-    else:
-        tree = None if root is None else _tree(root, shown, (), findings)
-        return tree, tuple(findings.problems)
-    return None, tuple(findings.problems)
+    root, findings = nodes_of(text), Findings()
+    tree = None if root is None else _Planting(shown, findings).tree(root, ())
+    return tree, tuple(findings.problems)
 
 
-def _syntax(problem: str) -> str:
-    """Return what the parser complains of in our form of words."""
-    words = " ".join(problem.split()).removeprefix("but ").removeprefix("found ")
-    if expected := re.fullmatch(r"expected (.+?),? but (?:got|found) (.+)", words):
-        return f"found {expected[2]}, allowed {expected[1]} (YAML 1.2)"
-    return f"found {words}, allowed one YAML 1.2 document"
+class _Planting:
+    """Makes the tree of a document's nodes."""
+
+    def __init__(self, shown: str, findings: Findings) -> None:
+        self._shown, self._findings = shown, findings
+        self._values = 0
+
+    def tree(self, node: Node, path: KeyPath, place: Place | None = None) -> Tree:
+        """Return the tree of a node that stands at a place; None: where it begins.
+
+        Raises BadSource: a value that is none, or more of them than are allowed.
+        """
+        self._values += 1
+        place = place or self._place(node)
+        if len(path) > MOST_LEVELS or self._values > MOST_VALUES:  # what stands in itself has no end
+            message = (
+                f"found more than {MOST_VALUES:,} values or {MOST_LEVELS} levels, with those that aliases (*) repeat"
+            )
+            raise BadSource(f"{message}, allowed so many", place.line, place.column)
+        if isinstance(node, MappingNode):
+            return Map(dict(self._entries(node, path)), place)
+        if isinstance(node, SequenceNode):
+            return Row(tuple(self.tree(item, (*path, i)) for i, item in enumerate(node.value)), place)
+        assert isinstance(node, ScalarNode)
+        return Leaf(scalar(node), place)
+
+    def _entries(self, node: MappingNode, path: KeyPath) -> Iterator[tuple[Key, Entry]]:
+        first_line: dict[Key, int] = {}
+        for key_node, value_node in node.value:
+            place = self._place(key_node)
+            key = scalar(key_node) if isinstance(key_node, ScalarNode) else None
+            if not isinstance(key, str | int) or isinstance(key, bool):
+                found = repr(key_node.value) if isinstance(key_node, ScalarNode) else "a nested key"
+                message = f"found {found} as a key, allowed text in quotes or a whole number"
+                self._findings.add(place.problem(path, message))
+            elif key in first_line:
+                message = f"found this key a second time (first in line {first_line[key]}), allowed once"
+                self._findings.add(place.problem((*path, key), message))
+            else:
+                first_line[key] = place.line
+                yield key, Entry(place, self.tree(value_node, (*path, key), place if _is_absent(value_node) else None))
+
+    def _place(self, node: Node) -> Place:
+        return Place(self._shown, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _tree(node: Node, shown: str, path: KeyPath, findings: Findings) -> Tree:
-    place = _place(node, shown)
-    if isinstance(node, MappingNode):
-        return Map(dict(_entries(node, shown, path, findings)), place)
-    if isinstance(node, SequenceNode):
-        return Row(tuple(_tree(item, shown, (*path, i), findings) for i, item in enumerate(node.value)), place)
-    assert isinstance(node, ScalarNode)
-    return Leaf(_scalar(node), place)
-
-
-def _entries(node: MappingNode, shown: str, path: KeyPath, findings: Findings) -> Iterator[tuple[Key, Entry]]:
-    first_line: dict[Key, int] = {}
-    for key_node, value_node in node.value:
-        place = _place(key_node, shown)
-        key = _scalar(key_node) if isinstance(key_node, ScalarNode) else None
-        if not isinstance(key, str | int) or isinstance(key, bool):
-            found = repr(key_node.value) if isinstance(key_node, ScalarNode) else "a nested key"
-            findings.add(place.problem(path, f"found {found} as a key, allowed text in quotes or a whole number"))
-        elif key in first_line:
-            message = f"found this key a second time (first in line {first_line[key]}), allowed once"
-            findings.add(place.problem((*path, key), message))
-        else:
-            first_line[key] = place.line
-            yield key, Entry(place, _tree(value_node, shown, (*path, key), findings))
-
-
-def _place(node: Node, shown: str) -> Place:
-    return Place(shown, node.start_mark.line + 1, node.start_mark.column + 1)
-
-
-def _scalar(node: ScalarNode) -> str | int | float | bool | None:
-    """Return the value of a scalar in the core schema of YAML 1.2."""
-    text = node.value
-    match str(node.tag).removeprefix(TAG):
-        case "null":
-            return None
-        case "bool":
-            return bool(text.lower() == "true")
-        case "int":
-            digits = text.replace("_", "")
-            return int(digits, 0 if digits.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else 10)
-        case "float":
-            return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan").lower())
-        case _:
-            return str(text)
+def _is_absent(node: Node) -> bool:
+    """Whether nothing stands behind a key: parsers say that it stands where the next key does."""
+    return isinstance(node, ScalarNode) and not node.value and str(node.tag) == NULL
 
 
 def plain(tree: Tree) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
@@ -11,6 +11,20 @@ from quantrac.config.devices import AnyProfile
 from quantrac.config.documents import Key, Tree, follow, key_place
 from quantrac.config.findings import Findings
 from quantrac.config.network import Defaults
+from quantrac.telemetry.parameters import BUILT_IN, Parameter
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The device profiles that a station may name."""
+
+    good: Mapping[str, AnyProfile]
+    """Those that were read and are right."""
+    trees: Mapping[str, Tree]
+    broken: frozenset[str]
+    """Those whose files hold mistakes: devices that use them are not resolved, and not reported for it."""
+    names: Collection[str]
+    """All that may be named, also those that were not read since no station names them."""
 
 
 @dataclass(frozen=True)
@@ -18,15 +32,16 @@ class Draft:
     """A station while it is resolved: where its values stand, and what it may refer to."""
 
     tree: Tree
-    profiles: Mapping[str, AnyProfile]
-    profile_trees: Mapping[str, Tree]
-    broken_profiles: frozenset[str]
-    """Profiles whose files hold mistakes: devices that use them are not resolved, and not reported for it."""
+    profiles: Profiles
     defaults: Defaults
     zone: ZoneInfo
     findings: Findings
     quality: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Limits of quality tests that the network has for parameters."""
+    catalogue: Mapping[str, Parameter] = field(default_factory=lambda: BUILT_IN)
+    """The parameters that a channel may have: those built in and the network's own."""
+    receivers: Collection[str] = ()
+    """Who may be sent files for the ministry: the names of network.yaml."""
     whole: bool = True
     """False: parts of the file were refused and left out, so what refers to them must not be reported as well."""
 

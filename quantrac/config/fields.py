@@ -33,7 +33,7 @@ class Model(BaseModel):
     The JSON of a model (`by_alias`) is its file again, key by key, so that JSON of ours is read by the same models.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 with_config(ConfigDict(extra="forbid"))(Words)
@@ -127,14 +127,21 @@ def parse_rate(text: object) -> float:
 Rate = Annotated[float, BeforeValidator(parse_rate), WithJsonSchema({"type": "string"})]
 
 
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2199
+
+
 def parse_day(text: object) -> date:
-    """Return the date of `2019-06-01`."""
+    """Return the date of `2019-06-01`, of a year that a time zone can shift."""
     if isinstance(text, date):
         return text
     try:
-        return date.fromisoformat(text if isinstance(text, str) else "")
+        day = date.fromisoformat(text if isinstance(text, str) else "")
     except ValueError:
         raise refused("a date such as 2019-06-01") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise refused(f"a date from {FIRST_YEAR} to {LAST_YEAR}, such as 2019-06-01")
+    return day
 
 
 Day = Annotated[date, BeforeValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
@@ -153,7 +160,9 @@ def several(value: Any) -> Any:
     return () if value is None else tuple(value) if isinstance(value, list) else value
 
 
-Span = Annotated[tuple[Real, Real], pair("[low, high], two numbers"), AfterValidator(_ordered)]
+Span = Annotated[
+    tuple[Real, Real], pair("[low, high], two numbers with decimal points, such as [0.5, 14]"), AfterValidator(_ordered)
+]
 """`[low, high]`, both inclusive."""
 
 

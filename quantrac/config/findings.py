@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from quantrac.telemetry.errors import QuantracError
+
+MOST_SHOWN: Final = 80
+"""Characters of what was found."""
+MOST_NAMES: Final = 6
+"""Names that are listed of a list without an end: profiles, stations."""
 
 
 @dataclass(frozen=True, order=True)
@@ -36,7 +42,7 @@ class Place(NamedTuple):
 
     def problem(self, path: Iterable[str | int], message: str) -> Problem:
         """Return a problem at this place."""
-        return Problem(self.file, self.line, self.column, ".".join(map(str, path)), message)
+        return Problem(self.file, self.line, self.column, ".".join(cut(str(step)) for step in path), message)
 
 
 class ConfigErrors(QuantracError):
@@ -68,7 +74,28 @@ class Findings:
 def one_of(found: object, known: Iterable[str]) -> str:
     """Return "found 'sond', allowed sonde, gauge; did you mean 'sonde'?"."""
     names = list(known)
-    near = difflib.get_close_matches(str(found), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
     allowed = ", ".join(names) if names else "none, for there are none yet"
-    return f"found {found!r}, allowed {allowed}{hint}"
+    return f"found {cut(repr(found))}, allowed {allowed}{_hint(found, names)}"
+
+
+def one_of_many(found: object, known: Iterable[str]) -> str:
+    """Return the same where there may be hundreds of names: those that are most like what was found."""
+    names = list(known)
+    if len(names) <= MOST_NAMES:
+        return one_of(found, names)
+    near = difflib.get_close_matches(str(found)[:MOST_SHOWN], names, n=MOST_NAMES, cutoff=0.3) or names[:MOST_NAMES]
+    allowed = f"allowed one of {len(names)}, such as {', '.join(near)}"
+    return f"found {cut(repr(found))}, {allowed}{_hint(found, names)}"
+
+
+def _hint(found: object, names: list[str]) -> str:
+    near = difflib.get_close_matches(str(found)[:MOST_SHOWN], names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def cut(text: str) -> str:
+    """Return a text as a message shows it: the beginning of a long one, control characters escaped."""
+    text = "".join(
+        repr(each)[1:-1] if unicodedata.category(each) in ("Cc", "Cs") else each for each in text[: MOST_SHOWN + 1]
+    )
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

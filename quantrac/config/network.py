@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from quantrac.config.composites import Composite
 from quantrac.config.devices import AnyProfile
-from quantrac.config.fields import Flag, Kebab, Model, PositiveDuration, Real, SeverityWord, Snake, matching, refused
+from quantrac.config.fields import (
+    Flag,
+    Kebab,
+    Model,
+    PositiveDuration,
+    Real,
+    SeverityWord,
+    Snake,
+    Span,
+    Whole,
+    matching,
+    refused,
+)
+from quantrac.config.limits import DecreeLimits
 from quantrac.config.notifications import (
     Cap,
     Carrier,
@@ -34,6 +49,8 @@ from quantrac.config.rules import Hours, Rule
 from quantrac.config.station_files import QualitySpec
 from quantrac.config.stations import Station
 from quantrac.config.tides import PlaceTide
+from quantrac.telemetry.clock_errors import TOLERANCE_MS
+from quantrac.telemetry.parameters import Kind, Parameter
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
@@ -41,7 +58,7 @@ from quantrac.telemetry.words import Words
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a name too long for a file
         raise refused("a time zone such as Asia/Ho_Chi_Minh, known to this machine (package tzdata)") from None
     return name
 
@@ -108,7 +125,7 @@ class Group(Model):
 
 
 class Watchdog(Model):
-    """After how long something is reported, to whom: books that do not balance, a consumer that falls behind."""
+    """After how long something is reported, to whom: books that do not balance, a consumer that falls behind, files."""
 
     after_ms: PositiveDuration = Field(alias="after")
     severity: SeverityWord = Severity.HIGH
@@ -127,6 +144,14 @@ class Silence(Watchdog):
     channels: ChannelSilence | None = None
 
 
+class Clocks(Model):
+    """From which error on a station's clock is reported as wrong, as the centre hears it by the live messages."""
+
+    off_ms: PositiveDuration = Field(alias="off", gt=TOLERANCE_MS)
+    severity: SeverityWord = Severity.MEDIUM
+    to: tuple[Kebab, ...] = Field(min_length=1)
+
+
 class Calibrations(Model):
     """Who gets a message when the calibration of a device with an interval is due."""
 
@@ -138,6 +163,13 @@ class Calibrations(Model):
 
 class Carriers(Model):
     """Who gets a message, by the other media, when a carrier of messages fails."""
+
+    severity: SeverityWord = Severity.HIGH
+    to: tuple[Kebab, ...] = Field(min_length=1)
+
+
+class Breaches(Model):
+    """Who gets a message when a station breaks a limit, or another client takes a session at the broker."""
 
     severity: SeverityWord = Severity.HIGH
     to: tuple[Kebab, ...] = Field(min_length=1)
@@ -172,6 +204,116 @@ class Retention(Model):
     """Pictures of cameras; at least 7d."""
 
 
+class Quotas(Model):
+    """How much of the centre a station may take; what is beyond is put off and reported (`breaches`)."""
+
+    oldest_ms: PositiveDuration = Field(default=400 * 86_400_000, alias="oldest", ge=14 * 86_400_000)
+    """Readings that are older when they come are refused: each week of them is one more chunk; at least 14d."""
+    epochs: Annotated[int, Field(ge=10)] = 200
+    """Spools that a station may have had in all."""
+    times: Real = Field(default=20.0, ge=2)
+    """While others wait, a station may send so many times what its channels can make."""
+    pictures_mb: Real = Field(default=500.0, ge=250)
+    """Pictures of a station, megabytes a day, also at once; the spool of its cameras holds 200."""
+    unheard: Annotated[int, Field(ge=0)] = 2000
+    """In a network of at most so many stations one that floods is not heard for a while; 0: never."""
+
+
+class ToleranceSpec(Model):
+    """How far a sensor may be from a laboratory's result; the larger of both counts."""
+
+    units: Annotated[Real, Field(gt=0)] | None = None
+    """In the parameter's unit."""
+    percent: Annotated[Real, Field(gt=0, le=100)] | None = None
+    """Of the result."""
+    source: str = Field(min_length=3)
+    """Where it comes from: a document, or who agreed on it."""
+
+    @model_validator(mode="after")
+    def _says_how_far(self) -> ToleranceSpec:
+        if self.units is None and self.percent is None:
+            raise refused("units, percent or both")
+        return self
+
+
+class Samples(Model):
+    """How laboratory results and the readings beside them are compared."""
+
+    around_ms: PositiveDuration = Field(default=900_000, alias="around")
+    """Readings of so long before and after a sample are its sensor value."""
+    tolerances: dict[Snake, ToleranceSpec] = Field(default_factory=dict)
+    """By parameter; one without has no verdict."""
+
+
+def _host_key(text: str) -> str:
+    """A public key as ssh-keyscan prints it: the kind, and bytes that begin with its length and name."""
+    kind, encoded = text.split()[:2]
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        key = b""
+    start = len(kind).to_bytes(4, "big") + kind.encode()
+    if not key.startswith(start) or len(key) < len(start) + 32:
+        raise refused(f"a whole key of kind {kind}, as ssh-keyscan prints it")
+    return text
+
+
+class Receiver(Model):
+    """Who gets the ministry's files by SFTP. Its login stands in the file of QUANTRAC_RECEIVER_LOGINS, never here."""
+
+    host: Annotated[str, matching(r"[\w.:-]+", "a host such as ftp.example.vn")]
+    port: Annotated[Whole, Field(ge=1, le=65535)] = 22
+    folder: str = ""
+    """On the server, under which the stations' folders stand; empty: where one is after the login."""
+    host_key: Annotated[
+        str,
+        matching(r"(ssh|ecdsa|sk)-\S+ [A-Za-z0-9+/=]+( .*)?", "the server's public key, such as ssh-ed25519 AAAA…"),
+        AfterValidator(_host_key),
+    ]
+    """Pinned: a server that shows another one gets nothing."""
+
+
+class OwnParameter(Model):
+    """A parameter that the catalogue lacks; its id is the key."""
+
+    title: Words
+    unit: Annotated[str, matching(r"\S{1,20}", "a UCUM code, such as mg/L")]
+    label: str | None = None
+    """How people write the unit; None: as its code."""
+    decimals: Whole = Field(default=2, ge=0, le=6)
+    """With how many of them a value is shown and filed."""
+    span: Span
+    """What instruments can measure."""
+    plausible: Span | None = None
+    """What nature can show; None: the span."""
+    kind: Kind
+    symbol: Annotated[str, matching(r"\S{1,30}", "a symbol without spaces, such as NH4")] | None = None
+    """In the ministry's files."""
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the entry of the catalogue."""
+        return Parameter(
+            id=name,
+            title_vi=self.title.vi,
+            title_en=self.title.en,
+            unit=self.unit,
+            label=self.unit if self.label is None else self.label,
+            decimals=self.decimals,
+            span=self.span,
+            plausible=self.plausible or self.span,
+            kind=self.kind,
+            symbol=self.symbol,
+            resolution=self.decimals,
+        )
+
+
+class Unwatched(Model):
+    """What no rule is meant to name, so that nothing warns of it."""
+
+    parameters: tuple[Snake, ...] = ()
+    tags: tuple[Kebab, ...] = ()
+
+
 class NetworkFile(Model):
     """network.yaml."""
 
@@ -183,6 +325,10 @@ class NetworkFile(Model):
     telephone: Dialled | None = None
     """Where people call the centre: stands under mails about alarms."""
     time_zone: Annotated[str, AfterValidator(_zone)]
+    parameters: dict[Snake, OwnParameter] = Field(default_factory=dict)
+    """What the catalogue lacks, for all stations."""
+    receivers: dict[Kebab, Receiver] = Field(default_factory=dict)
+    """Of the ministry's files; stations name theirs."""
     defaults: Defaults = Defaults()
     groups: dict[Kebab, Group] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
@@ -202,9 +348,14 @@ class NetworkFile(Model):
     carriers: Carriers | None = None
     books: Watchdog | None = None
     """Messages that have been missing for so long, or were lost, or books that do not add up."""
+    breaches: Breaches | None = None
+    clocks: Clocks | None = None
+    """A station whose clock is wrong by so much, also where the station does not know it."""
     feed: Watchdog | None = None
     """A consumer of the change feed that has been behind for so long."""
     files: Files | None = None
+    ministry: Watchdog | None = None
+    """Files that a receiver has been owed for so long."""
     calibrations: Calibrations | None = None
     """Of devices with `calibration: {every: …}`."""
     tides: dict[Kebab, PlaceTide] = Field(default_factory=dict)
@@ -212,10 +363,20 @@ class NetworkFile(Model):
     templates: dict[Carrier, dict[Purpose, MessageTemplate]] = Field(default_factory=dict)
     """Messages registered with providers, by carrier and purpose."""
     rollups: Rollups = Rollups()
+    four_eyes: Flag = False
+    """A day of a channel is reviewed only when two persons have signed it."""
     quality: dict[Snake, QualitySpec] = Field(default_factory=dict)
     """Limits of quality tests with a history, by parameter; a channel may have its own."""
+    samples: Samples = Samples()
     retention: Retention = Retention()
+    quotas: Quotas = Quotas()
+    unwatched: Unwatched = Unwatched()
     contacts: dict[Kebab, Contact] = Field(default_factory=dict)
+
+    @property
+    def own_parameters(self) -> dict[str, Parameter]:
+        """Parameters that the network declares, by id."""
+        return {name: own.parameter(name) for name, own in self.parameters.items()}
 
     @property
     def centre(self) -> tuple[str, ...]:
@@ -236,6 +397,8 @@ class Network:
     rules: Mapping[str, Rule]
     rule_tests: tuple[RuleTest, ...] = ()
     composites: Mapping[str, Composite] = field(default_factory=dict)
+    limits: DecreeLimits = field(default_factory=dict)
+    """Limits of decrees and standards, by name."""
 
     @property
     def templates(self) -> Templates:

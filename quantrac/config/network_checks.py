@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from quantrac.config.documents import Key, Tree, follow, keys_at
-from quantrac.config.findings import Findings, one_of
+from quantrac.config.findings import Findings, one_of, one_of_many
 from quantrac.config.network import NetworkFile, Retention
-from quantrac.config.stations import Station
-from quantrac.telemetry.parameters import CATALOGUE, Kind
+from quantrac.telemetry.parameters import BUILT_IN, Kind
 
 WEEK_MS: Final = 7 * 86_400_000
 Named = Iterator[tuple[tuple[Key, ...], str]]
@@ -20,7 +19,7 @@ def check_network(
     network: NetworkFile,
     tree: Tree,
     groups: Collection[str],
-    stations: Mapping[str, Station] | None,
+    stations: Collection[str] | None,
     findings: Findings,
 ) -> None:
     """Refuse unknown groups and stations (`stations` None: not known yet), and contacts that cannot be reached."""
@@ -30,14 +29,23 @@ def check_network(
 
 
 def _problems(
-    network: NetworkFile, tree: Tree, groups: Collection[str], stations: Mapping[str, Station] | None
+    network: NetworkFile, tree: Tree, groups: Collection[str], stations: Collection[str] | None
 ) -> Iterator[tuple[tuple[Key, ...], str]]:
     yield from _of_retention(network.retention)
-    means = [parameter.id for parameter in CATALOGUE.values() if parameter.kind is Kind.MEAN]
+    for name in network.parameters:
+        if name in BUILT_IN:
+            yield ("parameters", name), f"found {name!r}, which the catalogue has, allowed an id of its own"
+    known = {**network.own_parameters, **BUILT_IN}
+    means = [parameter.id for parameter in known.values() if parameter.kind is Kind.MEAN]
     yield from ((("quality", name), one_of(name, means)) for name in network.quality if name not in means)
+    yield from (
+        (("samples", "tolerances", name), one_of(name, means))
+        for name in network.samples.tolerances
+        if name not in means
+    )
     yield from ((path, one_of(name, groups)) for path, name in _groups(network) if name not in groups)
     if stations is not None:
-        yield from ((path, one_of(name, stations)) for path, name in _stations(network) if name not in stations)
+        yield from ((path, one_of_many(name, stations)) for path, name in _stations(network) if name not in stations)
     for name, duty in network.duty.items():
         for day, shift in duty.swaps.items():
             if shift not in duty.shifts:
@@ -67,7 +75,7 @@ def _groups(network: NetworkFile) -> Named:
         yield from _each(("duty", name, "shifts"), duty.shifts)
     for number, step in enumerate(network.escalation):
         yield from _each(("escalation", number, "to"), step.to)
-    for key in ("silence", "carriers", "books", "feed", "calibrations"):
+    for key in ("silence", "carriers", "books", "breaches", "clocks", "feed", "files", "ministry", "calibrations"):
         if (told := getattr(network, key)) is not None:
             yield from _each((key, "to"), told.to)
     if network.silence is not None and network.silence.channels is not None:

@@ -7,7 +7,7 @@ signal's `unit`) → `range` → catalogue unit → the channel's adjustment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -113,6 +113,38 @@ class TextExchange(Model):
     reply: TextFrame
 
 
+class Action(Model):
+    """What a person may order an instrument to do: wiper, valve, sampler, relay. Nothing else is ever written."""
+
+    state: StateWord = State.MAINT
+    """What the instrument reads meanwhile has this state: `maint` or `cal`."""
+    takes_ms: Duration = Field(default=0, alias="takes")
+    settle_ms: Duration = Field(default=0, alias="settle")
+    """From its end until readings are again what they were."""
+    source: str
+    verified: Flag
+
+    @model_validator(mode="after")
+    def _of_maintenance(self) -> Action:
+        if self.state not in (State.MAINT, State.CAL):
+            raise refused("state maint or cal")
+        return self
+
+    @property
+    def hold_ms(self) -> int:
+        """For how long readings have its state; 0: it changes none."""
+        return self.takes_ms + self.settle_ms
+
+    @property
+    def allows(self) -> str:
+        """The value that goes with an order, for people; empty: none."""
+        return ""
+
+    def refusal(self, value: float | None) -> str:
+        """Return what stands against an order with this value; empty: nothing."""
+        return "" if value is None else f"found the value {value:g}, it takes none"
+
+
 GoldenReading = Annotated[
     tuple[Real | None, StateWord], pair("[value or null, state]"), WithJsonSchema({"type": "array"})
 ]
@@ -191,6 +223,11 @@ class DeviceProfile(Model):
     poll_minutes: MinuteWindow | None = None
     """Minutes of the hour, first and last, in which the instrument may be asked; None: always."""
     states: dict[Snake, AnyStateTable] = Field(default_factory=dict)
+
+    @property
+    def known_actions(self) -> Mapping[str, Action]:
+        """What a person may order the instrument to do, by name."""
+        return getattr(self, "actions", {})
 
     @property
     def is_talker(self) -> bool:

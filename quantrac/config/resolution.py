@@ -6,11 +6,12 @@ from datetime import date
 
 from quantrac.config.channels import agent_channels, extras_of, gases_of, make_channel
 from quantrac.config.derived import derived_of
-from quantrac.config.devices import PROTOCOLS
+from quantrac.config.devices import PROTOCOLS, Address, BusKind
 from quantrac.config.documents import Key
 from quantrac.config.draft import Draft
-from quantrac.config.findings import one_of
+from quantrac.config.findings import one_of, one_of_many
 from quantrac.config.lines import LineProfile
+from quantrac.config.ministry import ministry_of
 from quantrac.config.network import Defaults
 from quantrac.config.profile_files import own_profile
 from quantrac.config.station_files import BusSpec, CalibrationSpec, CameraSpec, DeviceSpec, StationFile
@@ -46,7 +47,7 @@ def resolve(file: StationFile, draft: Draft) -> Station:
         for name, spec in file.devices.items()
         if (device := _device(name, spec, buses, own, draft)) is not None
     }
-    _check_addresses(devices, draft)
+    _check_addresses(devices, file.devices, draft)
     _check_talkers(devices, draft)
     agent = agent_channels(own.housekeeping_ms, devices, file.box)
     _check_names(devices, agent, draft)
@@ -56,7 +57,6 @@ def resolve(file: StationFile, draft: Draft) -> Station:
         tags=file.tags,
         location=file.location,
         in_service=draft.midnight(file.in_service),
-        ministry=file.ministry,
         buses=buses,
         devices=devices,
         agent_channels=agent,
@@ -68,6 +68,7 @@ def resolve(file: StationFile, draft: Draft) -> Station:
         modem=file.box.modem,
         config_hash="",
         derived=derived_of(file.derived, _measured(devices), _names_of(devices, agent), draft),
+        ministry=ministry_of(file.ministry, _measured(devices), draft),
     )
     if draft.whole:
         _check_spool(station, draft)
@@ -100,9 +101,9 @@ def _names_of(devices: dict[str, Device], agent: dict[str, Channel]) -> set[str]
 
 def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, draft: Draft) -> Device | None:
     path: tuple[Key, ...] = ("devices", name)
-    profile, bus = draft.profiles.get(spec.profile), buses.get(spec.bus)
-    if profile is None and spec.profile not in draft.broken_profiles:
-        draft.refuse((*path, "profile"), one_of(spec.profile, draft.profiles))
+    profile, bus = draft.profiles.good.get(spec.profile), buses.get(spec.bus)
+    if profile is None and spec.profile not in draft.profiles.broken:
+        draft.refuse((*path, "profile"), one_of_many(spec.profile, draft.profiles.names))
     if bus is None and not draft.is_written(("buses", spec.bus)):
         draft.refuse((*path, "bus"), one_of(spec.bus, buses))
     profile = own_profile(name, spec, profile, draft) if profile is not None else None
@@ -115,7 +116,7 @@ def _device(name: str, spec: DeviceSpec, buses: dict[str, Bus], own: Defaults, d
             f"found bus {bus.name!r} of kind {bus.kind}, allowed for profile {spec.profile}: a bus of kind {kinds}"
         )
         draft.refuse((*path, "bus"), message)
-    _check_address((*path, "address"), spec.address, profile.protocol, draft)
+    _check_address((*path, "address"), spec.address, profile.protocol, bus.kind, draft)
     report_ms = spec.report_ms or own.report_ms
     channels = {
         channel_name: channel
@@ -203,22 +204,32 @@ def _check_talkers(devices: dict[str, Device], draft: Draft) -> None:
             draft.refuse(("devices", name, "bus"), message)
 
 
-def _check_address(path: tuple[Key, ...], address: int | str | None, protocol: str, draft: Draft) -> None:
-    if not PROTOCOLS[protocol].has_address(address) and not (address is None and draft.is_written(path)):
+def _check_address(path: tuple[Key, ...], address: Address, protocol: str, kind: BusKind, draft: Draft) -> None:
+    addresses, has_address = PROTOCOLS[protocol].addresses_on(kind)
+    if not has_address(address) and not (address is None and draft.is_written(path)):
         found = "nothing" if address is None else repr(address)
-        draft.refuse(path, f"found {found}, allowed {PROTOCOLS[protocol].addresses}")
+        draft.refuse(path, f"found {found}, allowed {addresses}")
 
 
-def _check_addresses(devices: dict[str, Device], draft: Draft) -> None:
+def _check_addresses(devices: dict[str, Device], specs: dict[str, DeviceSpec], draft: Draft) -> None:
+    """Two instruments that answer at once destroy each other's frames; one with two profiles says so in the file."""
     first: dict[tuple[str, int | str | None], str] = {}
     for name, device in devices.items():
         path = ("devices", name, "address")
         if device.address is None and draft.is_written(path):
             continue  # it was refused
         other = first.setdefault((device.bus.name, device.address), name)
-        if other != name:
+        twin = specs[name].same_instrument
+        if other not in (name, twin):
             has = "no address" if device.address is None else f"address {device.address!r}"
-            draft.refuse(path, f"found {has} twice on bus {device.bus.name!r}, allowed once (device {other!r} has it)")
+            message = (
+                f"found {has} twice on bus {device.bus.name!r}, allowed once (device {other!r} has it; "
+                f"if both are one instrument, say same_instrument: {other})"
+            )
+            draft.refuse(path, message)
+        elif twin is not None and other == name:
+            message = f"found {twin!r}, allowed a device above this one that has its bus and address"
+            draft.refuse(("devices", name, "same_instrument"), message)
 
 
 def _check_names(devices: dict[str, Device], agent: dict[str, Channel], draft: Draft) -> None:

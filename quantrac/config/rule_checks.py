@@ -8,12 +8,23 @@ from itertools import pairwise
 
 from quantrac.config.composites import Composite
 from quantrac.config.documents import Key, Leaf, Tree, follow, key_place, keys_at
-from quantrac.config.findings import Findings, one_of
+from quantrac.config.findings import Findings, one_of, one_of_many
+from quantrac.config.limits import Averaging, DecreeLimits, averaging_of
 from quantrac.config.rule_files import LoadedRules
-from quantrac.config.rules import FARMING_TAGS, Instead, LevelPart, LevelSpec, Rationale, Rule, Selection, Side
+from quantrac.config.rules import (
+    FARMING_TAGS,
+    OF_AN_INDEX,
+    Instead,
+    LevelPart,
+    LevelSpec,
+    Rationale,
+    Rule,
+    Selection,
+    Side,
+)
 from quantrac.config.stations import Station
 from quantrac.config.tides import TIDE_PHASES
-from quantrac.telemetry.parameters import CATALOGUE
+from quantrac.telemetry.parameters import Parameter
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,10 @@ class RuleChecks:
     findings: Findings
     tidal: Collection[str]
     """The stations that a tide of network.yaml names."""
+    catalogue: Mapping[str, Parameter]
+    """The parameters that a rule may watch."""
+    limits: DecreeLimits
+    """Those that levels may name."""
 
     def check(self, file: LoadedRules) -> None:
         """Check every rule of a file, and that its tests name stations and channels that exist."""
@@ -56,13 +71,22 @@ class RuleChecks:
 
     def _check_watch(self, rule: Rule) -> None:
         path: tuple[Key, ...] = ("rules", rule.name)
-        if rule.watch.parameter not in CATALOGUE:
-            self._refuse((*path, "watch", "parameter"), one_of(rule.watch.parameter, CATALOGUE))
+        if rule.watch.parameter not in self.catalogue:
+            self._refuse((*path, "watch", "parameter"), one_of(rule.watch.parameter, self.catalogue))
+        if rule.watch.parameter != "vn_aqi" or rule.watch.measure != "value":
+            self._check_texts(path, rule)
         if self.stations is not None:
             self._check_known((*path, "watch", "channels"), rule.watch.channels, _channel_names(self.stations))
             for number, instead in enumerate(rule.instead):
                 self._check_selection((*path, "instead", number), instead, self.stations)
             self._check_stations(path, rule, self.stations)
+
+    def _check_texts(self, path: tuple[Key, ...], rule: Rationale) -> None:
+        """Check that the messages of a rule that has no values of VN_AQI name nothing of it."""
+        for key, text in (("sms", rule.sms), ("sms_cleared", rule.sms_cleared)):
+            named = [name for name in OF_AN_INDEX if text is not None and "{" + name + "}" in text.vi + text.en]
+            if named:
+                self._refuse((*path, key), f"found {{{named[0]}}}, allowed in a rule that watches values of vn_aqi")
 
     def _check_stations(self, path: tuple[Key, ...], rule: Rule | Composite, stations: Mapping[str, Station]) -> None:
         self._check_selection((*path, "watch"), rule.watch, stations)
@@ -88,7 +112,7 @@ class RuleChecks:
             return
         for number, name in enumerate(rule.picture):
             if name not in stations:
-                self._refuse((*path, "picture", number), one_of(name, stations))
+                self._refuse((*path, "picture", number), one_of_many(name, stations))
             elif name not in seeing:
                 why = "has no camera" if name in watched else "is not watched by the rule"
                 self._refuse((*path, "picture", number), f"found {name}, which {why}, allowed {allowed}")
@@ -97,9 +121,10 @@ class RuleChecks:
         path: tuple[Key, ...] = ("composites", rule.name)
         if rule.name in file.rules:
             self._refuse_key(path, "found the name of a rule of this file, allowed once in all rule files")
+        self._check_texts(path, rule)
         for name, condition in rule.conditions.items():
-            if condition.parameter not in CATALOGUE:
-                known = one_of(condition.parameter, CATALOGUE)
+            if condition.parameter not in self.catalogue:
+                known = one_of(condition.parameter, self.catalogue)
                 self._refuse((*path, "conditions", name, "parameter"), known)
         named = set(rule.when.names())
         for name in sorted(named - set(rule.conditions)):
@@ -128,13 +153,14 @@ class RuleChecks:
     def _check_side(self, rule: Rule, side: Side) -> None:
         base: dict[str, LevelSpec] = getattr(rule, side) or {}
         path: tuple[Key, ...] = ("rules", rule.name, side)
-        self._check_levels(path, side, base)
+        self._check_levels(path, rule, side, base)
         for name, spec in base.items():
             self._check_known((*path, name, "to"), spec.to, self.groups)
         for number, instead in enumerate(rule.instead):
-            self._check_instead(("rules", rule.name, "instead", number, side), side, base, instead)
+            self._check_instead(("rules", rule.name, "instead", number, side), rule, side, instead)
 
-    def _check_instead(self, path: tuple[Key, ...], side: Side, base: dict[str, LevelSpec], instead: Instead) -> None:
+    def _check_instead(self, path: tuple[Key, ...], rule: Rule, side: Side, instead: Instead) -> None:
+        base: dict[str, LevelSpec] = getattr(rule, side) or {}
         parts: dict[str, LevelPart] = getattr(instead, side) or {}
         levels: dict[str, LevelSpec] = {}
         for name, part in parts.items():
@@ -152,24 +178,44 @@ class RuleChecks:
                 self._refuse_key((*path, name), message)
             else:
                 levels[name] = LevelSpec.model_construct(**merged)
-        self._check_levels(path, side, levels)
+        self._check_levels(path, rule, side, levels)
 
-    def _check_levels(self, path: tuple[Key, ...], side: Side, levels: Mapping[str, LevelSpec]) -> None:
-        sign = 1 if side is Side.BELOW else -1
+    def _check_levels(self, path: tuple[Key, ...], rule: Rule, side: Side, levels: Mapping[str, LevelSpec]) -> None:
+        sign, newest = 1 if side is Side.BELOW else -1, {}
         for name, level in levels.items():
-            if sign * level.clear < sign * level.limit:
+            if isinstance(level.limit, str):
+                self._check_limit((*path, name, "limit"), rule, side, level.limit)
+            figures = rule.figures(side, level.limit)
+            wrong = [figure.limit for figure in figures if sign * level.clear < sign * figure.limit]
+            if wrong:
                 where = "at or above" if sign > 0 else "at or below"
-                message = f"found {level.clear:g}, allowed {where} the limit {level.limit:g}"
-                self._refuse((*path, name, "clear"), message)
-        graded = [(name, level) for name, level in levels.items() if self._has_a_grade(path, name, level)]
-        ordered = sorted(graded, key=lambda named: named[1].severity)
-        for (milder_name, milder), (worse_name, worse) in pairwise(ordered):
-            if milder.severity != worse.severity and sign * worse.limit > sign * milder.limit:
+                self._refuse((*path, name, "clear"), f"found {level.clear:g}, allowed {where} the limit {wrong[0]:g}")
+            if figures and self._has_a_grade(path, name, level):
+                newest[name] = (level.severity, figures[-1].limit)
+        ordered = sorted(newest.items(), key=lambda named: named[1][0])
+        for (milder_name, (mild, milder)), (worse_name, (bad, worse)) in pairwise(ordered):
+            if mild != bad and sign * worse > sign * milder:
                 where = "at or below" if sign > 0 else "at or above"
-                message = (
-                    f"found {worse.limit:g}, allowed {where} {milder.limit:g}, the limit of the milder {milder_name!r}"
-                )
+                message = f"found {worse:g}, allowed {where} {milder:g}, the limit of the milder {milder_name!r}"
                 self._refuse((*path, worse_name, "limit"), message)
+
+    def _check_limit(self, path: tuple[Key, ...], rule: Rule, side: Side, name: str) -> None:
+        """Check that the limit that a level names is one of what the rule watches, averaged as the limit asks."""
+        if name not in self.limits:
+            self._refuse(path, one_of_many(name, self.limits))
+            return
+        limit, watch = self.limits[name][-1], rule.watch
+        if limit.parameter != watch.parameter or watch.measure != "value":
+            self._refuse(path, f"found a limit of {limit.parameter}, allowed one of values of {watch.parameter}")
+        elif not rule.figures(side, name):
+            bound = "least" if side is Side.BELOW else "greatest"
+            self._refuse(path, f"found a limit without a {bound} value, allowed one that has it")
+        elif limit.average is not Averaging.VALUE and self.stations is not None:
+            watched = [channel for station in self.stations.values() for channel in rule.channels_at(station)]
+            other = next((channel.name for channel in watched if averaging_of(channel) is not limit.average), None)
+            if other is not None:
+                allowed = f"allowed `channels` that formula mean-{limit.average} makes"
+                self._refuse(path, f"found a limit of means over {limit.average} where {other} is none, {allowed}")
 
     def _has_a_grade(self, path: tuple[Key, ...], name: str, level: LevelSpec) -> bool:
         """Whether the severity of a level is what its file says, not what stands in for one that was refused."""
@@ -179,7 +225,7 @@ class RuleChecks:
     def _check_series(self, path: tuple[Key, ...], channel: str, stations: Mapping[str, Station]) -> None:
         station, _, name = channel.partition("/")
         if station not in stations:
-            self._refuse_key(path, one_of(station, stations))
+            self._refuse_key(path, one_of_many(station, stations))
             return
         names = [channel.name for channel in stations[station].all_channels()]
         if name not in names:

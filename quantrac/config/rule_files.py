@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from quantrac.config.composites import Composite, CompositeSpec
-from quantrac.config.fields import Duration, Kebab, Model, PositiveDuration, QualityWord, Real, StateWord, refused
+from quantrac.config.fields import Day, Duration, Kebab, Model, PositiveDuration, QualityWord, Real, StateWord, refused
+from quantrac.config.limits import DecreeLimits
 from quantrac.config.rules import Rule, RuleSpec
 from quantrac.telemetry.quality import Quality
 
@@ -34,6 +35,8 @@ def _series(value: Any) -> Any:
 class Series(Model):
     """The readings of one channel in a test, one each `every`."""
 
+    every_ms: PositiveDuration | None = Field(default=None, alias="every")
+    """None: that of the test."""
     values: Annotated[tuple[float | None, ...], BeforeValidator(parse_series), WithJsonSchema({"type": "string"})]
     quality: QualityWord = Quality.GOOD
     state: StateWord | None = None
@@ -64,12 +67,19 @@ class RuleTest(Model):
     """A made-up course of readings, and the alarms that the rules of the file must make of it."""
 
     name: str
+    first: Day | None = Field(default=None, alias="from")
+    """Local day at the beginning of which the series begin; None: on no day in particular, by the newest limits."""
     every_ms: PositiveDuration = Field(alias="every")
     series: dict[str, AnySeries] = Field(min_length=1)
     """`<station>/<channel>` → readings."""
     normals: dict[str, Normal] = Field(default_factory=dict)
     """`<station>/<channel>` → what rules of departure take for normal."""
     expect: tuple[Expectation, ...]
+
+    def every_of(self, channel: str) -> int:
+        """Return the interval of a channel's readings, in ms."""
+        series = self.series.get(channel)
+        return self.every_ms if series is None or series.every_ms is None else series.every_ms
 
 
 class RulesFile(Model):
@@ -86,10 +96,15 @@ class RulesFile(Model):
             raise refused("at least one rule under rules or composites")
         return self
 
-    def loaded(self) -> LoadedRules:
-        """Return the rules with their names."""
+    def loaded(self, limits: DecreeLimits) -> LoadedRules:
+        """Return the rules with their names, and those of the limits that they name."""
         return LoadedRules(
-            {name: Rule.model_construct(name=name, **dict(spec)) for name, spec in self.rules.items()},
+            {
+                name: Rule.model_construct(
+                    name=name, named={key: limits[key] for key in spec.limit_names() if key in limits}, **dict(spec)
+                )
+                for name, spec in self.rules.items()
+            },
             {name: Composite.model_construct(name=name, **dict(spec)) for name, spec in self.composites.items()},
             self.tests,
         )

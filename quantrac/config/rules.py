@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
+from math import isfinite
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from quantrac.config.fields import (
     Duration,
@@ -20,8 +23,10 @@ from quantrac.config.fields import (
     SeverityWord,
     StateWord,
     TimeOfDay,
+    matched,
     refused,
 )
+from quantrac.config.limits import LIMIT_NAME, DecreeLimit
 from quantrac.config.stations import Channel, Station
 from quantrac.config.tides import TIDE_PHASES, TidePhaseWord
 from quantrac.telemetry.quality import Quality
@@ -30,6 +35,8 @@ from quantrac.telemetry.words import Words
 
 PLACEHOLDERS: Final = ("station", "time", "value", "unit", "limit", "trend", "title", "level", "channel")
 """What the text of a message may name in braces."""
+OF_AN_INDEX: Final = ("class", "advice")
+"""What that of a rule on VN_AQI may name besides: the class of the value, and what the decree advises in it."""
 
 
 class Selection(Model):
@@ -122,11 +129,20 @@ class Level:
     to: tuple[str, ...] = ()
     """Groups of contacts to tell."""
     breaks_quiet_hours: bool = False
+    first: date | None = None
+    """Local day from which its limit is in force, where a decree says so; None: always was."""
+    last: date | None = None
+    """Local day until which, inclusive, before another figure follows it; None: no end is known."""
+    follows: bool = False
+    """Its limit had another figure before."""
 
     @property
     def key(self) -> str:
-        """Unique in its rule: two sides may both have an `act`."""
-        return f"{self.side}.{self.name}"
+        """Unique in its rule: two sides may both have an `act`, and a level an earlier figure of its limit.
+
+        A figure keeps its key when it gets an end and another one follows: alarms that stand go on.
+        """
+        return f"{self.side}.{self.name}.{self.first}" if self.follows else f"{self.side}.{self.name}"
 
     @property
     def badness(self) -> tuple[Severity, float]:
@@ -144,6 +160,18 @@ class Level:
         return value > self.clear if self.side is Side.BELOW else value < self.clear
 
 
+def levels_on(levels: Sequence[Level], day: date) -> tuple[Level, ...]:
+    """Return levels in their order, each with one figure of its limit: that of a local day, else the nearest to it."""
+    farthest_first = sorted(levels, key=lambda level: _days_off(level, day), reverse=True)
+    shown = {(level.side, level.name): level for level in farthest_first}
+    return tuple(level for level in levels if shown[level.side, level.name] is level)
+
+
+def _days_off(one: Level | LimitFigure, day: date) -> timedelta:
+    """Return how far a local day is from those on which a figure is in force."""
+    return max(timedelta(0), (one.first or day) - day, day - (one.last or day))
+
+
 class HoldSpec(Model):
     """What every level of a rule file says: how long the condition must hold, how bad that is, whom it concerns."""
 
@@ -156,10 +184,20 @@ class HoldSpec(Model):
     breaks_quiet_hours: Flag = False
 
 
+def _number_or_name(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+        return float(value)
+    return matched(LIMIT_NAME, value, "a number, or the name of a limit such as qcvn-05-2023/pm2_5/24h")[0]
+
+
+NumberOrLimit = Annotated[float | str, BeforeValidator(_number_or_name), WithJsonSchema({"type": ["number", "string"]})]
+"""A figure of its own, or that of a decree: below its least, above its greatest value allowed."""
+
+
 class LevelSpec(HoldSpec):
     """One level as a rule file writes it."""
 
-    limit: Real
+    limit: NumberOrLimit
     clear: Real
     """The alarm ends when the value has been beyond this (not at it) for `off_delay`."""
 
@@ -167,7 +205,7 @@ class LevelSpec(HoldSpec):
 class LevelPart(Model):
     """What `instead` may say about a level: any part of it."""
 
-    limit: Real | None = None
+    limit: NumberOrLimit | None = None
     clear: Real | None = None
     on_delay_ms: Duration | None = Field(default=None, alias="on_delay")
     off_delay_ms: Duration | None = Field(default=None, alias="off_delay")
@@ -197,12 +235,22 @@ class SmsText(Model):
     @model_validator(mode="after")
     def _placeholders(self) -> SmsText:
         for name in re.findall(r"\{(.*?)\}", self.vi + self.en):
-            if name not in PLACEHOLDERS:
+            if name not in PLACEHOLDERS + OF_AN_INDEX:
                 raise refused("placeholders " + " ".join("{" + known + "}" for known in PLACEHOLDERS))
         return self
 
 
 MessageText = Annotated[SmsText, BeforeValidator(_text, json_schema_input_type=str | SmsText)]
+
+
+class LimitFigure(NamedTuple):
+    """The limit of a level, and the local days on which it is in force."""
+
+    limit: float
+    first: date | None = None
+    last: date | None = None
+    follows: bool = False
+    """Another figure was in force before."""
 
 
 class StationRule(NamedTuple):
@@ -264,11 +312,20 @@ class RuleSpec(Rationale):
             raise refused("at least one level under below or above")
         return self
 
+    def limit_names(self) -> set[str]:
+        """Return the limits of decrees that its levels name."""
+        own = [level.limit for side in (self.below, self.above) for level in (side or {}).values()]
+        parts = [side for instead in self.instead for side in (instead.below, instead.above)]
+        other = [level.limit for side in parts for level in (side or {}).values()]
+        return {limit for limit in (*own, *other) if isinstance(limit, str)}
+
 
 class Rule(RuleSpec):
     """A rule with its name."""
 
     name: Kebab
+    named: dict[str, tuple[DecreeLimit, ...]] = Field(default_factory=dict)
+    """The limits of decrees that its levels name."""
 
     def level_names(self) -> list[str]:
         """Return the names of the levels that it has at some station."""
@@ -289,12 +346,32 @@ class Rule(RuleSpec):
         if not channels:
             return None
         other = next((instead for instead in self.instead if instead.selects(station)), Instead())
-        levels = _levels(Side.BELOW, self.below, other.below) + _levels(Side.ABOVE, self.above, other.above)
+        levels = [
+            level
+            for side, own, instead in ((Side.BELOW, self.below, other.below), (Side.ABOVE, self.above, other.above))
+            for level in self._levels(side, own, instead)
+        ]
         return StationRule(channels, tuple(sorted(levels, key=lambda level: level.badness)))
 
+    def _levels(
+        self, side: Side, levels: dict[str, LevelSpec] | None, instead: dict[str, LevelPart] | None
+    ) -> Iterator[Level]:
+        own = {name: level.model_dump() for name, level in (levels or {}).items()}
+        if instead is not None:
+            own = {name: own.get(name, {}) | part.model_dump(exclude_none=True) for name, part in instead.items()}
+        for name, level in own.items():
+            for figure in self.figures(side, level.pop("limit")):
+                yield Level(name, side, **figure._asdict(), **level)
 
-def _levels(side: Side, levels: dict[str, LevelSpec] | None, instead: dict[str, LevelPart] | None) -> list[Level]:
-    own = {name: level.model_dump() for name, level in (levels or {}).items()}
-    if instead is not None:
-        own = {name: own.get(name, {}) | part.model_dump(exclude_none=True) for name, part in instead.items()}
-    return [Level(name, side, **level) for name, level in own.items()]
+    def figures(self, side: Side, limit: float | str) -> list[LimitFigure]:
+        """Return what a level compares values with: a number, or each figure that a decree has for its side."""
+        if not isinstance(limit, str):
+            return [LimitFigure(limit)]
+        versions = self.named.get(limit, ())
+        figures = ((one.low if side is Side.BELOW else one.high, one.first, one.last) for one in versions)
+        known = [(figure, first, last) for figure, first, last in figures if figure is not None]
+        return [LimitFigure(*figure, follows=number > 0) for number, figure in enumerate(known)]
+
+    def figure_on(self, side: Side, limit: float | str, day: date) -> float:
+        """Return the limit of a level on a local day; where none is in force then, the nearest to it."""
+        return min(self.figures(side, limit), key=lambda figure: _days_off(figure, day)).limit

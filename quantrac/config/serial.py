@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quantrac.config.fields import Flag, Model, PositiveDuration, Snake, Whole
-from quantrac.config.profiles import DeviceProfile, Signal, TextGolden, exactly_one
+from quantrac.config.profiles import Action, DeviceProfile, Signal, TextGolden, exactly_one
 
 
 class Sdi12Status(Model):
@@ -86,6 +86,13 @@ class BayernHessenSignal(Signal):
     _place = exactly_one("id", "block")
 
 
+class ControlAction(Action):
+    """A control command `ST aaa X`; the instrument does not answer it."""
+
+    control: Annotated[str, Field(pattern=r"^[A-Z]$")]
+    """`N` zero gas, `K` span gas, `M` measure, as a rule."""
+
+
 class BayernHessenProfile(DeviceProfile):
     """An instrument that answers `DA` with `MD` (Bayern-Hessen, Gesytec II)."""
 
@@ -96,6 +103,8 @@ class BayernHessenProfile(DeviceProfile):
     """Table of the status byte, under `states`; bit 0 is hexadecimal 01."""
     error: Snake | None = None
     """Table of the error byte."""
+    actions: dict[Snake, ControlAction] = Field(default_factory=dict)
+    """What a person may order it to do, by name; it needs an address for that."""
     signals: dict[Snake, BayernHessenSignal]
     golden: tuple[TextGolden, ...] = Field(default=(), exclude=True)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -16,6 +18,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from quantrac.telemetry.errors import QuantracError
 
 PREFIX: Final = "QUANTRAC_"
+ENCODE: Final = "in a password write @ as %40, / as %2F, ? as %3F, # as %23, % as %25"
+_SECRET: Final = ("_KEY", "_SECRET", "_TOKEN")
+_HOST: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
 
 class MissingSetting(QuantracError):
@@ -38,8 +43,33 @@ def _host_and_port(value: str) -> str:
 
 
 def _database_url(value: str) -> str:
-    if not value.startswith(("postgresql://", "postgres://")):
-        raise ValueError("expected postgresql://user@host:port/database")
+    """Refuse what libpq would split elsewhere: it then shows a piece of the password as the name of a host."""
+    scheme, _, rest = value.partition("://")
+    who, _, place = rest.rpartition("@") if "/" not in rest.partition("@")[0] else ("", "", rest)
+    hosts, _, _ = place.partition("?")[0].partition("/")
+    if (
+        scheme not in ("postgresql", "postgres")
+        or "@" in who + place
+        or "\ufffd" in unquote(value)
+        or not all(_HOST.fullmatch(host) for host in hosts.split(","))
+    ):
+        raise ValueError(f"expected postgresql://user@host:port/database; {ENCODE}")
+    return value
+
+
+def is_unheard(address: str) -> bool:
+    """Tell whether nobody on the way hears what is sent to an address: HTTPS, or on this machine. Pure."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    is_here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    return is_here or (parts.scheme == "https" and bool(parts.hostname))
+
+
+def _oidc_issuer(value: str) -> str:
+    if not is_unheard(value) or re.search(r"[?#@]", value):
+        raise ValueError("expected https://host/… as its discovery document has it (http on this machine only)")
     return value
 
 
@@ -57,7 +87,10 @@ def _complaint(error: ErrorDetails) -> str:
     name = "_".join(str(step) for step in error["loc"][:1]).upper()
     expected = error.get("ctx", {}).get("expected")
     reason = f"allowed {expected}" if expected else error["msg"].removeprefix("Value error, ")
-    found = _without_password(str(error["input"])) if name.endswith("_URL") else repr(error["input"])
+    if name.endswith(_SECRET):
+        found = f"{len(str(error['input']))} characters"
+    else:
+        found = _without_password(str(error["input"])) if name.endswith("_URL") else repr(error["input"])
     return f"QUANTRAC_{name}: found {found}, {reason}"
 
 
@@ -68,6 +101,7 @@ def _without_password(address: str) -> str:
 
 
 Listen = Annotated[str, AfterValidator(_host_and_port)]
+OidcIssuer = Annotated[str, AfterValidator(_oidc_issuer)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 
 
@@ -118,11 +152,40 @@ class Settings(BaseSettings):
     jobs_listen: Listen | None = None
     edge_listen: Listen | None = None
     console_listen: Listen = "127.0.0.1:8080"
+    console_hosts: str = ""
+    """Names under which people reach the console, with commas between them; IP addresses need none."""
+    console_anonymous: Literal["viewer"] | None = None
+    """`viewer`: the pages may be read without signing in; None: they may not. Acts never."""
+    config_editable: bool = False
+    """People may change the files of `config` in the console; its user must be allowed to write them."""
+    console_idle_minutes: float = Field(default=60, gt=0)
+    """A session ends so long after its last request; an open page makes some."""
+    console_session_hours: float = Field(default=12, gt=0)
+    """A session ends so long after it was opened."""
+
+    console_passwords: bool = True
+    """False: people come in by the provider and by one-time links, not by passwords."""
+    oidc_issuer: OidcIssuer | None = None
+    """Address of an OpenID Connect provider, which knows the people of a department; None: there is none."""
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    """None: the provider knows the console as a public client."""
+    oidc_name: str = "OpenID Connect"
+    """What people call the provider."""
+    oidc_groups_claim: str = "groups"
+    oidc_roles: str = ""
+    """`group=role` with commas between them: who is in a group gets an account with that role; empty: nobody does."""
+    account_key: SecretStr | None = Field(default=None, min_length=32)
+    """Seals the secrets of second factors; None: nobody can have one."""
 
     command_mqtt_url: str | None = Field(default=None, repr=False)
     """The broker for commands from the centre, with a user who may give them (`console`); else `mqtt_url`."""
     command_keys: Path | None = None
     """File of lines `<station> <key>`: of every station at the centre, of the station itself beside the instruments."""
+
+    receiver_logins: Path | None = None
+    """File of lines `<receiver> <user> password <password>` or `<receiver> <user> key <file>`: of those who get the
+    ministry's files."""
 
     camera_login: SecretStr | None = None
     """`user:password` of a station's cameras, for their HTTP snapshots."""
@@ -153,7 +216,7 @@ class Settings(BaseSettings):
     speedsms_sender: str = ""
     """Brandname at SpeedSMS; empty: a number of theirs."""
     grafana_url: str | None = None
-    """Where `dashboards push` finds Grafana, such as http://127.0.0.1:3000."""
+    """Where `dashboards push` finds Grafana and the console's pages lead to it, such as https://grafana.example.vn."""
     grafana_token: SecretStr | None = None
 
     def database(self, service: str) -> str:
@@ -176,6 +239,15 @@ class Settings(BaseSettings):
             )
         return self.command_keys
 
+    def logins(self) -> Path:
+        """Return the file of the receivers' logins; raises MissingSetting."""
+        if self.receiver_logins is None:
+            raise MissingSetting(
+                "QUANTRAC_RECEIVER_LOGINS is not set: a file of lines `<receiver> <user> password <password>` or "
+                "`<receiver> <user> key <file>`"
+            )
+        return self.receiver_logins
+
     def grafana(self) -> tuple[str, str]:
         """Return the address of Grafana and the token of a service account there; raises MissingSetting."""
         if self.grafana_url is None or self.grafana_token is None:
@@ -184,6 +256,12 @@ class Settings(BaseSettings):
                 "a service account with the role Editor"
             )
         return self.grafana_url, self.grafana_token.get_secret_value()
+
+    def grafana_page(self) -> str | None:
+        """Return the address at which a browser finds Grafana, without a login in it; None: there is none."""
+        if self.grafana_url is None or not self.grafana_url.startswith(("http://", "https://")):
+            return None
+        return re.sub(r"(?<=://).*@", "", self.grafana_url).rstrip("/")
 
     def mqtt(self) -> str:
         """Return the broker's address; raises MissingSetting."""

@@ -26,7 +26,8 @@ class NewStation:
     latitude: float
     longitude: float
     commune: str
-    in_service: date
+    in_service: date | None = None
+    """None: the day on which the file is begun."""
 
 
 def copied(text: str, new: NewStation) -> tuple[str, list[str]]:

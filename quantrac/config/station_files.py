@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
@@ -26,14 +27,15 @@ from quantrac.config.fields import (
     StateWord,
     Whole,
     matched,
+    matching,
     refused,
 )
-from quantrac.config.stations import Location, Ministry, Modem
+from quantrac.config.stations import Location, Modem
 from quantrac.telemetry.indices.formulas import FormulaName
 from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words
 
-SERIAL_KINDS = ("modbus-rtu", "sdi-12", "ascii", "bayern-hessen")
+SERIAL_KINDS = ("modbus-rtu", "modbus-ascii", "sdi-12", "ascii", "bayern-hessen")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -187,6 +189,8 @@ class DeviceSpec(Model):
     profile: Kebab
     bus: str
     address: Address = None
+    same_instrument: Kebab | None = None
+    """Another device with this bus and address: both are one instrument, read by two profiles."""
     serial: str = ""
     sample_ms: PositiveDuration | None = Field(default=None, alias="sample")
     report_ms: PositiveDuration | None = Field(default=None, alias="report")
@@ -217,7 +221,7 @@ class DerivedSpec(Model):
 class CameraSpec(Model):
     """A camera whose pictures are sent."""
 
-    url: str = Field(pattern=r"^https?://")
+    url: Annotated[str, matching(r"https?://[^@?]+(\?.*)?", "http://host/path, the login in QUANTRAC_CAMERA_LOGIN")]
     """`{width}` and `{height}` in it are replaced, for cameras that scale; the agent scales what is still larger."""
     every_ms: PositiveDuration = Field(alias="every")
     on_alarm: Flag = False
@@ -265,6 +269,58 @@ class BackfillSpec(Model):
     max_rate: Rate = 500.0
 
 
+IN_FOLDER = ("code", "yyyy", "MM", "dd")
+IN_NAME = (*IN_FOLDER, "HH", "mm", "ss")
+
+
+def _folder(text: object) -> object:
+    """A relative path of plain characters and placeholders, such as `{code}/{yyyy}/Thang{MM}`; empty: no folder."""
+    step = rf"(?:[\w .-]|{{(?:{'|'.join(IN_FOLDER)})}})+"
+    found = matched(rf"(?:{step}(?:/{step})*)?", text, f"folders of {_placeholders(IN_FOLDER)}, parted by /")[0]
+    if ".." in found or any(not each.strip() for each in found.split("/") if found):
+        raise refused("folders below the receiver's root, without ..")
+    return found
+
+
+def _file(text: object) -> object:
+    """A name with all the placeholders that tell the slots apart."""
+    found = matched(rf"(?:[\w.-]|{{(?:{'|'.join(IN_NAME)})}})+", text, f"a file name of {_placeholders(IN_NAME)}")[0]
+    if missing := [name for name in ("yyyy", "MM", "dd", "HH", "mm") if f"{{{name}}}" not in found]:
+        raise refused(f"a file name that differs from slot to slot: {_placeholders(missing)} too")
+    return found
+
+
+def _placeholders(names: Iterable[str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in names)
+
+
+Pattern = WithJsonSchema({"type": "string"})
+
+
+class MinistryChannelSpec(Model):
+    """How a channel appears in the ministry's files, where it differs from the catalogue."""
+
+    symbol: Annotated[str, matching(r"\S{1,30}", "a symbol without spaces, such as NH4")] | None = None
+    unit: Annotated[str, matching(r"\S{1,20}", "a unit without spaces, such as mg/l")] | None = None
+    """As the file is to write it; values are converted."""
+    decimals: Whole | None = Field(default=None, ge=0, le=6)
+
+
+class MinistrySpec(Model):
+    """The ministry's files of a station (Circular 10/2021/TT-BTNMT): every measured channel, or left out by name."""
+
+    code: Annotated[str, matching(r"[\w-]{1,40}", "the station's code, such as ST_STMT_NUO001")]
+    folder: Annotated[str, BeforeValidator(_folder), Pattern] = "{code}/{yyyy}/{MM}/{dd}"
+    file: Annotated[str, BeforeValidator(_file), Pattern] = "{code}_{yyyy}{MM}{dd}{HH}{mm}{ss}.txt"
+    channels: dict[Snake, MinistryChannelSpec] = Field(default_factory=dict)
+    left_out: tuple[Snake, ...] = ()
+    """Channels that the ministry does not get."""
+    receivers: tuple[Kebab, ...] = ()
+    """Of network.yaml, to whom the files are sent; none: they are only exported."""
+    valid_share: Real = Field(default=0.75, gt=0, le=1)
+    """Least share of the expected readings of five minutes: usual practice, not a sentence of the circular."""
+
+
 class StationFile(Model):
     """One station file."""
 
@@ -276,7 +332,7 @@ class StationFile(Model):
     location: Location
     in_service: Day
     """Readings dated earlier (local midnight) are refused."""
-    ministry: Ministry | None = None
+    ministry: MinistrySpec | None = None
     defaults: StationDefaults = StationDefaults()
     buses: dict[Kebab, BusSpec]
     devices: dict[Kebab, DeviceSpec]

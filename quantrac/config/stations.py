@@ -11,9 +11,10 @@ from typing import Final, Literal
 from pydantic import ConfigDict, Field
 
 from quantrac.config.devices import AnyProfile, BusKind
-from quantrac.config.fields import LineSettings, Model, Snake, StateWord
+from quantrac.config.fields import LineSettings, Model, StateWord
 from quantrac.config.profiles import Signal
 from quantrac.telemetry.indices.formulas import FormulaName
+from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words
 
@@ -89,6 +90,8 @@ class Channel(Resolved):
     parameter: str
     unit: str
     """The catalogue's unit: what is published."""
+    kind: Kind
+    """How its values are put together."""
     device: str
     """Name of the device, or `agent`."""
     signal: str
@@ -191,13 +194,36 @@ class Location(Resolved):
     """False: read from a map or assumed."""
 
 
+class MinistryLine(Resolved):
+    """A channel's line in the ministry's files."""
+
+    channel: str
+    """Its name."""
+    symbol: str
+    unit: str
+    """As the file writes it."""
+    factor: float
+    shift: float
+    """From the catalogue's unit to the file's: `value * factor + shift`."""
+    decimals: int
+    kind: Kind
+    """How its readings of five minutes become one value."""
+
+
 class Ministry(Resolved):
-    """How the station appears in the ministry's files."""
+    """How the station appears in the ministry's files; placeholders: {code} {yyyy} {MM} {dd} {HH} {mm} {ss}."""
 
     code: str
-    folder: str = "{code}/{yyyy}/{MM}/{dd}"
-    symbols: dict[Snake, str] = Field(default_factory=dict)
-    """Channel → name in the file, where it differs from the catalogue's symbol."""
+    folder: str
+    """Pattern of the path below the root of a receiver; empty: the root itself."""
+    file: str
+    """Pattern of the file's name."""
+    valid_share: float
+    """Least share of a slot's expected readings that must be good or suspect, 0..1."""
+    lines: tuple[MinistryLine, ...]
+    """In the order of the file."""
+    receivers: tuple[str, ...] = ()
+    """To whom they are sent."""
 
 
 class Maintenance(Resolved):
@@ -272,7 +298,6 @@ class Station(Resolved):
     location: Location
     in_service: datetime
     """UTC; readings dated earlier are refused."""
-    ministry: Ministry | None
     buses: dict[str, Bus]
     devices: dict[str, Device]
     agent_channels: dict[str, Channel]
@@ -288,6 +313,8 @@ class Station(Resolved):
     """sha256 (hex) of everything above and the profiles, in canonical form."""
     derived: dict[str, Derived] = Field(default_factory=dict, exclude=True)
     """What the centre makes: no business of the edge, so it neither travels there nor enters the hash."""
+    ministry: Ministry | None = Field(default=None, exclude=True)
+    """The same holds for the ministry's files; None: the station has none."""
 
     def channel_list(self) -> list[Channel]:
         """Return every channel the edge sends, device by device, the agent's own last."""

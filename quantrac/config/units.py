@@ -33,6 +33,7 @@ TO_BASE: Final[dict[str, tuple[str, float, float]]] = {
     "mg/L": ("water concentration", 1.0, 0.0),
     "ug/L": ("water concentration", 0.001, 0.0),
     "g/L": ("water concentration", 1000.0, 0.0),
+    "mg{Pt}/L": ("colour", 1.0, 0.0),
     "[PSU]": ("salinity", 1.0, 0.0),
     "g/kg": ("salinity", 1.0, 0.0),
     "[ppth]": ("salinity", 1.0, 0.0),
@@ -70,11 +71,30 @@ TO_BASE: Final[dict[str, tuple[str, float, float]]] = {
 }
 
 MOLAR_MASS: Final = {
-    "o3": 47.998, "so2": 64.064, "no": 30.006, "no2": 46.006, "nox": 46.006, "co": 28.010, "h2s": 34.081,
+    "o3": 47.998, "so2": 64.064, "no": 30.006, "no2": 46.006, "nox": 46.006, "co": 28.010, "h2s_air": 34.081,
+    "nh3_air": 17.031, "hf": 20.006, "hcl": 36.458, "mercury_vapour": 200.592,
 }  # fmt: skip
 """g/mol, from the IUPAC standard atomic weights."""
 MOLAR_VOLUME: Final = 24.465
 """Litres a mole of ideal gas at 25 °C and 1013.25 hPa: R·T/p with R = 8.314463 J/(mol·K)."""
+
+
+WRITTEN: Final = {
+    "oc": "Cel", "°c": "Cel", "c": "Cel", "độ c": "Cel", "ms/cm": "mS/cm", "us/cm": "uS/cm", "µs/cm": "uS/cm",
+    "μs/cm": "uS/cm", "mg/l": "mg/L", "ug/l": "ug/L", "µg/l": "ug/L", "g/l": "g/L", "ntu": "[NTU]", "fnu": "[FNU]",
+    "‰": "[PSU]", "ppt": "[PSU]", "psu": "[PSU]", "mv": "mV", "v": "V", "ug/m3": "ug/m3", "µg/m3": "ug/m3",
+    "µg/m³": "ug/m3", "ug/nm3": "ug/m3", "µg/nm3": "ug/m3", "mg/m3": "mg/m3", "mg/nm3": "mg/m3", "%": "%", "m": "m",
+    "cm": "cm", "mm": "mm", "m/s": "m/s", "hpa": "hPa", "kpa": "kPa", "mbar": "mbar", "m3/s": "m3/s", "m³/s": "m3/s",
+    "l/s": "L/s", "w/m2": "W/m2", "w/m²": "W/m2", "dba": "dB[SPL]", "độ": "deg", "°": "deg", "deg": "deg",
+    "ppb": "[ppb]", "ppm": "[ppm]", "pt-co": "mg{Pt}/L",
+}  # fmt: skip
+"""How people, and files for the ministry, write units, lower case, and their UCUM codes."""
+FILED: Final = {
+    "Cel": "oC", "[pH]": "-", "mg/L": "mg/l", "ug/L": "ug/l", "[NTU]": "NTU", "[PSU]": "ppt", "ug/m3": "µg/m3",
+    "W/m2": "W/m2", "dB[SPL]": "dBA", "mg{Pt}/L": "Pt-Co", "1": "-",
+}  # fmt: skip
+"""How the ministry's files write a unit, where it is not its code: the receivers' own words where they have one (oC,
+mg/l, mS/cm, mV, µg/m3)."""
 
 
 def conversion(from_unit: str, to_unit: str, parameter: str) -> Conversion | None:
@@ -87,6 +107,8 @@ def conversion(from_unit: str, to_unit: str, parameter: str) -> Conversion | Non
     target, target_factor, target_shift = TO_BASE[to_unit]
     if quantity == "mixing ratio" and target == "air concentration" and parameter in MOLAR_MASS:
         return Conversion(factor * MOLAR_MASS[parameter] / MOLAR_VOLUME / target_factor)
+    if quantity == "air concentration" and target == "mixing ratio" and parameter in MOLAR_MASS:
+        return Conversion(factor * MOLAR_VOLUME / MOLAR_MASS[parameter] / target_factor)
     if quantity != target:
         return None
     return Conversion(factor / target_factor, (shift - target_shift) / target_factor)

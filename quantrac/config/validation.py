@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from quantrac.config.documents import Key, Leaf, Map, Row, Tree, follow, key_place, plain
-from quantrac.config.findings import Findings, Place, one_of
+from quantrac.config.findings import Findings, Place, cut, one_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -39,6 +39,8 @@ BOUNDS: Final = {
     "less_than_equal": "{le} or less",
     "string_pattern_mismatch": "text like {pattern}",
 }
+LOGIN: Final = re.compile(r"(?<=://).*(?=@)")
+"""Of an address: is not shown."""
 DECIMAL_COMMA: Final = re.compile(r"(?<![\d,])(\d+),(\d+)(?![\d,])")
 NUMBERS: Final = frozenset({"float_type", "int_type", "refused"})
 """Refusals of what may be a number with a decimal comma."""
@@ -62,6 +64,9 @@ STAND_INS: Final[dict[str, Any]] = {
     "devices": {},
     "signals": {},
     "rules": {},
+    "decree": "",
+    "cases": {},
+    "limits": {},
 }
 """What stands in for a top-level key that was refused while the rest of the file is checked; never part of a result."""
 
@@ -176,7 +181,8 @@ def _is_cut(tree: Tree, location: tuple[Key, ...]) -> bool:
         return False
     _, _, parent = follow(tree, location[:-1])
     keys = list(parent.entries) if isinstance(parent, Map) else []
-    return any(_cut_by_a_comma(tree, (*location[:-1], key)) == location[-1] for key in keys)
+    behind = keys.index(location[-1]) + 1 if location[-1] in keys else len(keys)
+    return behind < len(keys) and _cut_by_a_comma(tree, (*location[:-1], keys[behind])) == location[-1]
 
 
 def _with_a_point(found: str) -> str:
@@ -231,14 +237,16 @@ def shown(found: Any) -> str:
     """Return how a value is named in a message: text in quotes, numbers bare, collections by their kind."""
     if isinstance(found, dict | Map):
         keys = found.entries if isinstance(found, Map) else found
-        return "a mapping of " + (", ".join(map(str, keys)) or "nothing")
+        return "a mapping of " + (", ".join(cut(str(key)) for key in keys) or "nothing")
     if isinstance(found, Row):
         items = ", ".join(shown(item) for item in found.items)
         return f"[{items}]" if len(items) < 60 else f"a list of {len(found.items)}"
     value = found.value if isinstance(found, Leaf) else found
+    if isinstance(value, str):
+        value = LOGIN.sub("…", value)
     if value is None:
         return "nothing"
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else cut(repr(value))
 
 
 def fields_at(model: type[BaseModel], location: tuple[Key, ...]) -> list[str]:

@@ -6,6 +6,7 @@ allows a superuser only), and its version must be the one of the backup. The own
 
 from __future__ import annotations
 
+import errno
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -54,15 +55,27 @@ def backup(url: str, file: Path) -> int:
     part = file.with_name(file.name + ".part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)  # of a run that was killed
         part.touch(mode=0o600)
         run_on(url, "pg_dump", "--format=custom", "--no-password", "--file", str(part))
         run("pg_restore", "--list", str(part))  # can it be read?
         part.replace(file)
     except (OSError, ProgramFailed) as error:
-        raise BackupFailed(f"{file}: {error}") from error
+        raise BackupFailed(f"{file}: {error}{_advice(error)}") from error
     finally:
         part.unlink(missing_ok=True)
     return file.stat().st_size
+
+
+def _advice(error: Exception) -> str:
+    """Return what to do about a right that is missing; the shipped unit forbids to write outside the state folder."""
+    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return (
+            "; make the folder, give it to the service's user, and name it in ReadWritePaths= of quantrac@jobs.service"
+        )
+    if "permission denied" in str(error):
+        return "; grant quantrac_backup to the user who writes backups"
+    return ""
 
 
 def backup_into(url: str, folder: Path, keep: int, now: datetime) -> tuple[Path, list[Path]]:

@@ -21,7 +21,7 @@ alter table reading set (timescaledb.compress, timescaledb.compress_segmentby = 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What runs there."""
+    """The versions and the edition of a server."""
 
     postgres: str
     timescaledb: str

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from quantrac.database.columns import array
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError
 
 FEED_LOCK: Final = 0x5154_0002
 FEED_CHANNEL: Final = "quantrac_change"
+"""Notified by every append."""
+PASSED_CHANNEL: Final = "quantrac_passed"
+"""Notified when a consumer moves that others follow."""
 MOST_CHANGES: Final = 20_000
 MOST_ROWS: Final = 200_000
 """A round takes the whole backlog, up to so many changes and rows: the larger it is, the less a row costs."""
@@ -37,7 +40,7 @@ class Cause(StrEnum):
 
 
 class NewChange(NamedTuple):
-    """What a writer did: `rows` rows of one channel between two reading times, both inclusive."""
+    """A change to append: `rows` rows of one channel between two reading times, both inclusive."""
 
     station: str
     channel_id: int | None
@@ -48,8 +51,7 @@ class NewChange(NamedTuple):
     cause: Cause | str
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A row of the feed: rows of channels of one station between two reading times, both inclusive."""
 
     id: int
@@ -102,8 +104,11 @@ def append_changes(conn: Connection, news: Iterable[NewChange]) -> int:
     return len(rows)
 
 
-def shared_rows(news: Iterable[NewChange]) -> Iterator[tuple[str, list[int], datetime, datetime, int, str]]:
-    """Return the rows of the feed for these changes: channels of a station with the same times and cause share one."""
+def shared_rows(news: Iterable[NewChange]) -> Iterator[tuple[str, str, datetime, datetime, int, str]]:
+    """Return the rows of the feed for these changes: channels of a station with the same times and cause share one.
+
+    The channels are the literal of an array.
+    """
     shared: dict[tuple[str, datetime, datetime, str], tuple[list[int], list[int]]] = {}
     for each in news:
         channels, rows = shared.setdefault((each.station, each.from_t, each.to_t, str(each.cause)), ([], []))
@@ -111,9 +116,10 @@ def shared_rows(news: Iterable[NewChange]) -> Iterator[tuple[str, list[int], dat
         if each.channel_id is not None:
             channels.append(each.channel_id)
     for (station, from_t, to_t, cause), (channels, rows) in shared.items():
-        yield station, channels, from_t, to_t, sum(rows), cause
+        yield station, array(channels), from_t, to_t, sum(rows), cause
 
 
+CAUSES: Final = {cause.value: cause for cause in Cause}
 REGISTER = """
 insert into consumer (consumer, after, position) values (%s, %s, %s)
 on conflict (consumer) do update set after = excluded.after
@@ -125,9 +131,13 @@ from consumer own left join consumer lead on lead.consumer = own.after where own
 HEAD = "select greatest((select max(id) from change), (select max(position) from consumer), 0)"
 TAKE = """
 select id, station, channels, from_t, to_t, rows, cause, at from change
-where id > %s and id <= %s and cause = any(%s) order by id limit %s
+where id > %s and id <= %s and cause = any(%s) and from_t <= %s order by id limit %s
 """
-ADVANCE = "update consumer set position = %s, moved_at = clock_timestamp() where consumer = %s and position = %s"
+ADVANCE = f"""
+update consumer c set position = %s, moved_at = clock_timestamp() where c.consumer = %s and c.position = %s
+returning case when exists (select from consumer f where f.after = c.consumer)
+          then pg_notify('{PASSED_CHANNEL}', '') end
+"""  # noqa: S608  # our own constant
 
 
 def is_registered(conn: Connection, name: str) -> bool:
@@ -176,28 +186,39 @@ class Consumer:
         with conn.transaction():
             conn.execute(REGISTER, [name, after, start])
             conn.execute(f"listen {FEED_CHANNEL}")
+            if after is not None:
+                conn.execute(f"listen {PASSED_CHANNEL}")
 
     def wait(self, timeout: float) -> bool:
-        """Wait until somebody appends, at most `timeout` seconds; return whether woken. Never inside a transaction."""
-        return any(True for _ in itertools.islice(self._conn.notifies(timeout=timeout, stop_after=1), 1))
+        """Wait until somebody appends, or the leader moves, at most `timeout` seconds; return whether woken.
 
-    def take(self, most: int = MOST_CHANGES) -> list[Change]:
+        Never inside a transaction.
+        """
+        return bool(list(self._conn.notifies(timeout=timeout, stop_after=1)))
+
+    def take(self, most: int = MOST_CHANGES, until: Callable[[], datetime | None] | None = None) -> list[Change]:
         """Return wanted changes past the position, by id; the position stays where it is.
 
         They are at most `most`, and together have no more than MOST_ROWS rows, unless the first has more by itself.
-        When only unwanted ones stand there, the position is moved past them. Raises ConsumerUnregistered.
+        Those of readings later than `until` alone are not wanted. It is asked once all changes that may be taken or
+        passed are there, so what it goes by came after them. When only unwanted ones stand there, the position is moved
+        past them. Raises ConsumerUnregistered.
         """
+        for _ in self._conn.notifies(timeout=0):  # psycopg keeps each until it is asked for
+            pass
         found = self._conn.execute(BOUND, [self.name]).fetchone()
         if found is None:
             raise ConsumerUnregistered(f"consumer {self.name!r} is not registered any more: rebuild what it derives")
         self._position, bound = found
-        rows = self._conn.execute(TAKE, [self._position, bound, self._causes, most]).fetchall()
+        last = until() if until else None
+        wanted = [self._position, bound, self._causes, last or "infinity", most]
+        rows = self._conn.execute(TAKE, wanted, binary=True).fetchall()
         if not rows and bound > found[0]:
             self.advance(bound)
         whole = max(1, bisect_right(list(itertools.accumulate(row[5] for row in rows)), MOST_ROWS))
         self.has_more = len(rows) == most or whole < len(rows)
         return [
-            Change(number, station, tuple(channels), from_t, to_t, count, Cause(cause), at)
+            Change(number, station, tuple(channels), from_t, to_t, count, CAUSES[cause], at)
             for number, station, channels, from_t, to_t, count, cause, at in rows[:whole]
         ]
 

@@ -20,8 +20,9 @@ from quantrac.database.pool import Connection, DatabaseUnreachable, address, con
 from quantrac.telemetry.errors import QuantracError
 
 MIGRATE_LOCK: Final = 0x5154_0001
+ENCODING: Final = "UTF8"
 OWNER: Final = "quantrac_owner"
-ROLES: Final = (OWNER, "quantrac_ingest", "quantrac_alerts", "quantrac_console", "quantrac_reader")
+ROLES: Final = (OWNER, "quantrac_ingest", "quantrac_alerts", "quantrac_console", "quantrac_reader", "quantrac_backup")
 
 STATE = """
 select split_part(current_setting('server_version'), ' ', 1),
@@ -32,6 +33,14 @@ select split_part(current_setting('server_version'), ' ', 1),
 RECORD = """
 create table if not exists migration (
   number int4 primary key, name text not null, sha256 text not null, applied_at timestamptz not null default now())
+"""
+
+
+STATEMENT_TIMEOUT: Final = "60s"
+"""Of whoever connects and is no service of ours: Grafana, psql."""
+TIMEOUT_IS_SET: Final = """
+select from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
+where d.datname = current_database() and s.setrole = 0 and array_to_string(s.setconfig, ',') like '%statement_timeout=%'
 """
 
 
@@ -105,6 +114,7 @@ def migrate(url: str, say: Callable[[str], None] | None = None) -> list[str]:
 
 
 def _migrate(conn: Connection, say: Callable[[str], None]) -> list[str]:
+    refuse_other_encoding(conn)
     ensure_extension(conn)
     with_roles = ensure_roles(conn)
     if with_roles:
@@ -118,7 +128,37 @@ def _migrate(conn: Connection, say: Callable[[str], None]) -> list[str]:
     if with_roles:
         with conn.transaction():
             conn.execute(statement(read("grants.sql")))
+    _bound_statements(conn, say)
     return [migration.name for migration in todo]
+
+
+def _bound_statements(conn: Connection, say: Callable[[str], None]) -> None:
+    """Let statements of people and dashboards end after a minute, unless somebody has set another limit here.
+
+    It is a default of the database, because settings of a group do not reach its members. Services set their own.
+    """
+    if conn.execute(TIMEOUT_IS_SET).fetchone() is not None:
+        return
+    row = conn.execute("select current_database()").fetchone()
+    assert row is not None
+    command = sql.SQL("alter database {} set statement_timeout = {}").format(sql.Identifier(row[0]), STATEMENT_TIMEOUT)
+    try:
+        conn.execute("reset role")
+        conn.execute(command)
+    except psycopg.errors.InsufficientPrivilege:
+        say(f"-- Statements of people have no limit here; the database's owner may set one: {command.as_string(conn)}")
+
+
+def refuse_other_encoding(conn: Connection) -> None:
+    """Raise MigrationError unless the database is of encoding UTF8: in no other one can every name be written."""
+    found = conn.info.parameter_status("server_encoding")
+    if found != ENCODING:
+        name, owner = conn.info.dbname, conn.info.user
+        raise MigrationError(
+            f"database {name} has the encoding {found}, expected {ENCODING}; without --encoding it follows the LANG "
+            f"under which PostgreSQL was set up. Let a superuser drop it and make it anew: createdb --owner {owner} "
+            f"--encoding {ENCODING} --locale C.UTF-8 --template template0 {name}"
+        )
 
 
 def ensure_extension(conn: Connection) -> None:
@@ -167,7 +207,11 @@ def role_script() -> str:
 
 
 def pending(conn: Connection) -> list[Migration]:
-    """Return what has not been applied. Raises MigrationError if the database is newer or a file has been edited."""
+    """Return what has not been applied.
+
+    Raises MigrationError if the database is newer, a file has been edited, or it cannot hold Vietnamese.
+    """
+    refuse_other_encoding(conn)
     applied = _applied(conn)
     known = {migration.number: migration for migration in migrations()}
     for number, (name, digest) in applied.items():
@@ -196,8 +240,8 @@ def connect_migrated(url: str, application_name: str) -> Connection:
         todo = pending(conn)
         if todo:
             raise NotMigrated(
-                f"database {address(url)}: {len(todo)} migrations are pending, first {todo[0].name}: "
-                "run quantrac db migrate"
+                f"database {address(url)} is older than this program, pending: "
+                f"{', '.join(migration.name for migration in todo)}; run quantrac db migrate"
             )
     except BaseException:
         conn.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -15,10 +16,24 @@ from quantrac.telemetry.errors import QuantracError
 Row = TypeVar("Row")
 Connection = psycopg.Connection[tuple[Any, ...]]
 """A connection whose rows are plain tuples."""
+Connect = Callable[[], AbstractContextManager[Connection]]
+"""Gives a connection for a block: nobody keeps one while something slow is waited for."""
 
 CONNECT_TIMEOUT_S = 10
-OPTIONS = "-c TimeZone=UTC -c timescaledb.max_tuples_decompressed_per_dml_transaction=0"
-"""No limit on what a transaction may unpack: late readings must go into compressed weeks, however many they are."""
+OPTIONS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "TimeZone=UTC",
+        "timescaledb.max_tuples_decompressed_per_dml_transaction=0",
+        "jit=off",
+        "work_mem=32MB",
+        "statement_timeout={timeout_s}s",
+    )
+)
+"""No limit on what a transaction may unpack: late readings must go into compressed weeks, however many they are.
+Statements for thousands of channels cost enough for PostgreSQL to compile them, which takes longer than they do, and
+sort more than the 4 MB of its default."""
+NO_TIMEOUT_S = 0
 
 VANISHED = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 """libpq's words (seconds; the last one milliseconds): a server whose machine or link is gone says nothing, and Linux
@@ -50,24 +65,33 @@ def connect(url: str, application_name: str) -> Connection:
         ) from None
 
 
-def _settings(application_name: str) -> dict[str, Any]:
+def _settings(application_name: str, timeout_s: int = NO_TIMEOUT_S) -> dict[str, Any]:
     return {
         "autocommit": True,
         "application_name": application_name,
         "connect_timeout": CONNECT_TIMEOUT_S,
-        "options": OPTIONS,
+        "options": OPTIONS.format(timeout_s=timeout_s),
         **VANISHED,
     }
 
 
-def open_pool(url: str, application_name: str, *, most: int = 4) -> ConnectionPool[Connection]:
-    """Make a pool of such connections for a service with several threads; the caller opens and closes it."""
+def open_pool(
+    url: str, application_name: str, *, most: int = 4, timeout_s: int = NO_TIMEOUT_S
+) -> ConnectionPool[Connection]:
+    """Make a pool of such connections for a service with several threads; the caller opens and closes it.
+
+    Each statement is planned for what it is asked: of those that may ask for one station or for all, the plan that fits
+    both, which PostgreSQL takes from the tenth time on, took twenty times as long for one. `timeout_s`: how long a
+    statement may take.
+    """
+    settings = _settings(application_name, timeout_s)
+    settings["options"] += " -c plan_cache_mode=force_custom_plan"
     return ConnectionPool(
         url,
         min_size=1,
         max_size=most,
         open=False,
-        kwargs=_settings(application_name),
+        kwargs=settings,
         name=application_name,
         timeout=CONNECT_TIMEOUT_S,
     )

@@ -4,7 +4,8 @@ do $roles$
 declare
   wanted text;
 begin
-  foreach wanted in array array['quantrac_owner', 'quantrac_ingest', 'quantrac_alerts', 'quantrac_console', 'quantrac_reader'] loop
+  foreach wanted in array array['quantrac_owner', 'quantrac_ingest', 'quantrac_alerts', 'quantrac_console', 'quantrac_reader',
+    'quantrac_backup'] loop
     if not exists (select from pg_roles where rolname = wanted) then
       begin
         execute format('create role %I nologin', wanted);

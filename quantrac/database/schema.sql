@@ -4,6 +4,25 @@ CREATE SCHEMA public;
 
 COMMENT ON SCHEMA public IS 'standard public schema';
 
+CREATE FUNCTION public.blamed_readings(of_channel text, low timestamp with time zone, high timestamp with time zone) RETURNS TABLE("time" timestamp with time zone, state text, tests text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  with own as materialized (select channel_id from channel where channel = of_channel),
+  said as (
+    select r.time, r.state, r.tests from own join reading r using (channel_id)
+    where r.time > low and r.time <= high and (r.state <> 0 or r.tests <> 0)
+    union all
+    select d.time, d.state, 0::int2 from own join derived_reading d using (channel_id)
+    where d.time > low and d.time <= high and d.state <> 0),
+  judged as (
+    select distinct on (g.time, g.test) g.time, g.test, g.flag from own join reading_flag g using (channel_id)
+    where g.time > low and g.time <= high and g.test is not null order by g.time, g.test, g.flag_id desc),
+  found as (select "time", array_agg(test order by test) as words from judged where flag >= 3 group by "time")
+  select "time", state_word(coalesce(s.state, 0::int2)), test_words(coalesce(s.tests, 0::int2)) || coalesce(f.words, '{}')
+  from said s full join found f using ("time")
+$$;
+
 CREATE FUNCTION public.bucket_end("time" timestamp with time zone, width interval) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -53,6 +72,20 @@ begin
   return compress_chunk(chunk)::text;
 end $$;
 
+CREATE FUNCTION public.day_content(of_channel integer, low timestamp with time zone, high timestamp with time zone) RETURNS bigint[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  select array[count(*), count(r.value),
+    (select coalesce(max(f.flag_id), 0) from reading_flag f
+     where f.channel_id = of_channel and f.time > low and f.time <= high),
+    (select coalesce(sum(k.correction_id), 0)::bigint from correction k
+     where k.channel_id = of_channel and k.time > low and k.time <= high
+       and k.approved_at is not null and k.revoked_at is null),
+    coalesce(extract(epoch from max(r.received_at)) * 1000000, 0)::bigint]
+  from reading r where r.channel_id = of_channel and r.time > low and r.time <= high
+$$;
+
 CREATE FUNCTION public.drop_readings_before(before timestamp with time zone) RETURNS SETOF text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -63,6 +96,7 @@ begin
   if before > now() - interval '90 days' then
     raise exception 'readings of the last 90 days are never dropped (asked for: before %)', before;
   end if;
+  perform refuse_what_is_kept('readings', before);
   select max(range_end) into "end" from timescaledb_information.chunks
   where hypertable_schema = 'public' and hypertable_name = 'reading' and range_end <= before;
   if "end" is null then
@@ -86,6 +120,12 @@ begin
   if before > now() - interval '400 days' then
     raise exception 'roll-ups of the last 400 days are never dropped (asked for: before %)', before;
   end if;
+  perform refuse_what_is_kept(relation, before);
+  insert into dropped as d
+  select relation, max(range_end) from timescaledb_information.chunks
+  where hypertable_schema = 'public' and hypertable_name = relation and range_end <= drop_rollups_before.before
+  having count(*) > 0
+  on conflict on constraint dropped_pkey do update set before = greatest(d.before, excluded.before);
   return query select chunk::text from drop_chunks(('public.' || relation)::regclass, older_than => before) chunk;
 end $$;
 
@@ -97,6 +137,54 @@ CREATE FUNCTION public.expected_readings(of_channel integer, low timestamp with 
              / (select interval_s from channel where channel_id = of_channel))::int4
   from channel_interval i, unnest(i.during * tstzmultirange(tstzrange(low, high, '(]'))) part
   where i.channel_id = of_channel
+$$;
+
+CREATE FUNCTION public.fill_reading(channel integer, at timestamp with time zone, measured double precision, its_state smallint, its_tests smallint, received timestamp with time zone) RETURNS smallint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+declare
+  was int2;
+begin
+  select r.state into was from reading r
+  where r.channel_id = channel and r.time = at and r.value is null and state_word(r.state) in ('comm', 'warmup', 'fault');
+  if was is not null and measured is not null then
+    update reading r set value = measured, state = its_state, tests = its_tests, received_at = received
+    where r.channel_id = channel and r.time = at;
+  end if;
+  return was;
+end $$;
+
+CREATE FUNCTION public.judged_readings(of_channel text, low timestamp with time zone, high timestamp with time zone) RETURNS TABLE("time" timestamp with time zone, value double precision, raw_value double precision, state text, quality smallint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    AS $$
+  with own as materialized (
+    select c.channel_id, case when c.history_tests <> '{}' then case when q.position is null then '{(,)}'::tstzmultirange
+             else (select range_agg(tstzrange(n.from_t, n.to_t, '[]')) from change n
+                   where n.station = c.station and n.id > q.position and n.channels @> array[c.channel_id]
+                     and n.cause = 'reading') end end as waiting
+    from channel c cross join (select (select position from consumer where consumer = 'quality') as position) q
+    where c.channel = of_channel),
+  flagged as materialized (
+    select "time", max(flag) filter (where test is null) as person, max(flag) filter (where test is not null) as found
+    from (select distinct on (g.time, g.test) g.time, g.test, g.flag from reading_flag g
+          where g.channel_id = (select channel_id from own) and g.time > low and g.time <= high
+          order by g.time, g.test, g.flag_id desc) newest
+    group by "time"),
+  corrected as materialized (
+    select k.time, k.value from correction k
+    where k.channel_id = (select channel_id from own) and k.time > low and k.time <= high
+      and k.approved_at is not null and k.revoked_at is null)
+  select r.time, case when k.time is null then r.value else k.value end, r.value, state_word(r.state),
+         coalesce(f.person, greatest(quality_of(r.state, r.tests), f.found,
+                                     case when r.time <@ (select waiting from own) then 2::int2 end))
+  from reading r left join flagged f using ("time") left join corrected k using ("time")
+  where r.channel_id = (select channel_id from own) and r.time > low and r.time <= high
+  union all
+  select d.time, d.value, d.value, state_word(d.state), d.quality from derived_reading d
+  where d.channel_id = (select channel_id from own) and d.time > low and d.time <= high
 $$;
 
 CREATE TABLE public.ledger (
@@ -209,6 +297,147 @@ CREATE FUNCTION public.quality_of(state smallint, tests smallint) RETURNS smalli
     case when tests & 1 > 0 then 9 when tests & 6 > 0 then 4 when tests & 8 > 0 then 3 else 1 end)::int2
 $$;
 
+CREATE FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) RETURNS TABLE(channel text, device text, kind text, after timestamp with time zone, until timestamp with time zone, readings integer)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  with own as materialized (
+    select c.channel_id, c.channel, c.device, c.interval_s from channel c
+    where c.station = of_station and not c.derived),
+  changed as materialized (
+    select o.channel_id, i.interval_s, i.during * tstzmultirange(tstzrange(low, high, '(]')) as during
+    from own o join channel_interval i using (channel_id)),
+  spaced as materialized (
+    select channel_id, lower(part) as begins, upper(part) as ends, make_interval(secs => interval_s) as width
+    from (select channel_id, interval_s, during from changed
+          union all
+          select o.channel_id, o.interval_s, tstzmultirange(tstzrange(low, high, '(]')) - coalesce(
+                   (select range_agg(h.during) from changed h where h.channel_id = o.channel_id), '{}')
+          from own o) every
+    cross join unnest(during) part),
+  judged as (
+    select distinct on (g.channel_id, g.time, g.test) g.channel_id, g.time, g.test, g.flag
+    from reading_flag g join own using (channel_id) where g.time > low and g.time <= high
+    order by g.channel_id, g.time, g.test, g.flag_id desc),
+  flagged as (
+    select channel_id, "time", max(flag) filter (where test is null) as person,
+           max(flag) filter (where test is not null) as found
+    from judged group by 1, 2),
+  came as (
+    select r.channel_id, r.time, case
+             when coalesce(f.person, greatest(quality_of(r.state, r.tests), f.found)) <= 3 and r.value is not null then ''
+             when r.state <= 1 and r.value is not null then 'test' else state_word(r.state) end as kind
+    from own join reading r using (channel_id)
+    left join flagged f on f.channel_id = r.channel_id and f.time = r.time
+    where r.time > low and r.time <= high),
+  beside as (
+    select channel_id, "time", kind, width, lag("time", 1, low) over w as before, lag(kind, 1, '') over w as kind_before,
+           "time" - lag("time", 1, low) over w > 1.5 * greatest(width, lag(width) over w) as apart
+    from (select channel_id, "time", kind from came union all select channel_id, high, 'end' from own) every
+    join spaced s using (channel_id)
+    where "time" > s.begins and "time" <= s.ends
+    window w as (partition by channel_id order by "time", kind = 'end')),
+  stretch as (
+    select channel_id, 'absent' as kind, before as after, case when kind = 'end' then "time" else "time" - width end as until,
+           null::int8 as readings
+    from beside where apart
+    union all
+    select channel_id, kind, greatest(min("time" - width), low), max("time"), count(*)
+    from (select *, count(*) filter (where kind <> kind_before or apart)
+                      over (partition by channel_id order by "time", kind = 'end') as number
+          from beside) numbered
+    where kind not in ('', 'end') group by channel_id, kind, number),
+  counted as (
+    select channel_id, kind, after, until, coalesce(readings, expected_readings(channel_id, after, until))::int4 as readings
+    from stretch)
+  select channel, device, kind, after, until, readings from counted join own using (channel_id)
+  where readings > 0 order by channel, after
+$$;
+
+CREATE FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) RETURNS TABLE("time" timestamp with time zone, value double precision, raw_value double precision, state text, quality smallint, tests text, received_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  select r.time, case when k.correction_id is null then r.value else k.value end, r.value, state_word(r.state),
+         coalesce(f.person, greatest(quality_of(r.state, r.tests), f.found)),
+         (test_words(r.tests) || coalesce(f.words, '{}'))::text, r.received_at
+  from reading r
+  left join lateral (
+    select c.correction_id, c.value from correction c
+    where c.channel_id = r.channel_id and c.time = r.time and c.approved_at <= moment
+      and (c.revoked_at is null or c.revoked_at > moment)
+    order by c.correction_id desc limit 1) k on true
+  left join lateral (
+    select max(g.flag) filter (where g.test is null) as person, max(g.flag) filter (where g.test is not null) as found,
+           array_agg(g.test order by g.test) filter (where g.flag >= 3 and g.test is not null) as words
+    from (select distinct on (g.test) g.test, g.flag from reading_flag g
+          where g.channel_id = r.channel_id and g.time = r.time and g.at <= moment order by g.test, g.flag_id desc) g
+  ) f on true
+  where r.channel_id = of_channel and r.time > low and r.time <= high and r.received_at <= moment
+  order by r.time
+$$;
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  raise exception 'rows of % are never changed', tg_table_name using errcode = 'insufficient_privilege';
+end
+$$;
+
+CREATE FUNCTION public.refuse_change_of_rollup() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+begin
+  if old.time < (select min(before) - tg_argv[1]::interval from dropped where relation = any(tg_argv[0]::text[])
+                 having count(*) = cardinality(tg_argv[0]::text[])) then
+    raise exception 'what the value of % was made of has been dropped: it is neither changed nor deleted', old.time
+      using errcode = 'insufficient_privilege';
+  end if;
+  return null;
+end $$;
+
+CREATE FUNCTION public.refuse_forged_verdict() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  if not exists (select from pg_class t where t.oid = tg_relid and pg_has_role(t.relowner, 'member'))
+     and not exists (select from pg_roles r where r.rolname = 'quantrac_console' and pg_has_role(r.oid, 'member'))
+     and exists (select from added where test is null) then
+    raise insufficient_privilege using message = 'a verdict of a person is written by the console or the owner alone';
+  end if;
+  return null;
+end $$;
+
+CREATE FUNCTION public.refuse_signed_shift() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  if tg_op = 'UPDATE' and (old.until is null or old.taken_at is null
+       and to_jsonb(old) - array['taken_by', 'taken_account', 'taken_at']
+         = to_jsonb(new) - array['taken_by', 'taken_account', 'taken_at']) then
+    return new;
+  end if;
+  raise exception 'a shift that was handed over is never changed' using errcode = 'insufficient_privilege';
+end
+$$;
+
+CREATE FUNCTION public.refuse_what_is_kept(what text, before timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql STABLE
+    AS $$
+declare
+  kept interval;
+begin
+  select case what when 'readings' then readings_kept when 'hourly' then hourly_kept else daily_kept end into kept from network;
+  if kept is null then
+    raise exception 'network.yaml, as it was applied, keeps % for good: set retention there, then quantrac stations apply', what;
+  end if;
+  if before > now() - kept + interval '1 hour' then       -- an hour: our clock and that of the services may differ
+    raise exception 'network.yaml, as it was applied, keeps % of the last % (asked for: before %)', what, kept, before;
+  end if;
+end $$;
+
 CREATE FUNCTION public.seq_count(ranges int8multirange) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -221,9 +450,9 @@ CREATE FUNCTION public.state_word(state smallint) RETURNS text
   select (array['ok', 'suspect', 'range', 'warmup', 'maint', 'cal', 'fault', 'comm'])[state + 1]
 $$;
 
-CREATE FUNCTION public.subject_key(rule text, station text, channel_id integer) RETURNS text
+CREATE FUNCTION public.subject_key(rule text, station text, channel_id integer, story text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ((((rule || ' '::text) || COALESCE(station, ''::text)) || ' '::text) || COALESCE((channel_id)::text, ''::text));
+    RETURN ((((rule || ' '::text) || COALESCE(station, ''::text)) || ' '::text) || COALESCE(story, (channel_id)::text, ''::text));
 
 CREATE FUNCTION public.test_words(tests smallint) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -233,13 +462,101 @@ CREATE FUNCTION public.test_words(tests smallint) RETURNS text[]
     case when tests & 4 > 0 then 'plausible' end, case when tests & 8 > 0 then 'expect' end], null) end
 $$;
 
+CREATE FUNCTION public.without_addresses(words text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  select regexp_replace(regexp_replace(regexp_replace(words,
+    '([a-z][a-z0-9+.-]*://)([^\s/@]*@)?([^\s/?#]*)[^\s]*', '\1\3/…', 'gi'),
+    '[^\s@<>"'':;,()]+@[^\s@<>"'':;,()]+', '…@…', 'g'),
+    '(\+|\m00?|\m84)([ .()-]{0,2}[0-9]){8,14}', '…', 'g')
+$$;
+
+CREATE TABLE public.account (
+    account_id bigint NOT NULL,
+    login text NOT NULL,
+    name text NOT NULL,
+    password_hash text,
+    created_at timestamp with time zone NOT NULL,
+    disabled_at timestamp with time zone,
+    CONSTRAINT account_login_check CHECK ((login ~ '^[a-z0-9][a-z0-9._@-]{1,79}$'::text)),
+    CONSTRAINT account_name_check CHECK ((name <> ''::text))
+);
+
+COMMENT ON COLUMN public.account.password_hash IS 'argon2id; null: none yet, an invitation waits';
+
+ALTER TABLE public.account ALTER COLUMN account_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.account_account_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.account_identity (
+    issuer text NOT NULL,
+    kind text NOT NULL,
+    value text NOT NULL,
+    account_id bigint NOT NULL,
+    by_groups boolean DEFAULT false NOT NULL,
+    CONSTRAINT account_identity_kind_check CHECK ((kind = ANY (ARRAY['subject'::text, 'email'::text]))),
+    CONSTRAINT account_identity_value_check CHECK ((value <> ''::text))
+);
+
+COMMENT ON TABLE public.account_identity IS 'who an account is at an OpenID Connect provider; an email gives way to the subject at the first sign-in';
+
+COMMENT ON COLUMN public.account_identity.by_groups IS 'the account was made for groups at the provider, which say its roles at each sign-in';
+
+CREATE TABLE public.account_link (
+    link_hash bytea NOT NULL,
+    account_id bigint NOT NULL,
+    purpose text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT account_link_purpose_check CHECK ((purpose = ANY (ARRAY['password'::text, 'sign in'::text])))
+);
+
+COMMENT ON TABLE public.account_link IS 'a password link is used once; a sign-in link, which the demo makes, until it expires';
+
+CREATE TABLE public.account_recovery_code (
+    account_id bigint NOT NULL,
+    code_hash bytea NOT NULL
+);
+
+COMMENT ON TABLE public.account_recovery_code IS 'each lets in once in place of a second factor';
+
+CREATE TABLE public.account_role (
+    account_id bigint NOT NULL,
+    role text NOT NULL,
+    stations text[],
+    CONSTRAINT account_role_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'operator'::text, 'technician'::text, 'data_officer'::text, 'administrator'::text]))),
+    CONSTRAINT account_role_stations_check CHECK ((cardinality(stations) > 0))
+);
+
+COMMENT ON COLUMN public.account_role.stations IS 'null: all stations';
+
+CREATE TABLE public.account_totp (
+    account_id bigint NOT NULL,
+    secret bytea,
+    pending bytea,
+    used_step bigint DEFAULT 0 NOT NULL,
+    confirmed_at timestamp with time zone,
+    CONSTRAINT account_totp_check CHECK (((secret IS NULL) = (confirmed_at IS NULL)))
+);
+
+COMMENT ON TABLE public.account_totp IS 'secrets of second factors (RFC 6238), sealed with a key that the database does not have';
+
+COMMENT ON COLUMN public.account_totp.pending IS 'shown as a QR code; no code of it was heard yet';
+
+COMMENT ON COLUMN public.account_totp.used_step IS 'newest step of 30 s whose code was used: none is heard twice';
+
 CREATE TABLE public.alarm (
     alarm_id bigint NOT NULL,
     rule text NOT NULL,
     level text NOT NULL,
     station text,
     channel_id integer,
-    subject text GENERATED ALWAYS AS (public.subject_key(rule, station, channel_id)) STORED NOT NULL,
+    story text,
+    subject text GENERATED ALWAYS AS (public.subject_key(rule, station, channel_id, story)) STORED NOT NULL,
     severity text NOT NULL,
     state text NOT NULL,
     raised_at timestamp with time zone NOT NULL,
@@ -256,6 +573,8 @@ CREATE TABLE public.alarm (
     unanswered_since timestamp with time zone,
     called_at timestamp with time zone,
     call_at timestamp with time zone,
+    call_to text[],
+    call_by text[],
     false_at timestamp with time zone,
     false_by text,
     parent bigint,
@@ -265,6 +584,8 @@ CREATE TABLE public.alarm (
     CONSTRAINT alarm_marked_false CHECK (((false_at IS NULL) = (false_by IS NULL))),
     CONSTRAINT alarm_state_check CHECK ((state = ANY (ARRAY['unacknowledged'::text, 'acknowledged'::text, 'shelved'::text, 'out of service'::text, 'suppressed by design'::text, 'latched'::text, 'returned'::text, 'cleared'::text])))
 );
+
+COMMENT ON COLUMN public.alarm.story IS 'the parameter, where other channels that measure it tell of the same';
 
 COMMENT ON COLUMN public.alarm.state IS 'the words of ISA-18.2; alerts/alarm/life.py has the steps between them';
 
@@ -277,6 +598,10 @@ COMMENT ON COLUMN public.alarm.ended_by IS 'what ended it, where its readings ha
 COMMENT ON COLUMN public.alarm.unanswered_since IS 'since when people have been told and nobody has acknowledged';
 
 COMMENT ON COLUMN public.alarm.call_at IS 'when the next step of escalation or the next repeat is due';
+
+COMMENT ON COLUMN public.alarm.call_to IS 'groups that the next step of escalation calls; null: a repeat to whoever was told';
+
+COMMENT ON COLUMN public.alarm.call_by IS 'by these media';
 
 COMMENT ON COLUMN public.alarm.false_at IS 'when a person marked it as a false alarm';
 
@@ -340,6 +665,33 @@ ALTER TABLE public.alarm_picture ALTER COLUMN alarm_picture_id ADD GENERATED ALW
     CACHE 1
 );
 
+CREATE TABLE public.api_token (
+    api_token_id bigint NOT NULL,
+    name text NOT NULL,
+    token_hash bytea NOT NULL,
+    scopes text[] NOT NULL,
+    stations text[],
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    used_at timestamp with time zone,
+    CONSTRAINT api_token_name_check CHECK ((name <> ''::text)),
+    CONSTRAINT api_token_scopes_check CHECK ((cardinality(scopes) > 0)),
+    CONSTRAINT api_token_stations_check CHECK ((cardinality(stations) > 0))
+);
+
+COMMENT ON TABLE public.api_token IS 'what programs prove themselves with; scopes are acts of the matrix of roles, stations null: all';
+
+ALTER TABLE public.api_token ALTER COLUMN api_token_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.api_token_api_token_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.audit (
     audit_id bigint NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -347,8 +699,19 @@ CREATE TABLE public.audit (
     action text NOT NULL,
     subject text NOT NULL,
     reason text,
-    detail jsonb
+    detail jsonb,
+    way text DEFAULT 'service'::text NOT NULL,
+    account text,
+    role text,
+    address text,
+    CONSTRAINT audit_way_check CHECK ((way = ANY (ARRAY['command'::text, 'console'::text, 'link'::text, 'sms'::text, 'token'::text, 'service'::text])))
 );
+
+COMMENT ON COLUMN public.audit.person IS 'name, or a contact by number: contact 12';
+
+COMMENT ON COLUMN public.audit.account IS 'login of the account, name of the token, or the contact who answered a message; null: nobody had to sign in';
+
+COMMENT ON COLUMN public.audit.role IS 'by which role the account might do it';
 
 ALTER TABLE public.audit ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.audit_audit_id_seq
@@ -367,6 +730,18 @@ CREATE TABLE public.books_watched (
     lost_at timestamp with time zone
 );
 
+CREATE TABLE public.breach (
+    station text NOT NULL,
+    kind text NOT NULL,
+    day date NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    count bigint NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    detail text,
+    CONSTRAINT breach_count_check CHECK ((count > 0))
+);
+
 CREATE TABLE public.carrier (
     carrier text NOT NULL,
     medium text NOT NULL,
@@ -374,6 +749,38 @@ CREATE TABLE public.carrier (
     failing_since timestamp with time zone,
     needs_person boolean DEFAULT false NOT NULL,
     error text
+);
+
+CREATE TABLE public.certificate (
+    certificate_id bigint NOT NULL,
+    version smallint NOT NULL,
+    station text NOT NULL,
+    device text NOT NULL,
+    kind text NOT NULL,
+    number text NOT NULL,
+    serial text,
+    issued_by text NOT NULL,
+    issued_on date NOT NULL,
+    expires_on date NOT NULL,
+    words text DEFAULT ''::text NOT NULL,
+    withdrawn boolean DEFAULT false NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    reason text,
+    CONSTRAINT certificate_check CHECK ((issued_on <= expires_on)),
+    CONSTRAINT certificate_check1 CHECK (((version = 1) = (reason IS NULL))),
+    CONSTRAINT certificate_kind_check CHECK ((kind = ANY (ARRAY['calibration'::text, 'verification'::text]))),
+    CONSTRAINT certificate_number_check CHECK ((number <> ''::text)),
+    CONSTRAINT certificate_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE public.certificate ALTER COLUMN certificate_id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.certificate_certificate_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.change (
@@ -419,6 +826,7 @@ CREATE TABLE public.channel (
     history_tests text[] DEFAULT '{}'::text[] NOT NULL,
     active boolean DEFAULT true NOT NULL,
     history_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
+    device text,
     CONSTRAINT channel_interval_s_check CHECK ((interval_s > (0)::double precision)),
     CONSTRAINT channel_kind_check CHECK ((kind = ANY (ARRAY['mean'::text, 'vector'::text, 'sum'::text, 'last'::text]))),
     CONSTRAINT channel_name_check CHECK ((name ~ '^[a-z0-9_]+$'::text))
@@ -427,6 +835,8 @@ CREATE TABLE public.channel (
 COMMENT ON COLUMN public.channel.history_tests IS 'quality tests with a history that run on this channel; empty: the stateless verdict is final';
 
 COMMENT ON COLUMN public.channel.history_limits IS 'limits of the tests in history_tests, by test; absent: those built in';
+
+COMMENT ON COLUMN public.channel.device IS 'the device of the station that measures it, by its name there; null: the agent or the centre';
 
 ALTER TABLE public.channel ALTER COLUMN channel_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.channel_channel_id_seq
@@ -443,6 +853,32 @@ CREATE TABLE public.channel_interval (
     during tstzmultirange NOT NULL,
     CONSTRAINT channel_interval_interval_s_check CHECK ((interval_s > (0)::double precision))
 );
+
+CREATE TABLE public.derived_channel (
+    channel_id integer NOT NULL,
+    formula text NOT NULL,
+    inputs jsonb NOT NULL,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    made jsonb
+);
+
+CREATE VIEW public.channel_made_of AS
+ WITH RECURSIVE made_of(channel_id, source) AS (
+         SELECT d.channel_id,
+            (e.value)::integer AS value
+           FROM (public.derived_channel d
+             CROSS JOIN LATERAL jsonb_each_text(d.inputs) e(key, value))
+        UNION ALL
+         SELECT m_1.channel_id,
+            (e.value)::integer AS value
+           FROM ((made_of m_1
+             JOIN public.derived_channel d ON ((d.channel_id = m_1.source)))
+             CROSS JOIN LATERAL jsonb_each_text(d.inputs) e(key, value))
+        )
+ SELECT m.channel_id,
+    m.source
+   FROM (made_of m
+     JOIN public.channel c ON (((c.channel_id = m.source) AND (NOT c.derived))));
 
 CREATE TABLE public.channel_normal (
     channel_id integer NOT NULL,
@@ -469,6 +905,35 @@ CREATE TABLE public.composite_state (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE public.config_change (
+    config_change_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    person text NOT NULL,
+    reason text NOT NULL,
+    file text NOT NULL,
+    before bytea,
+    after bytea,
+    takes_back bigint,
+    CONSTRAINT config_change_check CHECK ((before IS DISTINCT FROM after))
+);
+
+COMMENT ON COLUMN public.config_change.file IS 'path below the folder of the configuration, such as stations/st-a.yaml';
+
+COMMENT ON COLUMN public.config_change.before IS 'what the file held, byte by byte; null: it was not there';
+
+COMMENT ON COLUMN public.config_change.after IS 'what it held then; null: it was gone';
+
+COMMENT ON COLUMN public.config_change.takes_back IS 'the change that this one takes back';
+
+ALTER TABLE public.config_change ALTER COLUMN config_change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.config_change_config_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.conflict (
     conflict_id bigint NOT NULL,
     channel_id integer NOT NULL,
@@ -490,6 +955,20 @@ ALTER TABLE public.conflict ALTER COLUMN conflict_id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.console_session (
+    session_hash bytea NOT NULL,
+    account_id bigint NOT NULL,
+    address text,
+    created_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone NOT NULL,
+    is_proven boolean DEFAULT false NOT NULL,
+    issuer text
+);
+
+COMMENT ON COLUMN public.console_session.is_proven IS 'its person gave a second factor';
+
+COMMENT ON COLUMN public.console_session.issuer IS 'the OpenID Connect provider that opened it; null: a password or a link did';
 
 CREATE TABLE public.consumer (
     consumer text NOT NULL,
@@ -523,10 +1002,13 @@ CREATE TABLE public.contact (
     consent text,
     consent_on date,
     accented boolean DEFAULT false NOT NULL,
+    consent_source text,
+    erased_at timestamp with time zone,
     CONSTRAINT contact_apprise_check CHECK ((apprise ~ '^[a-z][a-z0-9+.-]*://'::text)),
     CONSTRAINT contact_cap_check CHECK ((cap > 0)),
     CONSTRAINT contact_consent_check CHECK ((consent = ANY (ARRAY['given'::text, 'refused'::text]))),
-    CONSTRAINT contact_has_an_address CHECK ((COALESCE(phone_e164, email, webhook, apprise) IS NOT NULL)),
+    CONSTRAINT contact_erased CHECK (((erased_at IS NULL) OR ((NOT active) AND (name = ''::text)))),
+    CONSTRAINT contact_has_an_address CHECK (((COALESCE(phone_e164, email, webhook, apprise) IS NOT NULL) = (erased_at IS NULL))),
     CONSTRAINT contact_language_check CHECK ((language = ANY (ARRAY['vi'::text, 'en'::text]))),
     CONSTRAINT contact_phone_e164_check CHECK ((phone_e164 ~ '^\+[1-9][0-9]{6,14}$'::text)),
     CONSTRAINT contact_quiet CHECK (((quiet_from IS NULL) = (quiet_to IS NULL))),
@@ -554,6 +1036,10 @@ COMMENT ON COLUMN public.contact.cap IS 'short messages within a day; more are h
 COMMENT ON COLUMN public.contact.consent IS 'refused: told nothing; null: not recorded';
 
 COMMENT ON COLUMN public.contact.accented IS 'short messages in Vietnamese with diacritics (UCS-2: 70 signs a part, not 160)';
+
+COMMENT ON COLUMN public.contact.consent_source IS 'how the person said it: on paper, by telephone';
+
+COMMENT ON COLUMN public.contact.erased_at IS 'since when nothing of the person is kept but the number of the contact';
 
 ALTER TABLE public.contact ALTER COLUMN contact_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.contact_contact_id_seq
@@ -649,14 +1135,6 @@ CREATE TABLE public.dead_picture (
 );
 ALTER TABLE ONLY public.dead_picture ALTER COLUMN jpeg SET STORAGE EXTERNAL;
 
-CREATE TABLE public.derived_channel (
-    channel_id integer NOT NULL,
-    formula text NOT NULL,
-    inputs jsonb NOT NULL,
-    options jsonb DEFAULT '{}'::jsonb NOT NULL,
-    made jsonb
-);
-
 CREATE TABLE public.derived_reading (
     channel_id integer NOT NULL,
     "time" timestamp with time zone NOT NULL,
@@ -678,9 +1156,10 @@ CREATE TABLE public.flapping (
     rule text NOT NULL,
     station text,
     channel_id integer,
+    story text,
     alarm_id bigint NOT NULL,
     since timestamp with time zone NOT NULL,
-    subject text GENERATED ALWAYS AS (public.subject_key(rule, station, channel_id)) STORED NOT NULL
+    subject text GENERATED ALWAYS AS (public.subject_key(rule, station, channel_id, story)) STORED NOT NULL
 );
 
 CREATE TABLE public.hourly (
@@ -781,10 +1260,54 @@ CREATE TABLE public.migration (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.ministry_file (
+    station text NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    name text NOT NULL,
+    content bytea NOT NULL,
+    sha256 text GENERATED ALWAYS AS (encode(sha256(content), 'hex'::text)) STORED NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    withdrawn boolean DEFAULT false NOT NULL
+);
+
+COMMENT ON COLUMN public.ministry_file."time" IS 'end of its five minutes';
+
+COMMENT ON COLUMN public.ministry_file.name IS 'path below the root of a receiver';
+
+COMMENT ON COLUMN public.ministry_file.withdrawn IS 'its readings give no figure any more; a receiver that has it keeps it';
+
+CREATE TABLE public.ministry_sending (
+    station text NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    receiver text NOT NULL,
+    owed boolean DEFAULT true NOT NULL,
+    owed_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    sent text,
+    sent_at timestamp with time zone,
+    sends integer DEFAULT 0 NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    error text
+);
+
+COMMENT ON COLUMN public.ministry_sending.owed IS 'the receiver has other bytes than the file, or none';
+
+COMMENT ON COLUMN public.ministry_sending.owed_at IS 'since when it is, or was for the last time';
+
+COMMENT ON COLUMN public.ministry_sending.sent IS 'sha256 of the bytes that the receiver has acknowledged';
+
+COMMENT ON COLUMN public.ministry_sending.attempts IS 'since the bytes changed or the last success';
+
 CREATE TABLE public.network (
     singleton boolean DEFAULT true NOT NULL,
     valid_share double precision DEFAULT 0.75 NOT NULL,
     time_zone text DEFAULT 'Asia/Ho_Chi_Minh'::text NOT NULL,
+    readings_kept interval,
+    hourly_kept interval,
+    daily_kept interval,
+    quotas jsonb DEFAULT '{}'::jsonb NOT NULL,
+    four_eyes boolean DEFAULT false NOT NULL,
+    comparison jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT network_singleton_check CHECK (singleton),
     CONSTRAINT network_valid_share_check CHECK (((valid_share > (0)::double precision) AND (valid_share <= (1)::double precision)))
 );
@@ -792,6 +1315,14 @@ CREATE TABLE public.network (
 COMMENT ON COLUMN public.network.valid_share IS 'share of the expected readings that makes an hour or a day valid';
 
 COMMENT ON COLUMN public.network.time_zone IS 'whose hours and days the roll-ups and the derived values have, and whose clock people see';
+
+COMMENT ON COLUMN public.network.readings_kept IS 'retention of network.yaml; null: for good. Nobody can drop what is younger';
+
+COMMENT ON COLUMN public.network.quotas IS 'how much of ingest a station may take; what is absent is as built in';
+
+COMMENT ON COLUMN public.network.four_eyes IS 'whether a day of a channel is reviewed only when two persons have signed it';
+
+COMMENT ON COLUMN public.network.comparison IS '`samples` of network.yaml: how a result and the readings beside it are compared';
 
 CREATE TABLE public.notification (
     notification_id bigint NOT NULL,
@@ -805,6 +1336,7 @@ CREATE TABLE public.notification (
     body text NOT NULL,
     queued_at timestamp with time zone NOT NULL,
     sent_at timestamp with time zone,
+    failed_at timestamp with time zone,
     delivered_at timestamp with time zone,
     attempts integer DEFAULT 0 NOT NULL,
     due_at timestamp with time zone,
@@ -817,6 +1349,8 @@ CREATE TABLE public.notification (
     held_for text,
     held_until timestamp with time zone
 );
+
+COMMENT ON COLUMN public.notification.failed_at IS 'since when no carrier takes it; null: none has refused it, or one took it since';
 
 COMMENT ON COLUMN public.notification.due_at IS 'since when its hand-over is due; from here on counts when it is given up';
 
@@ -912,6 +1446,9 @@ CREATE TABLE public.review (
     value double precision,
     factor double precision,
     added double precision,
+    drift double precision,
+    drift_from timestamp with time zone,
+    drift_to timestamp with time zone,
     person text NOT NULL,
     reason text NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -922,10 +1459,11 @@ CREATE TABLE public.review (
     withdrawn_at timestamp with time zone,
     CONSTRAINT review_check CHECK ((from_t <= to_t)),
     CONSTRAINT review_check1 CHECK (((kind = 'flag'::text) = (flag IS NOT NULL))),
-    CONSTRAINT review_check2 CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
-    CONSTRAINT review_check3 CHECK (((withdrawn_by IS NULL) = (withdrawn_at IS NULL))),
+    CONSTRAINT review_check2 CHECK ((((drift IS NULL) = (drift_from IS NULL)) AND ((drift IS NULL) = (drift_to IS NULL)) AND (drift_from < drift_to))),
+    CONSTRAINT review_check3 CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
+    CONSTRAINT review_check4 CHECK (((withdrawn_by IS NULL) = (withdrawn_at IS NULL))),
     CONSTRAINT review_flag_check CHECK ((flag = ANY (ARRAY[1, 2, 3, 4, 9]))),
-    CONSTRAINT review_kind_check CHECK ((kind = ANY (ARRAY['flag'::text, 'correction'::text]))),
+    CONSTRAINT review_kind_check CHECK ((kind = ANY (ARRAY['flag'::text, 'unflag'::text, 'correction'::text]))),
     CONSTRAINT review_readings_check CHECK ((readings > 0))
 );
 
@@ -937,6 +1475,13 @@ ALTER TABLE public.review ALTER COLUMN review_id ADD GENERATED ALWAYS AS IDENTIT
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.role_demand (
+    role text NOT NULL,
+    CONSTRAINT role_demand_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'operator'::text, 'technician'::text, 'data_officer'::text, 'administrator'::text])))
+);
+
+COMMENT ON TABLE public.role_demand IS 'roles whose people must have a second factor';
 
 CREATE TABLE public.rule_cursor (
     station text NOT NULL,
@@ -952,6 +1497,95 @@ CREATE TABLE public.rule_state (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE public.sample (
+    sample_id bigint NOT NULL,
+    version smallint NOT NULL,
+    station text NOT NULL,
+    code text NOT NULL,
+    sampled_at timestamp with time zone NOT NULL,
+    sampled_by text NOT NULL,
+    laboratory text NOT NULL,
+    words text DEFAULT ''::text NOT NULL,
+    withdrawn boolean DEFAULT false NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    reason text,
+    CONSTRAINT sample_check CHECK (((version = 1) = (reason IS NULL))),
+    CONSTRAINT sample_code_check CHECK ((code <> ''::text)),
+    CONSTRAINT sample_version_check CHECK ((version > 0))
+);
+
+COMMENT ON COLUMN public.sample.code IS 'what stands on the bottle; of the samples in force a station has it once';
+
+CREATE VIEW public.sample_in_force AS
+ SELECT sample_id,
+    version,
+    station,
+    code,
+    sampled_at,
+    sampled_by,
+    laboratory,
+    words,
+    withdrawn,
+    person,
+    at,
+    reason
+   FROM public.sample s
+  WHERE ((NOT withdrawn) AND (NOT (EXISTS ( SELECT
+           FROM public.sample n
+          WHERE ((n.sample_id = s.sample_id) AND (n.version > s.version))))));
+
+CREATE TABLE public.sample_result (
+    sample_id bigint NOT NULL,
+    parameter text NOT NULL,
+    version smallint NOT NULL,
+    channel_id integer,
+    value double precision,
+    detection_limit double precision,
+    unit text NOT NULL,
+    reported text NOT NULL,
+    method text DEFAULT ''::text NOT NULL,
+    withdrawn boolean DEFAULT false NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    reason text,
+    CONSTRAINT sample_result_check CHECK (((value IS NULL) <> (detection_limit IS NULL))),
+    CONSTRAINT sample_result_check1 CHECK (((version = 1) = (reason IS NULL))),
+    CONSTRAINT sample_result_version_check CHECK ((version > 0))
+);
+
+COMMENT ON COLUMN public.sample_result.channel_id IS 'whose readings stand beside it; null: the station does not measure the parameter';
+
+COMMENT ON COLUMN public.sample_result.value IS 'in unit, that of the catalogue; null: below the limit of detection';
+
+COMMENT ON COLUMN public.sample_result.reported IS 'value and unit as the laboratory wrote them, such as `<0.02 mg/l`';
+
+ALTER TABLE public.sample ALTER COLUMN sample_id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.sample_sample_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.sample_step (
+    sample_id bigint NOT NULL,
+    step text NOT NULL,
+    version smallint NOT NULL,
+    done_at timestamp with time zone NOT NULL,
+    done_by text NOT NULL,
+    words text DEFAULT ''::text NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    reason text,
+    CONSTRAINT sample_step_check CHECK (((version = 1) = (reason IS NULL))),
+    CONSTRAINT sample_step_step_check CHECK ((step = ANY (ARRAY['handed_over'::text, 'received'::text, 'analysed'::text]))),
+    CONSTRAINT sample_step_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE public.sample_step IS 'the custody of a sample after it was taken';
+
 CREATE TABLE public.service (
     service text NOT NULL,
     worker text NOT NULL,
@@ -962,16 +1596,196 @@ CREATE TABLE public.service (
 )
 WITH (fillfactor='50');
 
+CREATE TABLE public.service_visit (
+    visit_id bigint NOT NULL,
+    version smallint NOT NULL,
+    station text NOT NULL,
+    arrived_at timestamp with time zone NOT NULL,
+    left_at timestamp with time zone NOT NULL,
+    crew text DEFAULT ''::text NOT NULL,
+    words text DEFAULT ''::text NOT NULL,
+    withdrawn boolean DEFAULT false NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    reason text,
+    CONSTRAINT service_visit_check CHECK (((left_at >= arrived_at) AND (left_at <= (arrived_at + '7 days'::interval)))),
+    CONSTRAINT service_visit_check1 CHECK (((version = 1) = (reason IS NULL))),
+    CONSTRAINT service_visit_version_check CHECK ((version > 0))
+);
+
+COMMENT ON COLUMN public.service_visit.crew IS 'who was there, as written; person is who wrote it';
+
+ALTER TABLE public.service_visit ALTER COLUMN visit_id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.service_visit_visit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.service_work (
+    visit_id bigint NOT NULL,
+    version smallint NOT NULL,
+    "position" smallint NOT NULL,
+    device text NOT NULL,
+    kind text NOT NULL,
+    channel_id integer,
+    before double precision,
+    after double precision,
+    reference double precision,
+    serial text,
+    words text DEFAULT ''::text NOT NULL,
+    CONSTRAINT service_work_kind_check CHECK ((kind = ANY (ARRAY['inspection'::text, 'cleaning'::text, 'check'::text, 'calibration'::text, 'probe_change'::text, 'device_change'::text, 'repair'::text])))
+);
+
+COMMENT ON COLUMN public.service_work.reference IS 'what the standard or the reference instrument said, in the channel''s unit, as before and after';
+
+COMMENT ON COLUMN public.service_work.serial IS 'of the probe or device that stands there afterwards';
+
 CREATE TABLE public.shelf (
     rule text NOT NULL,
     station text,
     channel_id integer,
+    story text,
     person text NOT NULL,
     reason text NOT NULL,
     since timestamp with time zone NOT NULL,
     until timestamp with time zone NOT NULL,
-    subject text GENERATED ALWAYS AS (public.subject_key(rule, station, channel_id)) STORED NOT NULL,
+    subject text GENERATED ALWAYS AS (public.subject_key(rule, station, channel_id, story)) STORED NOT NULL,
     CONSTRAINT shelf_check CHECK ((until > since))
+);
+
+CREATE TABLE public.shift (
+    shift_id integer NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone,
+    person text,
+    account text,
+    remark text,
+    alone boolean DEFAULT false NOT NULL,
+    content text,
+    digest text,
+    told_audit bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    told_events bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    taken_by text,
+    taken_account text,
+    taken_at timestamp with time zone,
+    CONSTRAINT shift_check CHECK ((until >= since)),
+    CONSTRAINT shift_check1 CHECK ((((until IS NULL) = (person IS NULL)) AND ((until IS NULL) = (content IS NULL)) AND ((until IS NULL) = (digest IS NULL)))),
+    CONSTRAINT shift_check2 CHECK ((((taken_by IS NULL) = (taken_at IS NULL)) AND ((taken_at IS NULL) OR (until IS NOT NULL))))
+);
+
+COMMENT ON COLUMN public.shift.until IS 'when it was handed over; null: it is open';
+
+COMMENT ON COLUMN public.shift.person IS 'who handed it over';
+
+COMMENT ON COLUMN public.shift.alone IS 'whoever handed it over was alone: nobody came to take over';
+
+COMMENT ON COLUMN public.shift.content IS 'the page as it was signed, as JSON';
+
+COMMENT ON COLUMN public.shift.digest IS 'SHA-256 of the content, as hexadecimal digits; the content has that of the page before';
+
+COMMENT ON COLUMN public.shift.told_audit IS 'acts of its last minute that the page has: what commits later goes to the next page';
+
+COMMENT ON COLUMN public.shift.told_events IS 'lines of alarms of its last minute that the page has';
+
+CREATE TABLE public.shift_note (
+    shift_note_id bigint NOT NULL,
+    shift_id integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    person text NOT NULL,
+    account text,
+    text text NOT NULL,
+    mark text,
+    station text,
+    item text,
+    about jsonb,
+    CONSTRAINT shift_note_check CHECK (((item IS NULL) = (about IS NULL))),
+    CONSTRAINT shift_note_mark_check CHECK ((mark = ANY (ARRAY['watch'::text, 'done'::text])))
+);
+
+COMMENT ON COLUMN public.shift_note.mark IS 'watch: what it is about goes on to the next shifts; done: no longer';
+
+COMMENT ON COLUMN public.shift_note.station IS 'null: it is about the whole network';
+
+COMMENT ON COLUMN public.shift_note.item IS 'key of what it is about; null: it stands for itself';
+
+COMMENT ON COLUMN public.shift_note.about IS 'what it is about, as the page showed it then';
+
+ALTER TABLE public.shift_note ALTER COLUMN shift_note_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.shift_note_shift_note_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE public.shift ALTER COLUMN shift_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.shift_shift_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.sign_in_attempt (
+    sign_in_attempt_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    login text NOT NULL,
+    address text NOT NULL,
+    failed boolean NOT NULL
+);
+
+ALTER TABLE public.sign_in_attempt ALTER COLUMN sign_in_attempt_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sign_in_attempt_sign_in_attempt_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.sign_off (
+    sign_off_id bigint NOT NULL,
+    channel_id integer NOT NULL,
+    day date NOT NULL,
+    from_t timestamp with time zone NOT NULL,
+    to_t timestamp with time zone NOT NULL,
+    content bigint[] NOT NULL,
+    person text NOT NULL,
+    account text,
+    note text,
+    at timestamp with time zone NOT NULL,
+    approved_by text,
+    approved_account text,
+    approved_at timestamp with time zone,
+    reopened_by text,
+    reopened_cause text,
+    reopened_reason text,
+    reopened_at timestamp with time zone,
+    CONSTRAINT sign_off_check CHECK ((from_t < to_t)),
+    CONSTRAINT sign_off_check1 CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
+    CONSTRAINT sign_off_check2 CHECK (((reopened_cause IS NULL) = (reopened_at IS NULL))),
+    CONSTRAINT sign_off_check3 CHECK (((reopened_cause = 'person'::text) = ((reopened_by IS NOT NULL) AND (reopened_reason IS NOT NULL)))),
+    CONSTRAINT sign_off_reopened_cause_check CHECK ((reopened_cause = ANY (ARRAY['person'::text, 'reading'::text, 'finding'::text, 'correction'::text])))
+);
+
+COMMENT ON COLUMN public.sign_off.account IS 'login of the account that signed; null: nobody had to sign in';
+
+COMMENT ON COLUMN public.sign_off.approved_at IS 'since when the day counts as reviewed; null: a second person has still to sign';
+
+COMMENT ON COLUMN public.sign_off.reopened_cause IS 'a person, or data that came or changed after the signature';
+
+ALTER TABLE public.sign_off ALTER COLUMN sign_off_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sign_off_sign_off_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.sms_inbound (
@@ -981,7 +1795,8 @@ CREATE TABLE public.sms_inbound (
     body text NOT NULL,
     sent_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone NOT NULL,
-    meaning text
+    meaning text,
+    contact_id integer
 );
 
 ALTER TABLE public.sms_inbound ALTER COLUMN inbound_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1072,7 +1887,9 @@ CREATE VIEW public.v_alarm AS
     a.raised_at,
     a.cleared_at,
     a.acknowledged_at,
-    a.acknowledged_by,
+    COALESCE(( SELECT NULLIF(p.name, ''::text) AS "nullif"
+           FROM public.contact p
+          WHERE (p.contact_id = ("substring"(a.acknowledged_by, '^contact ([0-9]{1,9})$'::text))::integer)), a.acknowledged_by) AS acknowledged_by,
     a.late,
     c.parameter,
     c.unit,
@@ -1094,7 +1911,23 @@ CREATE VIEW public.v_alarm AS
     a.false_at,
     a.false_by,
     a.parent,
-    a.ended_by
+    a.ended_by,
+        CASE
+            WHEN a.late THEN ( SELECT min(e.at) AS min
+               FROM public.alarm_event e
+              WHERE ((e.alarm_id = a.alarm_id) AND (e.event = 'late'::text)))
+            ELSE NULL::timestamp with time zone
+        END AS known_at,
+        CASE
+            WHEN a.late THEN ( SELECT e.reason
+               FROM public.alarm_event e
+              WHERE ((e.alarm_id = a.alarm_id) AND (e.event = 'told'::text))
+              ORDER BY e.alarm_event_id DESC
+             LIMIT 1)
+            ELSE NULL::text
+        END AS untold,
+    a.call_to,
+    a.call_by
    FROM ((public.alarm a
      LEFT JOIN public.channel c USING (channel_id))
      LEFT JOIN LATERAL ( SELECT to_timestamp((((s.state ->> 'counted_ms'::text))::double precision / (1000)::double precision)) AS at
@@ -1105,19 +1938,22 @@ CREATE VIEW public.v_alarm AS
            FROM public.composite_state s
           WHERE ((a.channel_id IS NULL) AND (s.rule = a.rule) AND (s.station = a.station))) known ON (true));
 
-COMMENT ON VIEW public.v_alarm IS 'no_data_since: a standing alarm of whose channel nothing that counts has come since';
+COMMENT ON VIEW public.v_alarm IS 'no_data_since: a standing alarm of whose channel nothing that counts has come since; known_at, untold: of an alarm of the past, when late data showed it, and why nobody was told of it';
 
 CREATE VIEW public.v_alarm_event AS
  SELECT alarm_id,
     "time",
     event,
-    person,
+    COALESCE(( SELECT NULLIF(p.name, ''::text) AS "nullif"
+           FROM public.contact p
+          WHERE (p.contact_id = ("substring"(e.person, '^contact ([0-9]{1,9})$'::text))::integer)), person) AS person,
     reason,
     alarm_event_id,
     at,
     state,
-    acknowledged
-   FROM public.alarm_event;
+    acknowledged,
+    detail
+   FROM public.alarm_event e;
 
 CREATE VIEW public.v_alarm_picture AS
  SELECT p.alarm_id,
@@ -1141,6 +1977,45 @@ CREATE VIEW public.v_alarm_picture AS
           ORDER BY (abs(EXTRACT(epoch FROM (i."time" - p.wanted_at)))), i."time"
          LIMIT 1) seen ON (true));
 
+CREATE VIEW public.v_audit AS
+ SELECT at,
+    COALESCE(( SELECT NULLIF(p.name, ''::text) AS "nullif"
+           FROM public.contact p
+          WHERE (p.contact_id = ("substring"(a.person, '^contact ([0-9]{1,9})$'::text))::integer)), person) AS person,
+    role,
+    action AS act,
+    subject AS object,
+    reason,
+    way,
+    account,
+    address,
+    detail,
+    audit_id
+   FROM public.audit a;
+
+CREATE VIEW public.v_breach AS
+ SELECT NULLIF(breach.station, ''::text) AS station,
+    breach.kind,
+    breach.first_at,
+    breach.last_at,
+    breach.count,
+    breach.bytes,
+    breach.detail
+   FROM public.breach
+UNION ALL
+ SELECT station_event.station,
+    station_event.kind,
+    min(station_event.received_at) AS first_at,
+    max(station_event.received_at) AS last_at,
+    count(*) AS count,
+    0 AS bytes,
+    max(station_event.detail) AS detail
+   FROM public.station_event
+  WHERE (station_event.kind = 'session_taken'::text)
+  GROUP BY station_event.station, station_event.kind, (((station_event.received_at AT TIME ZONE 'UTC'::text))::date);
+
+COMMENT ON VIEW public.v_breach IS 'one row a station (null: the centre), kind and day; what was refused beyond a limit, counted';
+
 CREATE VIEW public.v_event AS
  SELECT "time",
     station,
@@ -1153,6 +2028,113 @@ CREATE VIEW public.v_event AS
     index
    FROM public.station_event;
 
+CREATE VIEW public.visit_in_force AS
+ SELECT visit_id,
+    version,
+    station,
+    arrived_at,
+    left_at,
+    crew,
+    words,
+    withdrawn,
+    person,
+    at,
+    reason
+   FROM public.service_visit v
+  WHERE ((NOT withdrawn) AND (NOT (EXISTS ( SELECT
+           FROM public.service_visit n
+          WHERE ((n.visit_id = v.visit_id) AND (n.version > v.version))))));
+
+CREATE VIEW public.wired_work AS
+ SELECT e.station,
+    e.device,
+    e.kind,
+    e."time",
+    e.detail,
+    v.visit_id,
+    v.is_named
+   FROM (public.station_event e
+     LEFT JOIN LATERAL ( SELECT v_1.visit_id,
+            (EXISTS ( SELECT
+                   FROM public.service_work w
+                  WHERE ((w.visit_id = v_1.visit_id) AND (w.version = v_1.version) AND (w.kind = e.kind) AND ((e.device IS NULL) OR (w.device = e.device))))) AS is_named
+           FROM public.visit_in_force v_1
+          WHERE ((v_1.station = e.station) AND (v_1.arrived_at <= (e."time" + '01:00:00'::interval)) AND (v_1.left_at >= (e."time" - '01:00:00'::interval)) AND (v_1.arrived_at >= (e."time" - '8 days'::interval)))
+          ORDER BY (EXISTS ( SELECT
+                   FROM public.service_work w
+                  WHERE ((w.visit_id = v_1.visit_id) AND (w.version = v_1.version) AND (w.kind = e.kind) AND ((e.device IS NULL) OR (w.device = e.device))))) DESC, v_1.arrived_at DESC
+         LIMIT 1) v ON (true))
+  WHERE (e.kind = ANY (ARRAY['calibration'::text, 'probe_change'::text]));
+
+CREATE VIEW public.v_service_visit AS
+ SELECT v.station,
+    w.device,
+    w.kind,
+    COALESCE(e."time", v.arrived_at) AS at,
+    w.before,
+    w.after,
+    w.serial,
+    v.person,
+    COALESCE(NULLIF(w.words, ''::text), v.words) AS words,
+    v.visit_id,
+    c.channel,
+    c.parameter,
+    c.unit,
+    w.reference,
+    e."time" AS wired_at,
+    v.arrived_at,
+    v.left_at
+   FROM (((public.visit_in_force v
+     JOIN public.service_work w ON (((w.visit_id = v.visit_id) AND (w.version = v.version))))
+     LEFT JOIN public.channel c USING (channel_id))
+     LEFT JOIN LATERAL ( SELECT max(e_1."time") AS "time"
+           FROM public.wired_work e_1
+          WHERE ((e_1.station = v.station) AND (e_1.visit_id = v.visit_id) AND (e_1.kind = w.kind) AND ((e_1."time" >= (v.arrived_at - '01:00:00'::interval)) AND (e_1."time" <= (v.left_at + '01:00:00'::interval))) AND ((e_1.device IS NULL) OR (e_1.device = w.device)))) e ON (true))
+UNION ALL
+ SELECT v.station,
+    NULL::text AS device,
+    'visit'::text AS kind,
+    v.arrived_at AS at,
+    NULL::double precision AS before,
+    NULL::double precision AS after,
+    NULL::text AS serial,
+    v.person,
+    v.words,
+    v.visit_id,
+    NULL::text AS channel,
+    NULL::text AS parameter,
+    NULL::text AS unit,
+    NULL::double precision AS reference,
+    NULL::timestamp with time zone AS wired_at,
+    v.arrived_at,
+    v.left_at
+   FROM public.visit_in_force v
+  WHERE (NOT (EXISTS ( SELECT
+           FROM public.service_work w
+          WHERE ((w.visit_id = v.visit_id) AND (w.version = v.version)))))
+UNION ALL
+ SELECT e.station,
+    e.device,
+    e.kind,
+    e."time" AS at,
+    NULL::double precision AS before,
+    NULL::double precision AS after,
+    NULL::text AS serial,
+    NULL::text AS person,
+    COALESCE(e.detail, ''::text) AS words,
+    e.visit_id,
+    NULL::text AS channel,
+    NULL::text AS parameter,
+    NULL::text AS unit,
+    NULL::double precision AS reference,
+    e."time" AS wired_at,
+    NULL::timestamp with time zone AS arrived_at,
+    NULL::timestamp with time zone AS left_at
+   FROM public.wired_work e
+  WHERE (e.is_named IS NOT TRUE);
+
+COMMENT ON VIEW public.v_service_visit IS 'at: the word of the station where it gave one (wired_at), else the arrival; person null: nobody wrote it down';
+
 CREATE VIEW public.v_calibration AS
  SELECT s.station,
     d.key AS device,
@@ -1161,10 +2143,12 @@ CREATE VIEW public.v_calibration AS
     (COALESCE(seen.last_at, seen.known_since) + make_interval(secs => (((d.value #>> '{calibration,every_ms}'::text[]))::double precision / (1000)::double precision))) AS due_at
    FROM ((public.station s
      CROSS JOIN LATERAL jsonb_each((s.config -> 'devices'::text)) d(key, value))
-     CROSS JOIN LATERAL ( SELECT max(e."time") FILTER (WHERE ((e.kind = 'calibration'::text) AND (COALESCE(e.device, d.key) = d.key))) AS last_at,
-            min(e."time") AS known_since
-           FROM public.v_event e
-          WHERE (e.station = s.station)) seen)
+     CROSS JOIN LATERAL ( SELECT ( SELECT max(b.at) AS max
+                   FROM public.v_service_visit b
+                  WHERE ((b.station = s.station) AND (b.kind = 'calibration'::text) AND (COALESCE(b.device, d.key) = d.key))) AS last_at,
+            ( SELECT min(e."time") AS min
+                   FROM public.v_event e
+                  WHERE (e.station = s.station)) AS known_since) seen)
   WHERE (s.active AND ((d.value #>> '{calibration,every_ms}'::text[]) IS NOT NULL));
 
 COMMENT ON VIEW public.v_calibration IS 'last_at: the last on record; without one due_at counts from the station''s first event, and is null before it';
@@ -1175,8 +2159,36 @@ CREATE VIEW public.v_carrier AS
     ok_at,
     failing_since,
     needs_person,
-    error
+    public.without_addresses(error) AS error
    FROM public.carrier;
+
+CREATE VIEW public.v_certificate AS
+ SELECT station,
+    device,
+    kind,
+    number,
+    serial,
+    issued_by,
+    issued_on,
+    expires_on,
+    words,
+    person,
+    at,
+    certificate_id,
+    (EXISTS ( SELECT
+           FROM public.certificate n
+          WHERE ((n.station = c.station) AND (n.device = c.device) AND (n.kind = c.kind) AND (NOT n.withdrawn) AND (ROW(n.expires_on, n.certificate_id) > ROW(c.expires_on, c.certificate_id)) AND (NOT (EXISTS ( SELECT
+                   FROM public.certificate m
+                  WHERE ((m.certificate_id = n.certificate_id) AND (m.version > n.version)))))))) AS superseded,
+    (EXISTS ( SELECT
+           FROM public.station s
+          WHERE ((s.station = c.station) AND s.active AND ((s.config -> 'devices'::text) ? c.device)))) AS stands
+   FROM public.certificate c
+  WHERE ((NOT withdrawn) AND (NOT (EXISTS ( SELECT
+           FROM public.certificate n
+          WHERE ((n.certificate_id = c.certificate_id) AND (n.version > c.version))))));
+
+COMMENT ON VIEW public.v_certificate IS 'superseded: another of its kind for the device is valid for longer; stands: the station file names the device';
 
 CREATE VIEW public.v_channel AS
  SELECT c.station,
@@ -1192,7 +2204,8 @@ CREATE VIEW public.v_channel AS
     c.name,
     c.kind,
     c.plausible_low,
-    c.plausible_high
+    c.plausible_high,
+    c.device
    FROM (public.channel c
      JOIN public.station s USING (station))
   WHERE (c.active AND s.active);
@@ -1273,6 +2286,20 @@ CREATE VIEW public.v_feed AS
    FROM (public.consumer c
      CROSS JOIN ( SELECT max(change.id) AS id
            FROM public.change) head);
+
+CREATE VIEW public.v_flag AS
+ SELECT g."time",
+    c.station,
+    c.channel,
+    g.test,
+    g.flag,
+    g.reason,
+    g.by,
+    g.at,
+    g.review_id,
+    g.flag_id
+   FROM (public.reading_flag g
+     JOIN public.channel c USING (channel_id));
 
 CREATE VIEW public.v_flapping AS
  SELECT f.rule,
@@ -1382,7 +2409,11 @@ CREATE VIEW public.v_latest AS
                            FROM public.consumer
                           WHERE (consumer.consumer = 'quality'::text)) AS "position") q) w ON ((c.history_tests <> '{}'::text[])))
      JOIN public.latest r USING (channel_id))
-     LEFT JOIN public.correction k ON (((k.channel_id = r.channel_id) AND (k."time" = r."time") AND (k.approved_at IS NOT NULL) AND (k.revoked_at IS NULL))))
+     LEFT JOIN LATERAL ( SELECT k_1.correction_id,
+            k_1.value
+           FROM public.correction k_1
+          WHERE ((k_1.channel_id = r.channel_id) AND (k_1."time" = r."time") AND (k_1.approved_at IS NOT NULL) AND (k_1.revoked_at IS NULL))
+         LIMIT 1) k ON (true))
      LEFT JOIN LATERAL ( SELECT max(g.flag) FILTER (WHERE (g.test IS NULL)) AS person,
             max(g.flag) FILTER (WHERE (g.test IS NOT NULL)) AS found,
             array_agg(g.test ORDER BY g.test) FILTER (WHERE ((g.flag >= 3) AND (g.test IS NOT NULL))) AS words
@@ -1495,6 +2526,40 @@ CREATE VIEW public.v_ledger AS
                     l.lost_at
                    FROM public.ledger l) sets) book;
 
+CREATE VIEW public.v_ministry_file AS
+ SELECT f.station,
+    f."time",
+    f.name,
+    f.sha256,
+        CASE
+            WHEN f.withdrawn THEN 'withdrawn'::text
+            WHEN s.failed THEN 'failed'::text
+            WHEN s.owed THEN 'made'::text
+            WHEN (s.sends > 1) THEN 'replaced'::text
+            WHEN (s.sends > 0) THEN 'sent'::text
+            ELSE 'made'::text
+        END AS status,
+    f.made_at,
+    s.sent_at,
+    COALESCE(s.attempts, 0) AS attempts,
+    s.error,
+    COALESCE(s.receivers, 0) AS receivers
+   FROM (public.ministry_file f
+     CROSS JOIN LATERAL ( SELECT bool_or(s_1.owed) AS owed,
+            bool_or((s_1.owed AND (s_1.error IS NOT NULL))) AS failed,
+            max(s_1.sends) AS sends,
+                CASE
+                    WHEN bool_and((NOT s_1.owed)) THEN max(s_1.sent_at)
+                    ELSE NULL::timestamp with time zone
+                END AS sent_at,
+            max(s_1.attempts) AS attempts,
+            string_agg(((s_1.receiver || ': '::text) || s_1.error), '; '::text ORDER BY s_1.receiver) FILTER (WHERE s_1.owed) AS error,
+            (count(*))::integer AS receivers
+           FROM public.ministry_sending s_1
+          WHERE ((s_1.station = f.station) AND (s_1."time" = f."time"))) s);
+
+COMMENT ON VIEW public.v_ministry_file IS 'status: made (not sent yet, or to nobody), failed (tried), sent, replaced (sent again with other bytes), withdrawn (no figures any more)';
+
 CREATE VIEW public.v_notification AS
  SELECT n.notification_id,
     n.alarm_id,
@@ -1514,7 +2579,7 @@ CREATE VIEW public.v_notification AS
     n.sent_at,
     n.delivered_at,
     n.attempts,
-    n.error,
+    public.without_addresses(n.error) AS error,
     n.purpose,
     n.carrier,
         CASE
@@ -1522,7 +2587,8 @@ CREATE VIEW public.v_notification AS
             WHEN (n.status = 'held'::text) THEN n.held_until
             ELSE NULL::timestamp with time zone
         END AS next_attempt_at,
-    n.held_for
+    n.held_for,
+    n.alarm_event_id
    FROM (public.notification n
      JOIN public.contact c USING (contact_id));
 
@@ -1572,7 +2638,11 @@ CREATE VIEW public.v_reading AS
                            FROM public.consumer
                           WHERE (consumer.consumer = 'quality'::text)) AS "position") q) w ON ((c.history_tests <> '{}'::text[])))
      JOIN public.reading r USING (channel_id))
-     LEFT JOIN public.correction k ON (((k.channel_id = r.channel_id) AND (k."time" = r."time") AND (k.approved_at IS NOT NULL) AND (k.revoked_at IS NULL))))
+     LEFT JOIN LATERAL ( SELECT k_1.correction_id,
+            k_1.value
+           FROM public.correction k_1
+          WHERE ((k_1.channel_id = r.channel_id) AND (k_1."time" = r."time") AND (k_1.approved_at IS NOT NULL) AND (k_1.revoked_at IS NULL))
+         LIMIT 1) k ON (true))
      LEFT JOIN LATERAL ( SELECT max(g.flag) FILTER (WHERE (g.test IS NULL)) AS person,
             max(g.flag) FILTER (WHERE (g.test IS NOT NULL)) AS found,
             array_agg(g.test ORDER BY g.test) FILTER (WHERE ((g.flag >= 3) AND (g.test IS NOT NULL))) AS words
@@ -1621,9 +2691,45 @@ CREATE VIEW public.v_review AS
     v.approved_at,
     v.withdrawn_by,
     v.withdrawn_reason,
-    v.withdrawn_at
+    v.withdrawn_at,
+    v.drift,
+    v.drift_from,
+    v.drift_to
    FROM (public.review v
      JOIN public.channel c USING (channel_id));
+
+CREATE VIEW public.v_sample AS
+ SELECT s.station,
+    r.parameter,
+    s.sampled_at,
+    r.value,
+    r.unit,
+    r.method,
+    s.laboratory,
+    beside.value AS beside,
+    r.detection_limit,
+    r.reported,
+    c.channel,
+    COALESCE(beside.readings, 0) AS readings,
+    s.code,
+    s.sampled_by,
+    s.sample_id,
+    r.person,
+    r.at
+   FROM (((((public.sample_in_force s
+     JOIN public.sample_result r ON (((r.sample_id = s.sample_id) AND (NOT r.withdrawn) AND (NOT (EXISTS ( SELECT
+           FROM public.sample_result n_1
+          WHERE ((n_1.sample_id = r.sample_id) AND (n_1.parameter = r.parameter) AND (n_1.version > r.version))))))))
+     LEFT JOIN public.channel c USING (channel_id))
+     CROSS JOIN ( SELECT COALESCE((((network.comparison ->> 'around_ms'::text))::double precision / (1000)::double precision), (900)::double precision) AS around_s
+           FROM public.network) n)
+     CROSS JOIN LATERAL ( SELECT make_interval(secs => GREATEST(n.around_s, c.interval_s)) AS around) w)
+     LEFT JOIN LATERAL ( SELECT (sum(q.value) / (count(q.value))::double precision) AS value,
+            (count(q.value))::integer AS readings
+           FROM public.v_reading q
+          WHERE ((q.channel = c.channel) AND (q."time" > (s.sampled_at - w.around)) AND (q."time" <= (s.sampled_at + w.around)) AND (q.quality <= 2) AND (q.value IS NOT NULL))) beside ON (true));
+
+COMMENT ON VIEW public.v_sample IS 'value null: below detection_limit; reported: as the laboratory wrote it';
 
 CREATE VIEW public.v_service AS
  SELECT service,
@@ -1645,6 +2751,116 @@ CREATE VIEW public.v_shelf AS
    FROM (public.shelf s
      LEFT JOIN public.channel c USING (channel_id));
 
+CREATE VIEW public.v_stage AS
+ SELECT c.station,
+    c.channel,
+    l.day,
+        CASE
+            WHEN ((s.approved_at IS NOT NULL) AND (s.reopened_at IS NULL)) THEN 'reviewed'::text
+            WHEN ((l.ends > now()) OR ((c.history_tests <> '{}'::text[]) AND ((q."position" IS NULL) OR (EXISTS ( SELECT
+               FROM public.change n
+              WHERE ((n.station = c.station) AND (n.id > q."position") AND (n.cause = 'reading'::text) AND (n.channels @> ARRAY[c.channel_id]) AND (n.from_t <= l.ends) AND (n.to_t > d."time"))))))) THEN 'raw'::text
+            ELSE 'unreviewed'::text
+        END AS stage,
+        CASE
+            WHEN (s.reopened_at IS NULL) THEN COALESCE(s.approved_by, s.person)
+            ELSE s.reopened_by
+        END AS by,
+    COALESCE(s.reopened_at, s.approved_at, s.at) AS at,
+        CASE
+            WHEN (s.reopened_at IS NULL) THEN s.note
+            ELSE s.reopened_reason
+        END AS reason,
+    s.person AS signed_by,
+    s.at AS signed_at,
+    s.approved_by,
+    s.approved_at,
+    s.reopened_by,
+    s.reopened_cause,
+    s.reopened_at,
+    d."time",
+    s.sign_off_id,
+    c.parameter
+   FROM (((((public.network w
+     CROSS JOIN ( SELECT ( SELECT consumer."position"
+                   FROM public.consumer
+                  WHERE (consumer.consumer = 'quality'::text)) AS "position") q)
+     CROSS JOIN public.channel c)
+     JOIN public.daily d USING (channel_id))
+     CROSS JOIN LATERAL ( SELECT ((d."time" AT TIME ZONE w.time_zone))::date AS day,
+            (((((d."time" AT TIME ZONE w.time_zone))::date + 1))::timestamp without time zone AT TIME ZONE w.time_zone) AS ends) l)
+     LEFT JOIN LATERAL ( SELECT n.sign_off_id,
+            n.channel_id,
+            n.day,
+            n.from_t,
+            n.to_t,
+            n.content,
+            n.person,
+            n.account,
+            n.note,
+            n.at,
+            n.approved_by,
+            n.approved_account,
+            n.approved_at,
+            n.reopened_by,
+            n.reopened_cause,
+            n.reopened_reason,
+            n.reopened_at
+           FROM public.sign_off n
+          WHERE ((n.channel_id = c.channel_id) AND (n.day = l.day))
+          ORDER BY n.sign_off_id DESC
+         LIMIT 1) s ON (true))
+  WHERE (NOT c.derived)
+UNION ALL
+( WITH made_of AS MATERIALIZED (
+         SELECT channel_made_of.channel_id,
+            channel_made_of.source
+           FROM public.channel_made_of
+        )
+ SELECT c.station,
+    c.channel,
+    l.day,
+        CASE
+            WHEN o.reviewed THEN 'reviewed'::text
+            WHEN ((l.ends > now()) OR o.waits) THEN 'raw'::text
+            ELSE 'unreviewed'::text
+        END AS stage,
+    NULL::text AS by,
+    NULL::timestamp with time zone AS at,
+    NULL::text AS reason,
+    NULL::text AS signed_by,
+    NULL::timestamp with time zone AS signed_at,
+    NULL::text AS approved_by,
+    NULL::timestamp with time zone AS approved_at,
+    NULL::text AS reopened_by,
+    NULL::text AS reopened_cause,
+    NULL::timestamp with time zone AS reopened_at,
+    d."time",
+    NULL::bigint AS sign_off_id,
+    c.parameter
+   FROM (((((public.network w
+     CROSS JOIN ( SELECT ( SELECT consumer."position"
+                   FROM public.consumer
+                  WHERE (consumer.consumer = 'quality'::text)) AS "position") q)
+     CROSS JOIN public.channel c)
+     JOIN public.daily d USING (channel_id))
+     CROSS JOIN LATERAL ( SELECT ((d."time" AT TIME ZONE w.time_zone))::date AS day,
+            (((((d."time" AT TIME ZONE w.time_zone))::date + 1))::timestamp without time zone AT TIME ZONE w.time_zone) AS ends) l)
+     CROSS JOIN LATERAL ( SELECT bool_and((EXISTS ( SELECT
+                   FROM public.sign_off n
+                  WHERE ((n.channel_id = t.channel_id) AND (n.day = l.day) AND (n.approved_at IS NOT NULL) AND (n.reopened_at IS NULL))))) AS reviewed,
+            bool_or(((t.history_tests <> '{}'::text[]) AND ((q."position" IS NULL) OR (EXISTS ( SELECT
+                   FROM public.change n
+                  WHERE ((n.station = t.station) AND (n.id > q."position") AND (n.cause = 'reading'::text) AND (n.channels @> ARRAY[t.channel_id]) AND (n.from_t <= l.ends) AND (n.to_t > d."time"))))))) AS waits
+           FROM (made_of m
+             JOIN public.channel t ON ((t.channel_id = m.source)))
+          WHERE ((m.channel_id = c.channel_id) AND (EXISTS ( SELECT
+                   FROM public.daily i
+                  WHERE ((i.channel_id = m.source) AND (i."time" = d."time")))))) o)
+  WHERE c.derived);
+
+COMMENT ON VIEW public.v_stage IS 'signed_by without approved_by: a second person has still to sign; reopened_cause: what reopened the day since';
+
 CREATE VIEW public.v_station AS
  SELECT s.station,
     s.name_vi AS name,
@@ -1664,6 +2880,27 @@ CREATE VIEW public.v_station AS
           WHERE (l.station = s.station)) seen ON (true))
   WHERE s.active;
 
+ALTER TABLE ONLY public.account_identity
+    ADD CONSTRAINT account_identity_pkey PRIMARY KEY (issuer, kind, value);
+
+ALTER TABLE ONLY public.account_link
+    ADD CONSTRAINT account_link_pkey PRIMARY KEY (link_hash);
+
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_login_key UNIQUE (login);
+
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (account_id);
+
+ALTER TABLE ONLY public.account_recovery_code
+    ADD CONSTRAINT account_recovery_code_pkey PRIMARY KEY (account_id, code_hash);
+
+ALTER TABLE ONLY public.account_role
+    ADD CONSTRAINT account_role_pkey PRIMARY KEY (account_id, role);
+
+ALTER TABLE ONLY public.account_totp
+    ADD CONSTRAINT account_totp_pkey PRIMARY KEY (account_id);
+
 ALTER TABLE ONLY public.alarm_event
     ADD CONSTRAINT alarm_event_pkey PRIMARY KEY (alarm_event_id);
 
@@ -1676,14 +2913,29 @@ ALTER TABLE ONLY public.alarm_picture
 ALTER TABLE ONLY public.alarm
     ADD CONSTRAINT alarm_pkey PRIMARY KEY (alarm_id);
 
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_name_key UNIQUE (name);
+
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_pkey PRIMARY KEY (api_token_id);
+
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_token_hash_key UNIQUE (token_hash);
+
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (audit_id);
 
 ALTER TABLE ONLY public.books_watched
     ADD CONSTRAINT books_watched_pkey PRIMARY KEY (station);
 
+ALTER TABLE ONLY public.breach
+    ADD CONSTRAINT breach_pkey PRIMARY KEY (station, kind, day);
+
 ALTER TABLE ONLY public.carrier
     ADD CONSTRAINT carrier_pkey PRIMARY KEY (carrier);
+
+ALTER TABLE ONLY public.certificate
+    ADD CONSTRAINT certificate_pkey PRIMARY KEY (certificate_id, version);
 
 ALTER TABLE ONLY public.change
     ADD CONSTRAINT change_pkey PRIMARY KEY (id);
@@ -1706,11 +2958,17 @@ ALTER TABLE ONLY public.channel
 ALTER TABLE ONLY public.composite_state
     ADD CONSTRAINT composite_state_pkey PRIMARY KEY (rule, station);
 
+ALTER TABLE ONLY public.config_change
+    ADD CONSTRAINT config_change_pkey PRIMARY KEY (config_change_id);
+
 ALTER TABLE ONLY public.conflict
     ADD CONSTRAINT conflict_channel_id_time_value_state_key UNIQUE NULLS NOT DISTINCT (channel_id, "time", value, state);
 
 ALTER TABLE ONLY public.conflict
     ADD CONSTRAINT conflict_pkey PRIMARY KEY (conflict_id);
+
+ALTER TABLE ONLY public.console_session
+    ADD CONSTRAINT console_session_pkey PRIMARY KEY (session_hash);
 
 ALTER TABLE ONLY public.consumer
     ADD CONSTRAINT consumer_pkey PRIMARY KEY (consumer);
@@ -1775,6 +3033,12 @@ ALTER TABLE ONLY public.ledger
 ALTER TABLE ONLY public.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY public.ministry_file
+    ADD CONSTRAINT ministry_file_pkey PRIMARY KEY (station, "time");
+
+ALTER TABLE ONLY public.ministry_sending
+    ADD CONSTRAINT ministry_sending_pkey PRIMARY KEY (station, "time", receiver);
+
 ALTER TABLE ONLY public.network
     ADD CONSTRAINT network_pkey PRIMARY KEY (singleton);
 
@@ -1802,17 +3066,47 @@ ALTER TABLE ONLY public.reading
 ALTER TABLE ONLY public.review
     ADD CONSTRAINT review_pkey PRIMARY KEY (review_id);
 
+ALTER TABLE ONLY public.role_demand
+    ADD CONSTRAINT role_demand_pkey PRIMARY KEY (role);
+
 ALTER TABLE ONLY public.rule_cursor
     ADD CONSTRAINT rule_cursor_pkey PRIMARY KEY (station);
 
 ALTER TABLE ONLY public.rule_state
     ADD CONSTRAINT rule_state_pkey PRIMARY KEY (rule, channel_id);
 
+ALTER TABLE ONLY public.sample
+    ADD CONSTRAINT sample_pkey PRIMARY KEY (sample_id, version);
+
+ALTER TABLE ONLY public.sample_result
+    ADD CONSTRAINT sample_result_pkey PRIMARY KEY (sample_id, parameter, version);
+
+ALTER TABLE ONLY public.sample_step
+    ADD CONSTRAINT sample_step_pkey PRIMARY KEY (sample_id, step, version);
+
 ALTER TABLE ONLY public.service
     ADD CONSTRAINT service_pkey PRIMARY KEY (service, worker);
 
+ALTER TABLE ONLY public.service_visit
+    ADD CONSTRAINT service_visit_pkey PRIMARY KEY (visit_id, version);
+
+ALTER TABLE ONLY public.service_work
+    ADD CONSTRAINT service_work_pkey PRIMARY KEY (visit_id, version, "position");
+
 ALTER TABLE ONLY public.shelf
     ADD CONSTRAINT shelf_subject_key UNIQUE (subject);
+
+ALTER TABLE ONLY public.shift_note
+    ADD CONSTRAINT shift_note_pkey PRIMARY KEY (shift_note_id);
+
+ALTER TABLE ONLY public.shift
+    ADD CONSTRAINT shift_pkey PRIMARY KEY (shift_id);
+
+ALTER TABLE ONLY public.sign_in_attempt
+    ADD CONSTRAINT sign_in_attempt_pkey PRIMARY KEY (sign_in_attempt_id);
+
+ALTER TABLE ONLY public.sign_off
+    ADD CONSTRAINT sign_off_pkey PRIMARY KEY (sign_off_id);
 
 ALTER TABLE ONLY public.sms_inbound
     ADD CONSTRAINT sms_inbound_carrier_from_number_sent_at_body_key UNIQUE (carrier, from_number, sent_at, body);
@@ -1835,11 +3129,21 @@ ALTER TABLE ONLY public.station
 ALTER TABLE ONLY public.unplaced_reading
     ADD CONSTRAINT unplaced_reading_pkey PRIMARY KEY (channel_id, "time", received_at);
 
+CREATE INDEX account_identity_account ON public.account_identity USING btree (account_id);
+
 CREATE INDEX alarm_call ON public.alarm USING btree (call_at) WHERE (call_at IS NOT NULL);
+
+CREATE INDEX alarm_channel ON public.alarm USING btree (channel_id, raised_at, alarm_id);
+
+CREATE INDEX alarm_cleared ON public.alarm USING btree (cleared_at);
 
 CREATE INDEX alarm_event_alarm ON public.alarm_event USING btree (alarm_id);
 
+CREATE INDEX alarm_event_turn ON public.alarm_event USING btree (at) INCLUDE (alarm_id, event, alarm_event_id) WHERE (event = ANY (ARRAY['raised'::text, 'cleared'::text, 'reset'::text, 'late'::text]));
+
 CREATE INDEX alarm_event_withheld ON public.alarm_event USING btree (alarm_id) WHERE (event = 'withheld'::text);
+
+CREATE INDEX alarm_false ON public.alarm USING btree (raised_at, alarm_id) WHERE (false_at IS NOT NULL);
 
 CREATE INDEX alarm_late ON public.alarm USING btree (alarm_id) WHERE late;
 
@@ -1849,15 +3153,29 @@ CREATE INDEX alarm_picture_camera ON public.alarm_picture USING btree (station, 
 
 CREATE INDEX alarm_picture_waiting ON public.alarm_picture USING btree (wanted_at) WHERE ((asked_at IS NULL) AND (outcome IS NULL));
 
-CREATE INDEX alarm_raised ON public.alarm USING btree (raised_at);
+CREATE INDEX alarm_raised ON public.alarm USING btree (raised_at, alarm_id);
+
+CREATE INDEX alarm_rule ON public.alarm USING btree (rule, raised_at);
+
+CREATE INDEX alarm_severity ON public.alarm USING btree (severity, raised_at, alarm_id);
 
 CREATE UNIQUE INDEX alarm_standing ON public.alarm USING btree (subject) WHERE ((cleared_at IS NULL) AND (NOT late));
 
+CREATE INDEX alarm_station ON public.alarm USING btree (station, raised_at, alarm_id);
+
 CREATE INDEX alarm_subject ON public.alarm USING btree (subject, raised_at);
+
+CREATE INDEX audit_at ON public.audit USING btree (at);
 
 CREATE INDEX audit_subject ON public.audit USING btree (subject, at);
 
+CREATE INDEX change_configuration ON public.change USING btree (id) WHERE (cause = 'configuration'::text);
+
 CREATE INDEX change_station ON public.change USING btree (station, id);
+
+CREATE INDEX config_change_file ON public.config_change USING btree (file, config_change_id);
+
+CREATE INDEX console_session_account ON public.console_session USING btree (account_id);
 
 CREATE UNIQUE INDEX contact_apprise ON public.contact USING btree (apprise) WHERE active;
 
@@ -1869,11 +3187,17 @@ CREATE UNIQUE INDEX contact_webhook ON public.contact USING btree (webhook) WHER
 
 CREATE UNIQUE INDEX correction_in_force ON public.correction USING btree (channel_id, "time") WHERE ((approved_at IS NOT NULL) AND (revoked_at IS NULL));
 
+CREATE INDEX daily_time ON public.daily USING btree ("time");
+
 CREATE INDEX dead_letter_received ON public.dead_letter USING btree (received_at);
 
 CREATE INDEX image_time ON public.image USING btree ("time");
 
+CREATE INDEX ministry_sending_owed ON public.ministry_sending USING btree (receiver, "time") WHERE owed;
+
 CREATE INDEX notification_due ON public.notification USING btree (medium, next_attempt_at) WHERE (status = ANY (ARRAY['queued'::text, 'failed'::text]));
+
+CREATE INDEX notification_failed ON public.notification USING btree (failed_at) WHERE (status = 'failed'::text);
 
 CREATE INDEX notification_held ON public.notification USING btree (held_until) WHERE (status = 'held'::text);
 
@@ -1883,19 +3207,81 @@ CREATE INDEX notification_queued ON public.notification USING btree (queued_at);
 
 CREATE INDEX out_of_service_open ON public.out_of_service USING btree (station) WHERE (ended_at IS NULL);
 
+CREATE INDEX reading_blamed ON public.reading USING btree (channel_id, "time") WHERE ((state <> 0) OR (tests <> 0));
+
 CREATE INDEX reading_flag_reading ON public.reading_flag USING btree (channel_id, "time");
 
 CREATE INDEX review_channel ON public.review USING btree (channel_id, from_t);
 
+CREATE INDEX sample_station ON public.sample USING btree (station, sampled_at);
+
+CREATE INDEX service_visit_station ON public.service_visit USING btree (station, arrived_at);
+
+CREATE INDEX shift_note_item ON public.shift_note USING btree (item) WHERE (item IS NOT NULL);
+
+CREATE INDEX shift_note_shift ON public.shift_note USING btree (shift_id);
+
+CREATE INDEX shift_note_watch ON public.shift_note USING btree (shift_note_id) WHERE (mark = 'watch'::text);
+
+CREATE UNIQUE INDEX shift_open ON public.shift USING btree (((until IS NULL))) WHERE (until IS NULL);
+
+CREATE INDEX sign_in_attempt_at ON public.sign_in_attempt USING btree (at);
+
+CREATE INDEX sign_off_day ON public.sign_off USING btree (channel_id, day, sign_off_id);
+
+CREATE INDEX sign_off_newest ON public.sign_off USING btree (to_t) WHERE (reopened_at IS NULL);
+
+CREATE INDEX sign_off_reopened ON public.sign_off USING btree (reopened_at) WHERE (reopened_at IS NOT NULL);
+
+CREATE UNIQUE INDEX sign_off_standing ON public.sign_off USING btree (channel_id, day) WHERE (reopened_at IS NULL);
+
+CREATE INDEX sign_off_to_do ON public.sign_off USING btree (channel_id, day) WHERE (((reopened_at IS NULL) AND (approved_at IS NULL)) OR (reopened_cause <> 'person'::text));
+
+CREATE INDEX sign_off_touched ON public.sign_off USING btree (channel_id, to_t) WHERE (reopened_at IS NULL);
+
+CREATE INDEX sms_inbound_person ON public.sms_inbound USING btree (contact_id, received_at);
+
 CREATE INDEX sms_part_open ON public.sms_part USING btree (to_number, begun_at) WHERE (reported_at IS NULL);
+
+CREATE INDEX station_event_taken ON public.station_event USING btree (received_at) WHERE (kind = 'session_taken'::text);
 
 CREATE INDEX station_event_time ON public.station_event USING btree ("time");
 
+CREATE INDEX station_event_work ON public.station_event USING btree (station, "time") WHERE (kind = ANY (ARRAY['calibration'::text, 'probe_change'::text]));
+
+CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER certificate_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.certificate FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER channel_interval_kept AFTER UPDATE OF interval_s ON public.channel FOR EACH ROW WHEN ((old.interval_s <> new.interval_s)) EXECUTE FUNCTION public.channel_interval_kept();
+
+CREATE TRIGGER config_change_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.config_change FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER daily_kept AFTER DELETE OR UPDATE ON public.daily FOR EACH ROW WHEN ((old."time" < (now() - '89 days'::interval))) EXECUTE FUNCTION public.refuse_change_of_rollup('{reading,hourly}', '25 hours');
+
+CREATE TRIGGER hourly_kept AFTER DELETE OR UPDATE ON public.hourly FOR EACH ROW WHEN ((old."time" < (now() - '89 days'::interval))) EXECUTE FUNCTION public.refuse_change_of_rollup('{reading}', '1 hour');
 
 CREATE TRIGGER ledger_gaps BEFORE INSERT OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.ledger_gaps();
 
 CREATE TRIGGER ledger_tail BEFORE INSERT OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.ledger_tail();
+
+CREATE TRIGGER reading_flag_verdict AFTER INSERT ON public.reading_flag REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_forged_verdict();
+
+CREATE TRIGGER sample_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.sample FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER sample_result_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.sample_result FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER sample_step_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.sample_step FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER service_visit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.service_visit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER service_work_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.service_work FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER shift_kept BEFORE TRUNCATE ON public.shift FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER shift_note_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.shift_note FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER shift_signed BEFORE DELETE OR UPDATE ON public.shift FOR EACH ROW EXECUTE FUNCTION public.refuse_signed_shift();
 
 CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.daily FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
 
@@ -1904,6 +3290,21 @@ CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.derived_reading FOR EAC
 CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.hourly FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
 
 CREATE TRIGGER ts_insert_blocker BEFORE INSERT ON public.reading FOR EACH ROW EXECUTE FUNCTION _timescaledb_functions.insert_blocker();
+
+ALTER TABLE ONLY public.account_identity
+    ADD CONSTRAINT account_identity_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(account_id);
+
+ALTER TABLE ONLY public.account_link
+    ADD CONSTRAINT account_link_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(account_id);
+
+ALTER TABLE ONLY public.account_recovery_code
+    ADD CONSTRAINT account_recovery_code_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(account_id);
+
+ALTER TABLE ONLY public.account_role
+    ADD CONSTRAINT account_role_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(account_id);
+
+ALTER TABLE ONLY public.account_totp
+    ADD CONSTRAINT account_totp_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(account_id);
 
 ALTER TABLE ONLY public.alarm
     ADD CONSTRAINT alarm_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
@@ -1926,6 +3327,9 @@ ALTER TABLE ONLY public.alarm
 ALTER TABLE ONLY public.books_watched
     ADD CONSTRAINT books_watched_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
+ALTER TABLE ONLY public.certificate
+    ADD CONSTRAINT certificate_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
 ALTER TABLE ONLY public.channel_interval
     ADD CONSTRAINT channel_interval_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
@@ -1937,6 +3341,12 @@ ALTER TABLE ONLY public.channel
 
 ALTER TABLE ONLY public.composite_state
     ADD CONSTRAINT composite_state_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
+ALTER TABLE ONLY public.config_change
+    ADD CONSTRAINT config_change_takes_back_fkey FOREIGN KEY (takes_back) REFERENCES public.config_change(config_change_id);
+
+ALTER TABLE ONLY public.console_session
+    ADD CONSTRAINT console_session_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(account_id);
 
 ALTER TABLE ONLY public.correction
     ADD CONSTRAINT correction_review_id_fkey FOREIGN KEY (review_id) REFERENCES public.review(review_id);
@@ -1955,6 +3365,12 @@ ALTER TABLE ONLY public.flapping
 
 ALTER TABLE ONLY public.import
     ADD CONSTRAINT import_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
+ALTER TABLE ONLY public.ministry_file
+    ADD CONSTRAINT ministry_file_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
+ALTER TABLE ONLY public.ministry_sending
+    ADD CONSTRAINT ministry_sending_station_time_fkey FOREIGN KEY (station, "time") REFERENCES public.ministry_file(station, "time") ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.notification
     ADD CONSTRAINT notification_alarm_event_id_fkey FOREIGN KEY (alarm_event_id) REFERENCES public.alarm_event(alarm_event_id);
@@ -1980,8 +3396,32 @@ ALTER TABLE ONLY public.rule_cursor
 ALTER TABLE ONLY public.rule_state
     ADD CONSTRAINT rule_state_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
+ALTER TABLE ONLY public.sample_result
+    ADD CONSTRAINT sample_result_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
+ALTER TABLE ONLY public.sample
+    ADD CONSTRAINT sample_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
+ALTER TABLE ONLY public.service_visit
+    ADD CONSTRAINT service_visit_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
+ALTER TABLE ONLY public.service_work
+    ADD CONSTRAINT service_work_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
+ALTER TABLE ONLY public.service_work
+    ADD CONSTRAINT service_work_visit_id_version_fkey FOREIGN KEY (visit_id, version) REFERENCES public.service_visit(visit_id, version);
+
 ALTER TABLE ONLY public.shelf
     ADD CONSTRAINT shelf_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
+ALTER TABLE ONLY public.shift_note
+    ADD CONSTRAINT shift_note_shift_id_fkey FOREIGN KEY (shift_id) REFERENCES public.shift(shift_id);
+
+ALTER TABLE ONLY public.sign_off
+    ADD CONSTRAINT sign_off_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
+ALTER TABLE ONLY public.sms_inbound
+    ADD CONSTRAINT sms_inbound_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES public.contact(contact_id);
 
 ALTER TABLE ONLY public.station_clock
     ADD CONSTRAINT station_clock_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
@@ -1991,8 +3431,16 @@ ALTER TABLE ONLY public.station_event
 
 GRANT ALL ON SCHEMA public TO quantrac_owner;
 
+REVOKE ALL ON FUNCTION public.blamed_readings(of_channel text, low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.blamed_readings(of_channel text, low timestamp with time zone, high timestamp with time zone) TO quantrac_reader;
+GRANT ALL ON FUNCTION public.blamed_readings(of_channel text, low timestamp with time zone, high timestamp with time zone) TO quantrac_console;
+
 REVOKE ALL ON FUNCTION public.compress_readings(week timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.compress_readings(week timestamp with time zone) TO quantrac_ingest;
+
+REVOKE ALL ON FUNCTION public.day_content(of_channel integer, low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.day_content(of_channel integer, low timestamp with time zone, high timestamp with time zone) TO quantrac_ingest;
+GRANT ALL ON FUNCTION public.day_content(of_channel integer, low timestamp with time zone, high timestamp with time zone) TO quantrac_console;
 
 REVOKE ALL ON FUNCTION public.drop_readings_before(before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_readings_before(before timestamp with time zone) TO quantrac_ingest;
@@ -2000,137 +3448,342 @@ GRANT ALL ON FUNCTION public.drop_readings_before(before timestamp with time zon
 REVOKE ALL ON FUNCTION public.drop_rollups_before(relation text, before timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_rollups_before(relation text, before timestamp with time zone) TO quantrac_ingest;
 
+REVOKE ALL ON FUNCTION public.fill_reading(channel integer, at timestamp with time zone, measured double precision, its_state smallint, its_tests smallint, received timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fill_reading(channel integer, at timestamp with time zone, measured double precision, its_state smallint, its_tests smallint, received timestamp with time zone) TO quantrac_ingest;
+
+REVOKE ALL ON FUNCTION public.judged_readings(of_channel text, low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.judged_readings(of_channel text, low timestamp with time zone, high timestamp with time zone) TO quantrac_reader;
+GRANT ALL ON FUNCTION public.judged_readings(of_channel text, low timestamp with time zone, high timestamp with time zone) TO quantrac_ingest;
+GRANT ALL ON FUNCTION public.judged_readings(of_channel text, low timestamp with time zone, high timestamp with time zone) TO quantrac_console;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ledger TO quantrac_ingest;
 GRANT SELECT ON TABLE public.ledger TO quantrac_alerts;
 GRANT SELECT ON TABLE public.ledger TO quantrac_console;
+GRANT SELECT ON TABLE public.ledger TO quantrac_backup;
 
 REVOKE ALL ON FUNCTION public.order_hourly(start timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.order_hourly(start timestamp with time zone) TO quantrac_ingest;
 
+REVOKE ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) TO quantrac_reader;
+GRANT ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) TO quantrac_console;
+
+REVOKE ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_reader;
+GRANT ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_console;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.account TO quantrac_console;
+GRANT SELECT ON TABLE public.account TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.account_account_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.account_identity TO quantrac_console;
+GRANT SELECT ON TABLE public.account_identity TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.account_link TO quantrac_console;
+GRANT SELECT ON TABLE public.account_link TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.account_recovery_code TO quantrac_console;
+GRANT SELECT ON TABLE public.account_recovery_code TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.account_role TO quantrac_console;
+GRANT SELECT ON TABLE public.account_role TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.account_totp TO quantrac_console;
+GRANT SELECT ON TABLE public.account_totp TO quantrac_backup;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm TO quantrac_console;
+GRANT SELECT ON TABLE public.alarm TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.alarm_alarm_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_event TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_event TO quantrac_console;
+GRANT SELECT ON TABLE public.alarm_event TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.alarm_event_alarm_event_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_picture TO quantrac_alerts;
+GRANT SELECT ON TABLE public.alarm_picture TO quantrac_backup;
 
-GRANT INSERT ON TABLE public.audit TO quantrac_ingest;
-GRANT INSERT ON TABLE public.audit TO quantrac_alerts;
+GRANT SELECT ON SEQUENCE public.alarm_picture_alarm_picture_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_token TO quantrac_console;
+GRANT SELECT ON TABLE public.api_token TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.api_token_api_token_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.audit TO quantrac_alerts;
 GRANT SELECT,INSERT ON TABLE public.audit TO quantrac_console;
+GRANT SELECT ON TABLE public.audit TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.audit_audit_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.books_watched TO quantrac_alerts;
+GRANT SELECT ON TABLE public.books_watched TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.breach TO quantrac_ingest;
+GRANT SELECT ON TABLE public.breach TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.carrier TO quantrac_alerts;
+GRANT SELECT ON TABLE public.carrier TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.certificate TO quantrac_console;
+GRANT SELECT ON TABLE public.certificate TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.certificate_certificate_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.change TO quantrac_ingest;
 GRANT SELECT ON TABLE public.change TO quantrac_alerts;
 GRANT SELECT,INSERT ON TABLE public.change TO quantrac_console;
+GRANT SELECT ON TABLE public.change TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.change_id_seq TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.channel TO quantrac_ingest;
 GRANT SELECT ON TABLE public.channel TO quantrac_alerts;
-GRANT SELECT ON TABLE public.channel TO quantrac_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.channel TO quantrac_console;
+GRANT SELECT ON TABLE public.channel TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.channel_channel_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_interval TO quantrac_ingest;
+GRANT SELECT ON TABLE public.channel_interval TO quantrac_console;
+GRANT SELECT ON TABLE public.channel_interval TO quantrac_backup;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.derived_channel TO quantrac_console;
+GRANT SELECT ON TABLE public.derived_channel TO quantrac_ingest;
+GRANT SELECT ON TABLE public.derived_channel TO quantrac_alerts;
+GRANT SELECT ON TABLE public.derived_channel TO quantrac_backup;
+
+GRANT UPDATE(made) ON TABLE public.derived_channel TO quantrac_ingest;
+
+GRANT SELECT ON TABLE public.channel_made_of TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.channel_normal TO quantrac_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.channel_normal TO quantrac_alerts;
+GRANT SELECT ON TABLE public.channel_normal TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.composite_state TO quantrac_alerts;
+GRANT SELECT ON TABLE public.composite_state TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.config_change TO quantrac_console;
+GRANT SELECT ON TABLE public.config_change TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.config_change_config_change_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.conflict TO quantrac_ingest;
+GRANT SELECT ON TABLE public.conflict TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.conflict_conflict_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.console_session TO quantrac_console;
+GRANT SELECT ON TABLE public.console_session TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.consumer TO quantrac_ingest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.consumer TO quantrac_alerts;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.consumer TO quantrac_console;
+GRANT SELECT ON TABLE public.consumer TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contact TO quantrac_alerts;
-GRANT SELECT ON TABLE public.contact TO quantrac_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.contact TO quantrac_console;
+GRANT SELECT ON TABLE public.contact TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.contact_contact_id_seq TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.correction TO quantrac_ingest;
 GRANT SELECT ON TABLE public.correction TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.correction TO quantrac_console;
+GRANT SELECT ON TABLE public.correction TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.correction_correction_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.daily TO quantrac_ingest;
+GRANT SELECT ON TABLE public.daily TO quantrac_console;
+GRANT SELECT ON TABLE public.daily TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dead_letter TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.dead_letter TO quantrac_console;
+GRANT SELECT ON TABLE public.dead_letter TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.dead_letter_dead_letter_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.dead_picture TO quantrac_ingest;
 GRANT SELECT,DELETE ON TABLE public.dead_picture TO quantrac_console;
-
-GRANT SELECT ON TABLE public.derived_channel TO quantrac_ingest;
-GRANT SELECT ON TABLE public.derived_channel TO quantrac_alerts;
-GRANT SELECT ON TABLE public.derived_channel TO quantrac_console;
-
-GRANT UPDATE(made) ON TABLE public.derived_channel TO quantrac_ingest;
+GRANT SELECT ON TABLE public.dead_picture TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.derived_reading TO quantrac_alerts;
+GRANT SELECT ON TABLE public.derived_reading TO quantrac_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.derived_reading TO quantrac_ingest;
+GRANT SELECT ON TABLE public.derived_reading TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.dropped TO quantrac_ingest;
 GRANT SELECT ON TABLE public.dropped TO quantrac_alerts;
 GRANT SELECT ON TABLE public.dropped TO quantrac_console;
+GRANT SELECT ON TABLE public.dropped TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.flapping TO quantrac_alerts;
+GRANT SELECT ON TABLE public.flapping TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.hourly TO quantrac_ingest;
+GRANT SELECT ON TABLE public.hourly TO quantrac_console;
+GRANT SELECT ON TABLE public.hourly TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.image TO quantrac_ingest;
+GRANT SELECT ON TABLE public.image TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.import TO quantrac_ingest;
+GRANT SELECT ON TABLE public.import TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.import_import_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_health TO quantrac_ingest;
 GRANT SELECT ON TABLE public.ingest_health TO quantrac_alerts;
+GRANT SELECT ON TABLE public.ingest_health TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_run TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.job_run TO quantrac_alerts;
+GRANT SELECT ON TABLE public.job_run TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.latest TO quantrac_ingest;
 GRANT SELECT ON TABLE public.latest TO quantrac_alerts;
+GRANT SELECT ON TABLE public.latest TO quantrac_console;
+GRANT SELECT ON TABLE public.latest TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.migration TO quantrac_ingest;
 GRANT SELECT ON TABLE public.migration TO quantrac_alerts;
 GRANT SELECT ON TABLE public.migration TO quantrac_console;
+GRANT SELECT ON TABLE public.migration TO quantrac_backup;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ministry_file TO quantrac_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ministry_file TO quantrac_console;
+GRANT SELECT ON TABLE public.ministry_file TO quantrac_alerts;
+GRANT SELECT ON TABLE public.ministry_file TO quantrac_backup;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ministry_sending TO quantrac_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ministry_sending TO quantrac_console;
+GRANT SELECT ON TABLE public.ministry_sending TO quantrac_alerts;
+GRANT SELECT ON TABLE public.ministry_sending TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.network TO quantrac_ingest;
 GRANT SELECT ON TABLE public.network TO quantrac_alerts;
-GRANT SELECT ON TABLE public.network TO quantrac_console;
+GRANT SELECT,UPDATE ON TABLE public.network TO quantrac_console;
+GRANT SELECT ON TABLE public.network TO quantrac_backup;
+
+GRANT SELECT(time_zone) ON TABLE public.network TO quantrac_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notification TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.notification TO quantrac_console;
+GRANT SELECT ON TABLE public.notification TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.notification_notification_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.out_of_service TO quantrac_alerts;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.out_of_service TO quantrac_console;
+GRANT SELECT ON TABLE public.out_of_service TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.out_of_service_out_of_service_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.owed_day TO quantrac_ingest;
+GRANT SELECT ON TABLE public.owed_day TO quantrac_backup;
 
 GRANT SELECT,INSERT ON TABLE public.reading TO quantrac_ingest;
 GRANT SELECT ON TABLE public.reading TO quantrac_alerts;
+GRANT SELECT ON TABLE public.reading TO quantrac_console;
+GRANT SELECT ON TABLE public.reading TO quantrac_backup;
 
 GRANT SELECT,INSERT ON TABLE public.reading_flag TO quantrac_ingest;
 GRANT SELECT ON TABLE public.reading_flag TO quantrac_alerts;
 GRANT SELECT,INSERT ON TABLE public.reading_flag TO quantrac_console;
+GRANT SELECT ON TABLE public.reading_flag TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.reading_flag_flag_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.review TO quantrac_console;
+GRANT SELECT ON TABLE public.review TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.review_review_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.role_demand TO quantrac_console;
+GRANT SELECT ON TABLE public.role_demand TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.rule_cursor TO quantrac_alerts;
+GRANT SELECT ON TABLE public.rule_cursor TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rule_state TO quantrac_alerts;
+GRANT SELECT ON TABLE public.rule_state TO quantrac_console;
+GRANT SELECT ON TABLE public.rule_state TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.sample TO quantrac_console;
+GRANT SELECT ON TABLE public.sample TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.sample_in_force TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.sample_result TO quantrac_console;
+GRANT SELECT ON TABLE public.sample_result TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.sample_sample_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.sample_step TO quantrac_console;
+GRANT SELECT ON TABLE public.sample_step TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service TO quantrac_ingest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service TO quantrac_alerts;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service TO quantrac_console;
+GRANT SELECT ON TABLE public.service TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.service_visit TO quantrac_console;
+GRANT SELECT ON TABLE public.service_visit TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.service_visit_visit_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.service_work TO quantrac_console;
+GRANT SELECT ON TABLE public.service_work TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.shelf TO quantrac_alerts;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.shelf TO quantrac_console;
+GRANT SELECT ON TABLE public.shelf TO quantrac_backup;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.sms_inbound TO quantrac_alerts;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.shift TO quantrac_console;
+GRANT SELECT ON TABLE public.shift TO quantrac_backup;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.sms_part TO quantrac_alerts;
+GRANT SELECT,INSERT ON TABLE public.shift_note TO quantrac_console;
+GRANT SELECT ON TABLE public.shift_note TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.shift_note_shift_note_id_seq TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.shift_shift_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_in_attempt TO quantrac_console;
+GRANT SELECT ON TABLE public.sign_in_attempt TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.sign_in_attempt_sign_in_attempt_id_seq TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.sign_off TO quantrac_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.sign_off TO quantrac_console;
+GRANT SELECT ON TABLE public.sign_off TO quantrac_backup;
+
+GRANT UPDATE(reopened_cause) ON TABLE public.sign_off TO quantrac_ingest;
+
+GRANT UPDATE(reopened_at) ON TABLE public.sign_off TO quantrac_ingest;
+
+GRANT SELECT ON SEQUENCE public.sign_off_sign_off_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sms_inbound TO quantrac_alerts;
+GRANT SELECT,DELETE ON TABLE public.sms_inbound TO quantrac_console;
+GRANT SELECT ON TABLE public.sms_inbound TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.sms_inbound_inbound_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sms_part TO quantrac_alerts;
+GRANT SELECT,DELETE ON TABLE public.sms_part TO quantrac_console;
+GRANT SELECT ON TABLE public.sms_part TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.station TO quantrac_ingest;
 GRANT SELECT ON TABLE public.station TO quantrac_alerts;
-GRANT SELECT ON TABLE public.station TO quantrac_console;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.station TO quantrac_console;
+GRANT SELECT ON TABLE public.station TO quantrac_backup;
 
 GRANT UPDATE(config_reported) ON TABLE public.station TO quantrac_ingest;
 
@@ -2142,138 +3795,217 @@ GRANT UPDATE(silent_since) ON TABLE public.station TO quantrac_alerts;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.station_clock TO quantrac_ingest;
 GRANT SELECT ON TABLE public.station_clock TO quantrac_alerts;
+GRANT SELECT ON TABLE public.station_clock TO quantrac_backup;
 
 GRANT SELECT,INSERT ON TABLE public.station_event TO quantrac_ingest;
+GRANT SELECT ON TABLE public.station_event TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.unplaced_reading TO quantrac_ingest;
 GRANT SELECT ON TABLE public.unplaced_reading TO quantrac_alerts;
+GRANT SELECT ON TABLE public.unplaced_reading TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_alarm TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_alarm TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_alarm TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_alarm TO quantrac_console;
+GRANT SELECT ON TABLE public.v_alarm TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_console;
+GRANT SELECT ON TABLE public.v_alarm_event TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_alarm_picture TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_alarm_picture TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_alarm_picture TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_alarm_picture TO quantrac_console;
+GRANT SELECT ON TABLE public.v_alarm_picture TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_audit TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_audit TO quantrac_console;
+GRANT SELECT ON TABLE public.v_audit TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_breach TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_breach TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_breach TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_breach TO quantrac_console;
+GRANT SELECT ON TABLE public.v_breach TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_event TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_event TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_event TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_event TO quantrac_console;
+GRANT SELECT ON TABLE public.v_event TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.visit_in_force TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.wired_work TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_service_visit TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_service_visit TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_service_visit TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_service_visit TO quantrac_console;
+GRANT SELECT ON TABLE public.v_service_visit TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_calibration TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_calibration TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_calibration TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_calibration TO quantrac_console;
+GRANT SELECT ON TABLE public.v_calibration TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_carrier TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_carrier TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_carrier TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_carrier TO quantrac_console;
+GRANT SELECT ON TABLE public.v_carrier TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_certificate TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_certificate TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_certificate TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_certificate TO quantrac_console;
+GRANT SELECT ON TABLE public.v_certificate TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_channel TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_console;
+GRANT SELECT ON TABLE public.v_channel TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_conflict TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_conflict TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_conflict TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_conflict TO quantrac_console;
+GRANT SELECT ON TABLE public.v_conflict TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_daily TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_daily TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_daily TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_daily TO quantrac_console;
+GRANT SELECT ON TABLE public.v_daily TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_console;
+GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_feed TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_feed TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_feed TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_feed TO quantrac_console;
+GRANT SELECT ON TABLE public.v_feed TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_flag TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_flag TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_flag TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_flag TO quantrac_console;
+GRANT SELECT ON TABLE public.v_flag TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_flapping TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_flapping TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_flapping TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_flapping TO quantrac_console;
+GRANT SELECT ON TABLE public.v_flapping TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_hourly TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_hourly TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_hourly TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_hourly TO quantrac_console;
+GRANT SELECT ON TABLE public.v_hourly TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_image TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_image TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_image TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_image TO quantrac_console;
+GRANT SELECT ON TABLE public.v_image TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_import TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_import TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_import TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_import TO quantrac_console;
+GRANT SELECT ON TABLE public.v_import TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_console;
+GRANT SELECT ON TABLE public.v_ingest_health TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_job TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_job TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_job TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_job TO quantrac_console;
+GRANT SELECT ON TABLE public.v_job TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_latest TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_latest TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_latest TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_latest TO quantrac_console;
+GRANT SELECT ON TABLE public.v_latest TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_ledger TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_ledger TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_ledger TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_ledger TO quantrac_console;
+GRANT SELECT ON TABLE public.v_ledger TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_ministry_file TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_ministry_file TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_ministry_file TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_ministry_file TO quantrac_console;
+GRANT SELECT ON TABLE public.v_ministry_file TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_notification TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_notification TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_notification TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_notification TO quantrac_console;
+GRANT SELECT ON TABLE public.v_notification TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_console;
+GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_reading TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_reading TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_reading TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_reading TO quantrac_console;
+GRANT SELECT ON TABLE public.v_reading TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_review TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_review TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_review TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_review TO quantrac_console;
+GRANT SELECT ON TABLE public.v_review TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_sample TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_sample TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_sample TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_sample TO quantrac_console;
+GRANT SELECT ON TABLE public.v_sample TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_service TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_service TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_service TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_service TO quantrac_console;
+GRANT SELECT ON TABLE public.v_service TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_shelf TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_shelf TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_shelf TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_shelf TO quantrac_console;
+GRANT SELECT ON TABLE public.v_shelf TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_stage TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_stage TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_stage TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_stage TO quantrac_console;
+GRANT SELECT ON TABLE public.v_stage TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_station TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_station TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_station TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_station TO quantrac_console;
+GRANT SELECT ON TABLE public.v_station TO quantrac_backup;

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from quantrac.database.pool import Connection, columns_of, rows_of
-from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.errors import TranslatableError
 
 
-class BadReview(QuantracError):
+class BadReview(TranslatableError):
     """What was asked makes no sense; the text says what was found and what is expected."""
 
     exit_code = 2
@@ -44,6 +45,32 @@ class Act:
     withdrawn_by: str | None
     withdrawn_reason: str | None
     withdrawn_at: datetime | None
+    drift: float | None = None
+    drift_from: datetime | None = None
+    drift_to: datetime | None = None
+
+    @property
+    def touches(self) -> list[tuple[datetime, str]]:
+        """When a person did something about it, and who: the act, an approval by another person, its withdrawal."""
+        found = [(self.at, self.person)]
+        if self.approved_at is not None and self.approved_by not in (None, self.person):
+            found.append((self.approved_at, str(self.approved_by)))
+        if self.withdrawn_at is not None:
+            found.append((self.withdrawn_at, str(self.withdrawn_by)))
+        return found
+
+
+class ReviewedReadings(NamedTuple):
+    """Readings of one channel: after < time <= until."""
+
+    channel: str
+    after: datetime
+    until: datetime
+
+    @classmethod
+    def at(cls, channel: str, time: datetime) -> ReviewedReadings:
+        """Return the stretch that holds the reading of this time alone."""
+        return cls(channel, time - timedelta(microseconds=1), time)
 
 
 ACT: Final = f"select {columns_of(Act)} from v_review where review_id = %s"  # noqa: S608  # our own field names
@@ -52,6 +79,16 @@ select {columns_of(Act)} from v_review
 where (%(place)s::text is null or channel = %(place)s or station = %(place)s) and (%(every)s or state <> 'withdrawn')
 order by review_id desc limit %(limit)s
 """  # noqa: S608
+ACTS_THERE: Final = f"""
+select {columns_of(Act)} from v_review
+where channel = %(channel)s and to_t > %(after)s and from_t <= %(until)s order by review_id desc
+"""  # noqa: S608
+READINGS_THERE: Final = """
+select (select count(*) from reading r where r.channel_id = c.channel_id and r.time > %(after)s and r.time <= %(until)s)
+  + (select count(*) from derived_reading d
+     where d.channel_id = c.channel_id and d.time > %(after)s and d.time <= %(until)s)
+from channel c where c.channel = %(channel)s
+"""
 
 
 def acts(conn: Connection, place: str | None = None, *, every: bool = False, limit: int = 100) -> list[Act]:
@@ -63,5 +100,21 @@ def act_of(conn: Connection, review_id: int) -> Act:
     """Return one act; raises NoSuchReview."""
     found = rows_of(conn, Act, ACT, [review_id])
     if not found:
-        raise NoSuchReview(f"there is no review {review_id}: quantrac review list")
+        raise NoSuchReview("there is no review {number}: quantrac review list", number=review_id)
     return found[0]
+
+
+def acts_there(conn: Connection, stretch: ReviewedReadings) -> list[Act]:
+    """Return every act that touches the stretch, also withdrawn ones, the newest first."""
+    return rows_of(conn, Act, ACTS_THERE, stretch._asdict())
+
+
+def readings_there(conn: Connection, stretch: ReviewedReadings) -> int:
+    """Return how many readings the stretch holds."""
+    found = conn.execute(READINGS_THERE, stretch._asdict()).fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def version_of(found: Iterable[Act]) -> int:
+    """Return the version of a stretch: how often people touched it. It only grows, as no act is ever deleted. Pure."""
+    return sum(len(act.touches) for act in found)

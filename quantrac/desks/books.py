@@ -1,4 +1,4 @@
-"""The desk of the books: what is missing, what was refused. Replay belongs to the desk of ingest."""
+"""The desk of the books: what is missing, what was refused. The desk of ingest replays and discards."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from quantrac.database import audit
+from ingest.books.dead_letter import NoSuchDeadLetter
 from quantrac.database.pool import Connection, columns_of, rows_of
-from quantrac.telemetry.errors import QuantracError
 
 Status = Literal["open", "partial", "replayed", "discarded"]
 STATUSES: Final[tuple[Status, ...]] = ("open", "partial", "replayed", "discarded")
@@ -78,22 +77,6 @@ class Conflict:
     count: int
 
 
-class NoSuchDeadLetter(QuantracError):
-    """There is no dead letter of this number."""
-
-    exit_code = 2
-
-
-class NoReason(QuantracError):
-    """Nobody will know later why it was discarded."""
-
-    exit_code = 2
-
-
-class AlreadyClosed(QuantracError):
-    """The dead letter has been replayed or discarded before."""
-
-
 LEDGER = f"select {columns_of(LedgerRow)} from v_ledger order by station, epoch"  # noqa: S608  # our own field names
 DEAD_LETTERS = f"""
 select {columns_of(DeadLetterRow)} from v_dead_letter
@@ -109,11 +92,6 @@ order by dead_letter_id
 """
 DEAD_LETTER = f"select {columns_of(DeadLetterRow)} from v_dead_letter where dead_letter_id = %s"  # noqa: S608
 CONFLICTS = f"select {columns_of(Conflict)} from v_conflict order by received_at desc, channel, time limit %s"  # noqa: S608
-FORGET_PICTURE = "delete from dead_picture where dead_letter_id = %s"
-CLOSE = """
-update dead_letter set status = 'discarded', closed_by = %s, closed_reason = %s, closed_at = %s
-where dead_letter_id = %s and status in ('open', 'partial')
-"""
 
 
 def ledger(conn: Connection) -> list[LedgerRow]:
@@ -155,20 +133,5 @@ def dead_letter(conn: Connection, dead_letter_id: int) -> DeadLetterRow:
     """Return one dead letter; raises NoSuchDeadLetter."""
     found = rows_of(conn, DeadLetterRow, DEAD_LETTER, [dead_letter_id])
     if not found:
-        raise NoSuchDeadLetter(f"there is no dead letter {dead_letter_id}")
+        raise NoSuchDeadLetter(dead_letter_id)
     return found[0]
-
-
-def discard(conn: Connection, dead_letter_id: int, person: str, reason: str, now: datetime) -> None:
-    """Close a dead letter for good: nobody will replay it. In the books it stays dead.
-
-    Raises NoSuchDeadLetter, AlreadyClosed, NoReason.
-    """
-    if not reason.strip():
-        raise NoReason(f"dead letter {dead_letter_id} stays as it is: say why nobody needs it")
-    with conn.transaction():
-        if conn.execute(CLOSE, [person, reason, now, dead_letter_id]).rowcount != 1:
-            closed = dead_letter(conn, dead_letter_id)
-            raise AlreadyClosed(f"dead letter {dead_letter_id} is {closed.status} already (by {closed.closed_by})")
-        conn.execute(FORGET_PICTURE, [dead_letter_id])
-        audit.record(conn, now, person, "discard", f"dead letter {dead_letter_id}", reason)

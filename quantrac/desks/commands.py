@@ -9,23 +9,28 @@ import json
 import queue
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
+
+import psycopg
 
 from quantrac.config.settings import Settings
 from quantrac.config.station_json import dumps
 from quantrac.config.stations import Station
 from quantrac.database import audit
-from quantrac.database.pool import Connection
+from quantrac.database.pool import Connect, Connection, DatabaseUnreachable, one_line
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish
 from quantrac.mqtt.session import Session
 from quantrac.mqtt.terms import Subscription
+from quantrac.observe.logs import logger
 from quantrac.telemetry.commands import encode_command, read_key
-from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.errors import TranslatableError
 from quantrac.telemetry.topics import topic
+
+log = logger(__name__)
 
 LASTS_S: Final = 60
 """How long a command may be carried out after it was given."""
@@ -44,21 +49,21 @@ select asked.at, asked.person, asked.subject, asked.reason, asked.detail, answer
 """
 
 
-class NotSent(QuantracError):
+class NotSent(TranslatableError):
     """The command did not leave; nothing happens at the station."""
 
 
-class NoReply(QuantracError):
+class NoReply(TranslatableError):
     """The station did not answer in time. What it did is unknown until its events say so."""
 
 
-class NotApplied(QuantracError):
-    """The centre itself does not know the configuration that is to be pushed."""
+class NotApplied(TranslatableError):
+    """The configuration to push is not applied to the database."""
 
     exit_code = 2
 
 
-class NoSuchStation(QuantracError):
+class NoSuchStation(TranslatableError):
     """No such station is known to the database."""
 
     exit_code = 2
@@ -78,7 +83,8 @@ class MqttLink:
         fates: queue.SimpleQueue[SettledPublish] = queue.SimpleQueue()
 
         def hear(delivery: Delivery) -> None:
-            replies.put(delivery.payload)
+            if answers(delivery.payload, command_id):
+                replies.put(delivery.payload)
             session.acknowledge([(delivery.generation, delivery.mid)])
 
         session = Session(
@@ -86,7 +92,7 @@ class MqttLink:
             f"command-{command_id}",
             expiry_s=0,
             receive_maximum=4,
-            subscriptions=[Subscription(topic(station, "reply", command_id))],
+            subscriptions=[Subscription(topic(station, "reply"))],
             on_message=hear,
             on_publish_settled=fates.put,
         )
@@ -94,21 +100,49 @@ class MqttLink:
             session.start()
             closing.callback(session.stop)
             if not session.wait_subscribed(CONNECT_S):
-                raise NotSent(f"{self.address}: no connection, or no right to read {station}'s replies (user console)")
+                raise NotSent(
+                    "{broker}: no connection, or no right to read {station}'s replies (user console)",
+                    broker=self.address, station=station,
+                )  # fmt: skip
             session.publish(topic(station, "cmd", command_id), payload, expires_s=expires_s)
             _check_sent(station, fates)
             try:
                 return replies.get(timeout=wait_s)
             except queue.Empty:
                 raise NoReply(
-                    f"{station} has not answered within {wait_s:g} s; if it comes back within {expires_s} s of the "
-                    "order it still carries it out, and its events say so"
-                ) from None
+                    "{station} has not answered within {wait_s} s; if it comes back within {expires_s} s of the "
+                    "order it still carries it out, and its events say so",
+                    station=station, wait_s=f"{wait_s:g}", expires_s=expires_s,
+                ) from None  # fmt: skip
+
+
+def answer_of(station: str, reply: bytes) -> dict[str, Any]:
+    """Return what a reply says. Raises NoReply for one that is no JSON object or that the audit cannot keep."""
+    answer: object = None
+    kept = b""
+    with suppress(ValueError, RecursionError):
+        answer = json.loads(reply)
+        kept = json.dumps(answer, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    if not isinstance(answer, dict) or not kept or rb"\u0000" in kept:
+        raise NoReply(
+            "{station} has answered what is no JSON object that can be kept: {reply}",
+            station=station, reply=repr(reply[:60]),
+        )  # fmt: skip
+    return answer
+
+
+def answers(payload: bytes, command_id: str) -> bool:
+    """Tell whether a reply of a station answers this command: all its replies have one topic."""
+    try:
+        reply = json.loads(payload)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(reply, dict) and reply.get("id") == command_id
 
 
 def link_to(settings: Settings, station: str) -> MqttLink:
     """Return the way to a station. Raises MissingSetting, BadKeyFile."""
-    return MqttLink(MqttAddress.parse(settings.command_mqtt()), read_key(settings.keys(), station))
+    return MqttLink(MqttAddress.parse(settings.command_mqtt()), read_key(settings.keys(), station, log.warning))
 
 
 def _check_sent(station: str, fates: queue.SimpleQueue[SettledPublish]) -> None:
@@ -117,9 +151,12 @@ def _check_sent(station: str, fates: queue.SimpleQueue[SettledPublish]) -> None:
     except queue.Empty:
         raise NotSent("the broker did not acknowledge the command") from None
     if fate.outcome is Outcome.NO_SUBSCRIBER:
-        raise NotSent(f"{station} is not connected, and the broker keeps no session of it")
+        raise NotSent("{station} is not connected, and the broker keeps no session of it", station=station)
     if fate.outcome is not Outcome.DELIVERED:
-        raise NotSent(f"the broker did not take the command ({fate.outcome.value}, reason {fate.reason:#04x})")
+        raise NotSent(
+            "the broker did not take the command ({outcome}, reason {reason})",
+            outcome=fate.outcome.value, reason=f"{fate.reason:#04x}",
+        )  # fmt: skip
 
 
 class Past(NamedTuple):
@@ -135,7 +172,7 @@ class Past(NamedTuple):
 
 
 def give(
-    conn: Connection,
+    connect: Connect,
     line: MqttLink,
     station: str,
     order: Mapping[str, Any],
@@ -148,28 +185,34 @@ def give(
 ) -> dict[str, Any]:
     """Have a station do something, and return its answer; the order and the outcome are audited, whatever happens.
 
-    Raises NoSuchStation, NotSent, NoReply.
+    No connection is kept while the station is waited for. Where the database is away by then, the answer has
+    `recorded` False. Raises NoSuchStation, NotSent, NoReply.
     """
-    if conn.execute(APPLIED, [station]).fetchone() is None:
-        raise NoSuchStation(f"the database knows no active station {station}: quantrac stations apply")
     command_id, now = secrets.token_hex(12), clock()
     subject = f"station {station}"
     said = {"id": command_id, "order": _brief(order), "expires_s": lasts_s}
-    with conn.transaction():
-        audit.record(conn, now, person, ISSUED, subject, reason, said)
+    with connect() as conn:
+        if conn.execute(APPLIED, [station]).fetchone() is None:
+            raise NoSuchStation(
+                "the database knows no active station {station}: quantrac stations apply", station=station
+            )
+        with conn.transaction():
+            audit.record(conn, now, person, ISSUED, subject, reason, said)
     expires = now + timedelta(seconds=lasts_s)
     payload = encode_command(line.key, station, command_id, order, issued_ms=_ms(now), expires_ms=_ms(expires))
     try:
-        answer: dict[str, Any] = json.loads(line.ask(station, command_id, payload, lasts_s, wait_s))
+        answer = answer_of(station, line.ask(station, command_id, payload, lasts_s, wait_s))
     except (NotSent, NoReply) as failure:
-        _note(conn, clock(), person, subject, command_id, {"ok": False, "error": str(failure)})
+        values = {name: value if isinstance(value, int) else str(value) for name, value in failure.values.items()}
+        outcome = {"ok": False, "error": str(failure), "sentence": failure.sentence, "values": values}
+        _note(connect, clock(), person, subject, command_id, outcome)
         raise
-    _note(conn, clock(), person, subject, command_id, answer)
-    return answer
+    is_recorded = _note(connect, clock(), person, subject, command_id, answer)
+    return answer if is_recorded else {**answer, "recorded": False}
 
 
 def push(
-    conn: Connection,
+    connect: Connect,
     line: MqttLink,
     station: Station,
     *,
@@ -182,17 +225,24 @@ def push(
 
     Raises NotApplied: the centre would refuse the new channels; and what `give` raises.
     """
-    found = conn.execute(APPLIED, [station.station]).fetchone()
-    if found is None or found[0] != station.config_hash:
-        raise NotApplied(
-            f"{station.station}: the database has not this configuration; run `quantrac stations apply` first, "
-            "or the centre would refuse what is new in it"
-        )
+    check_applied(connect, station)
     order = {"do": "push", "station": json.loads(dumps(station)), "within_s": within_s}
     # Trying the devices and the trial itself take their time, and slots of ten minutes take longer than `within_s`.
     longest_s = max((channel.interval_ms for channel in station.channel_list()), default=0) / 1000
     wait_s = max(within_s, 2 * longest_s) + 180
-    return give(conn, line, station.station, order, person=person, reason=reason, clock=clock, wait_s=wait_s)
+    return give(connect, line, station.station, order, person=person, reason=reason, clock=clock, wait_s=wait_s)
+
+
+def check_applied(connect: Connect, station: Station) -> None:
+    """Raise NotApplied unless the database has this configuration of the station."""
+    with connect() as conn:
+        found = conn.execute(APPLIED, [station.station]).fetchone()
+    if found is None or found[0] != station.config_hash:
+        raise NotApplied(
+            "{station}: the database has not this configuration; run `quantrac stations apply` first, "
+            "or the centre would refuse what is new in it",
+            station=station.station,
+        )
 
 
 def history(conn: Connection, station: str | None = None, most: int = 20) -> list[Past]:
@@ -206,10 +256,16 @@ def history(conn: Connection, station: str | None = None, most: int = 20) -> lis
 
 
 def _note(
-    conn: Connection, now: datetime, person: str, subject: str, command_id: str, answer: Mapping[str, Any]
-) -> None:
-    with conn.transaction():
-        audit.record(conn, now, person, ANSWERED, subject, None, {"id": command_id, "outcome": dict(answer)})
+    connect: Connect, now: datetime, person: str, subject: str, command_id: str, answer: Mapping[str, Any]
+) -> bool:
+    """Put an outcome on record; return False where the database is away: the station has acted all the same."""
+    try:
+        with connect() as conn, conn.transaction():
+            audit.record(conn, now, person, ANSWERED, subject, None, {"id": command_id, "outcome": dict(answer)})
+    except (psycopg.OperationalError, DatabaseUnreachable) as error:
+        log.warning("outcome_not_recorded", subject=subject, command=command_id, outcome=answer, why=one_line(error))
+        return False
+    return True
 
 
 def _brief(order: Mapping[str, Any]) -> dict[str, Any]:

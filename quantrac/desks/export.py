@@ -38,6 +38,15 @@ READ = f"""
 select time, station, channel, parameter, value, unit, raw_value, state, quality, tests, late, received_at
 {WHERE} order by channel, time
 """  # both parts are constants
+READ_AS_OF = """
+select r.time, c.station, c.channel, c.parameter, r.value, c.unit, r.raw_value, r.state, r.quality, r.tests,
+       r.received_at - r.time > greatest(interval '15 minutes', 3 * c.interval_s * interval '1 second') as late,
+       r.received_at
+from channel c cross join lateral readings_as_of(c.channel_id, %(after)s, %(until)s, %(as_of)s) r
+where not c.derived and (%(stations)s::text[] is null or c.station = any(%(stations)s))
+  and (%(channels)s::text[] is null or c.channel = any(%(channels)s))
+order by c.channel, r.time
+"""
 COUNT = f"select count(*) from (select {WHERE} limit %(limit)s) counted"  # noqa: S608
 
 
@@ -49,12 +58,15 @@ class ReadingRange:
     until: datetime
     stations: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    as_of: datetime | None = None
+    """As they were shown at this earlier moment, derived channels left out; None: now."""
 
     def parameters(self) -> dict[str, object]:
         """Return the parameters of the statements above."""
         return {
             "after": self.after,
             "until": self.until,
+            "as_of": self.as_of,
             "stations": list(self.stations) or None,
             "channels": list(self.channels) or None,
         }
@@ -92,7 +104,7 @@ def frames(conn: Connection, selection: ReadingRange) -> Generator[pd.DataFrame]
     local = f"time_{zone.key.lower().replace('/', '_').replace('-', '_')}"
     with conn.transaction(), conn.cursor(name="export") as cursor:
         cursor.itersize = FRAME_ROWS
-        cursor.execute(READ, selection.parameters())
+        cursor.execute(READ if selection.as_of is None else READ_AS_OF, selection.parameters())
         rows = cursor.fetchmany(FRAME_ROWS)
         while True:
             frame = pd.DataFrame(rows, columns=list(COLUMNS))

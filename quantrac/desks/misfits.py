@@ -25,7 +25,7 @@ REASONS: Final[dict[str, Words]] = {
     "bad_readings": Words("phần số liệu không phải danh sách", "its readings are no list"),
     "bad_events": Words("phần sự kiện không phải danh sách", "its events are no list"),
     "empty": Words("không có số liệu hay sự kiện nào", "holds neither readings nor events"),
-    "too_large": Words("quá lớn, đã bị cắt khi nhận", "is too large and was cut on receipt"),
+    "too_large": Words("quá lớn", "is too large"),
     "bad_topic": Words("topic sai dạng", "came on a topic that is none of ours"),
     "unknown_station": Words(
         "trạm chưa được khai báo: thêm tệp trạm, chạy quantrac stations apply rồi replay",
@@ -37,6 +37,10 @@ REASONS: Final[dict[str, Words]] = {
     "before_service": Words(
         "thời gian trước ngày trạm hoạt động (in_service): xem đồng hồ của trạm",
         "its time lies before the station's in_service: see the station's clock",
+    ),
+    "too_old": Words(
+        "số liệu quá cũ (quotas.oldest của network.yaml): xem đồng hồ của trạm; nếu đúng, nâng giới hạn hoặc replay",
+        "is older than quotas.oldest of network.yaml: see the station's clock; if right, raise it or replay",
     ),
     "unknown_channel": Words(
         "kênh chưa được khai báo: thêm vào tệp trạm, chạy quantrac stations apply rồi replay",

@@ -5,24 +5,24 @@ Data path: resolved stations → rows → difference to the rows in force → up
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
 from psycopg.types.json import Jsonb
 
 from ingest.quality.history import limits_of
 from ingest.rollups import consumer as rollups
+from quantrac.config.fields import MS_OF_UNIT
 from quantrac.config.network import Network, NetworkFile
 from quantrac.config.station_json import content
 from quantrac.config.stations import AGENT, CENTRE, Channel, Station
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes, unregister
 from quantrac.database.pool import Connection
-from quantrac.database.time_zone import time_zone
-from quantrac.telemetry.errors import QuantracError
-from quantrac.telemetry.parameters import HOUSEKEEPING, Kind, parameter
+from quantrac.telemetry.errors import TranslatableError
+from quantrac.telemetry.parameters import BUILT_IN, HOUSEKEEPING, Kind, parameter
 
 APPLY_LOCK: Final = 0x5154_0003
 Outcome = Literal["new", "changed", "unchanged", "deactivated"]
@@ -46,6 +46,8 @@ class ChannelRow(NamedTuple):
     history_limits: dict[str, float]
     derived: bool = False
     active: bool = True
+    device: str | None = None
+    """None: the agent or the centre makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,24 @@ class Applied:
     removed: tuple[str, ...] = ()
 
 
-class ChannelChangesMeaning(QuantracError):
+class SettingChange(NamedTuple):
+    """A setting of the whole network that applying changed; None: not set, as built in."""
+
+    name: str
+    """Its keys in network.yaml, such as `retention.readings`."""
+    before: Any
+    """As the file would spell it."""
+    after: Any
+
+
+class AppliedNetwork(NamedTuple):
+    """What applying did."""
+
+    stations: list[Applied]
+    settings: list[SettingChange]
+
+
+class ChannelChangesMeaning(TranslatableError):
     """A channel that has readings would measure something else, or in another unit."""
 
     exit_code = 2
@@ -79,10 +98,16 @@ insert into channel (station, {", ".join(ChannelRow._fields)})
 values (%s{", %s" * len(ChannelRow._fields)})
 on conflict (station, name) do update set {", ".join(f"{name} = excluded.{name}" for name in ChannelRow._fields[1:])}
 """  # noqa: S608
-SETTINGS = """
-update network set valid_share = %(share)s, time_zone = %(zone)s
-where (valid_share, time_zone) is distinct from (%(share)s, %(zone)s)
+SETTINGS_IN_FORCE = """
+select valid_share, time_zone, readings_kept, hourly_kept, daily_kept, four_eyes, quotas, comparison
+from network for update
 """
+SETTINGS = """
+update network set valid_share = %s, time_zone = %s, readings_kept = %s, hourly_kept = %s, daily_kept = %s,
+  four_eyes = %s, quotas = %s, comparison = %s
+"""
+FELT_BY_STATIONS: Final = ("rollups.", "time_zone", "quotas.")
+"""Settings on which values depend, or what ingest takes: a change of each station, as those who follow the feed see."""
 CHANNELS_OFF = "update channel set active = false where station = %s and name = any(%s)"
 REPORTED = "select station, config_reported from v_station"
 HAS_READINGS = """
@@ -104,11 +129,13 @@ delete from derived_channel d using channel c where c.channel_id = d.channel_id 
 """
 
 
-def apply_network(conn: Connection, network: Network, person: str, now: datetime) -> list[Applied]:
-    """Make the database know exactly the stations of `network`; others are deactivated, never deleted.
+def apply_network(
+    conn: Connection, network: Network, person: str, now: datetime, reason: str | None = None
+) -> AppliedNetwork:
+    """Apply the stations of `network` to the database; others are deactivated, never deleted.
 
-    All or nothing, and repeatable: what is unchanged is not written. Every change goes to the feed (cause
-    `configuration`) and the audit. Raises ChannelChangesMeaning.
+    All or nothing, and repeatable: what is unchanged is not written. Every change goes to the audit, and to the feed
+    (cause `configuration`; a setting in FELT_BY_STATIONS as a change of every station). Raises ChannelChangesMeaning.
     """
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(%s)", [APPLY_LOCK])
@@ -118,9 +145,11 @@ def apply_network(conn: Connection, network: Network, person: str, now: datetime
             _apply_station(conn, station, hashes.get(name), now) for name, station in sorted(network.stations.items())
         ]
         done += [_deactivate(conn, name) for name in sorted(hashes.keys() - network.stations.keys())]
-        _apply_settings(conn, network.settings, person, now)
-        _announce(conn, done, network, person, now)
-    return done
+        settings = _apply_settings(conn, network.settings)
+        changes_all = any(each.name.startswith(FELT_BY_STATIONS) for each in settings)
+        _announce(conn, done, network, person, now, reason, changes_all=changes_all)
+        _audit_settings(conn, settings, person, now, reason)
+    return AppliedNetwork(done, settings)
 
 
 class Foreseen(NamedTuple):
@@ -130,12 +159,20 @@ class Foreseen(NamedTuple):
     agent: Literal["same", "other", "unheard"]
 
 
-def foresee(conn: Connection, network: Network, now: datetime) -> list[Foreseen]:
+class ForeseenNetwork(NamedTuple):
+    """What applying would do."""
+
+    stations: list[Foreseen]
+    settings: list[SettingChange]
+
+
+def foresee(conn: Connection, network: Network, now: datetime) -> ForeseenNetwork:
     """Return what `apply_network` would do, without doing it; raises ChannelChangesMeaning as it would."""
     reported: dict[str, str | None] = dict(conn.execute(REPORTED).fetchall())
     with conn.transaction(force_rollback=True):
         done = apply_network(conn, network, "nobody", now)
-    return [Foreseen(applied, _agent(network, applied.station, reported.get(applied.station))) for applied in done]
+    stations = [Foreseen(each, _agent(network, each.station, reported.get(each.station))) for each in done.stations]
+    return ForeseenNetwork(stations, done.settings)
 
 
 def _agent(network: Network, station: str, reported: str | None) -> Literal["same", "other", "unheard"]:
@@ -149,8 +186,16 @@ def _history_tests(channel: Channel) -> list[str]:
     """Return the tests with a history that run on a channel: on everything measured that has a mean."""
     housekeeping = channel.device == AGENT or any(entry.id == channel.parameter for entry in HOUSEKEEPING)
     measured = channel.statistic is None and not housekeeping and channel.device != CENTRE
-    has_mean = parameter(channel.parameter).kind is Kind.MEAN
-    return sorted(limits_of(channel.parameter, channel.quality)) if has_mean and measured else []
+    return sorted(limits_of(channel.parameter, channel.quality)) if channel.kind is Kind.MEAN and measured else []
+
+
+def _history_limits(channel: Channel) -> dict[str, float]:
+    """Return the limits that are stored: those of the files, and for a parameter of the network's own all of them.
+
+    The consumer that judges reads no files, so it knows the usual limits of built-in parameters alone.
+    """
+    limits = channel.quality if channel.parameter in BUILT_IN else limits_of(channel.parameter, channel.quality)
+    return {name: limit for name, limit in limits.items() if limit}
 
 
 def _compare(
@@ -173,7 +218,7 @@ def _channel_row(channel: Channel) -> ChannelRow:
         name=channel.name,
         parameter=channel.parameter,
         unit=channel.unit,
-        kind=catalogue.kind.value,
+        kind=channel.kind.value,
         interval_s=channel.interval_ms / 1000,
         span_low=span_low,
         span_high=span_high,
@@ -182,8 +227,9 @@ def _channel_row(channel: Channel) -> ChannelRow:
         expect_low=expect_low,
         expect_high=expect_high,
         history_tests=_history_tests(channel),
-        history_limits={name: limit for name, limit in channel.quality.items() if limit},
+        history_limits=_history_limits(channel),
         derived=channel.device == CENTRE,
+        device=None if channel.device in (AGENT, CENTRE) else channel.device,
     )
 
 
@@ -203,14 +249,72 @@ def _apply_station(conn: Connection, station: Station, applied: str | None, now:
     return Applied(station.station, "changed" if applied else "new", tuple(added), changed, tuple(removed))
 
 
-def _apply_settings(conn: Connection, settings: NetworkFile, person: str, now: datetime) -> None:
-    """In another time zone days begin at other times: hourly and daily values are recomputed, the past ones too."""
-    before = time_zone(conn).key
-    conn.execute(SETTINGS, {"share": settings.rollups.valid_share, "zone": settings.time_zone})
-    if before != settings.time_zone:
+def _apply_settings(conn: Connection, settings: NetworkFile) -> list[SettingChange]:
+    """Write what holds for all stations, and return what was something else.
+
+    In another time zone days begin at other times: hourly and daily values are recomputed, the past ones too. Days that
+    were signed stay what they are; every laboratory result on record is compared as `samples` says from now on.
+    """
+    keep = settings.retention
+    kept = [
+        None if ms is None else timedelta(milliseconds=ms) for ms in (keep.readings_ms, keep.hourly_ms, keep.daily_ms)
+    ]
+    quotas, samples = (part.model_dump(exclude_defaults=True) for part in (settings.quotas, settings.samples))
+    wanted = (settings.rollups.valid_share, settings.time_zone, *kept, settings.four_eyes, quotas, samples)
+    in_force = conn.execute(SETTINGS_IN_FORCE).fetchall()[0]
+    if in_force == wanted:
+        return []
+    conn.execute(SETTINGS, [Jsonb(each) if isinstance(each, dict) else each for each in wanted])
+    changes = changed_settings(in_force, wanted)
+    if any(each.name == "time_zone" for each in changes):
         unregister(conn, rollups.NAME)
-        detail = {"time_zone": settings.time_zone, "before": before}
-        audit.record(conn, now, person, "apply", "network", detail=detail)
+    return changes
+
+
+def _audit_settings(
+    conn: Connection, changes: list[SettingChange], person: str, now: datetime, reason: str | None
+) -> None:
+    for subject, of_samples in (("network", False), ("tolerances", True)):
+        detail = {
+            each.name: {"before": each.before, "after": each.after}
+            for each in changes
+            if each.name.startswith("samples.") is of_samples
+        }
+        if detail:
+            audit.record(conn, now, person, "apply", subject, reason, detail)
+
+
+def changed_settings(before: Iterable[Any], after: Iterable[Any]) -> list[SettingChange]:
+    """Return the settings that differ between two rows of SETTINGS_IN_FORCE, by the keys of network.yaml. Pure."""
+    names = (
+        "rollups.valid_share", "time_zone", "retention.readings", "retention.hourly", "retention.daily", "four_eyes",
+        "quotas", "samples",
+    )  # fmt: skip
+    old, new = (
+        dict(leaf for name, value in zip(names, row, strict=True) for leaf in _leaves(name, value))
+        for row in (before, after)
+    )
+    return [
+        SettingChange(name, old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)
+    ]
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what stands below a key of network.yaml, durations as the file spells them."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from _leaves(f"{name}.{key}", below)
+    elif isinstance(value, timedelta):
+        yield name, _spelled(value)
+    elif name.endswith("_ms") and value is not None:
+        yield name.removesuffix("_ms"), _spelled(timedelta(milliseconds=value))
+    else:
+        yield name, value
+
+
+def _spelled(length: timedelta) -> str:
+    ms = length // timedelta(milliseconds=1)
+    return next(f"{ms // size}{unit}" for unit, size in reversed(MS_OF_UNIT.items()) if ms % size == 0)
 
 
 def _station_row(station: Station, now: datetime) -> list[object]:
@@ -231,9 +335,10 @@ def _keep_meaning(conn: Connection, station: Station, existing: list[ChannelRow]
     used = [name for (name,) in conn.execute(HAS_READINGS, [station.station, doubtful]).fetchall()] if doubtful else []
     if used:
         raise ChannelChangesMeaning(
-            f"{station.station}: channels {', '.join(used)} have readings of another parameter or unit; "
-            "give the new series a new channel name and leave the old one out"
-        )
+            "{station}: channels {channels} have readings of another parameter or unit; "
+            "give the new series a new channel name and leave the old one out",
+            station=station.station, channels=", ".join(used),
+        )  # fmt: skip
 
 
 def _deactivate(conn: Connection, station: str) -> Applied:
@@ -241,7 +346,17 @@ def _deactivate(conn: Connection, station: str) -> Applied:
     return Applied(station, "deactivated")
 
 
-def _announce(conn: Connection, done: list[Applied], network: Network, person: str, now: datetime) -> None:
+def _announce(
+    conn: Connection,
+    done: list[Applied],
+    network: Network,
+    person: str,
+    now: datetime,
+    reason: str | None,
+    *,
+    changes_all: bool,
+) -> None:
+    """Put what changed into the audit and the feed; `changes_all`: something that holds for every station did."""
     news = [applied for applied in done if applied.outcome != "unchanged"]
     for applied in news:
         station = network.stations.get(applied.station)
@@ -249,8 +364,9 @@ def _announce(conn: Connection, done: list[Applied], network: Network, person: s
             "outcome": applied.outcome, "config": station.config_hash if station else None, "added": applied.added,
             "changed": applied.changed, "removed": applied.removed,
         }  # fmt: skip
-        audit.record(conn, now, person, "apply", f"station {applied.station}", detail=detail)
-    append_changes(conn, [NewChange(applied.station, None, now, now, 0, Cause.CONFIGURATION) for applied in news])
+        audit.record(conn, now, person, "apply", f"station {applied.station}", reason, detail)
+    concerned = done if changes_all else news
+    append_changes(conn, [NewChange(applied.station, None, now, now, 0, Cause.CONFIGURATION) for applied in concerned])
 
 
 def _define_derived(conn: Connection, station: Station) -> list[str]:

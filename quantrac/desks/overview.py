@@ -7,16 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.telling.notification import MessageStatus
+from alerts.alarm.change import CALLS, OPENINGS
+from alerts.alarm.life import AlarmState
+from alerts.telling.notification import MessageStatus, in_sql
 from quantrac.database.pool import Connection, rows_of
 from quantrac.desks import books
 from quantrac.desks.books import LedgerRow
+from quantrac.desks.certificates import ExpiringCertificate, expiring
 from quantrac.telemetry.slots import is_stale
 
 QUEUED_TOO_LONG: Final = timedelta(minutes=5)
-"""A message to a person that has waited so long is stuck."""
+"""A message to a person that has waited so long is stuck, unless its alarm is withheld from people meanwhile."""
+WITHHELD: Final = (AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE, AlarmState.SUPPRESSED)
 FAILED_SHOWN_FOR: Final = timedelta(hours=24)
+BREACHES_SHOWN_FOR: Final = timedelta(days=7)
 HEALTH_WITHIN: Final = timedelta(hours=24)
+LATE_WITHIN: Final = timedelta(hours=24)
 
 SERVICES: Final = """
 select service, worker, started_at, beat_at, connected, backlog_lag_s from v_service order by service, beat_at desc
@@ -31,14 +37,21 @@ where not c.derived order by c.channel
 CONSUMERS: Final = "select consumer, lag_rows, lag_s from v_feed order by consumer"
 ALARMS: Final = """
 select alarm_id, rule, station, channel, severity, raised_at, acknowledged_by,
-       case when rule = 'files-refused' then texts->'cause'->>'en' end as refused_files
+       case when rule = 'files-refused' then replace(texts->'cause'->>'en', E'\\n', '; ') end as refused_files
 from v_alarm
 where cleared_at is null and not late order by raised_at
 """
+LATE: Final = """
+select alarm_id, rule, coalesce(channel, station) as place, severity, raised_at, cleared_at, untold
+from v_alarm where alarm_id in (select a.alarm_id from v_alarm a where a.late order by a.alarm_id desc limit 100)
+  and untold is not null and known_at > %(since)s order by alarm_id
+"""
 NOTIFICATIONS: Final = f"""
-select count(*) filter (where status = '{MessageStatus.QUEUED}' and queued_at < %(now)s - %(stuck)s::interval) as stuck,
+select count(*) filter (where status = '{MessageStatus.QUEUED}' and queued_at < %(now)s - %(stuck)s::interval
+         and not (n.purpose in {in_sql(CALLS | OPENINGS)} and exists (
+           select from v_alarm a where a.alarm_id = n.alarm_id and a.state in {in_sql(WITHHELD)}))) as stuck,
        count(*) filter (where status = '{MessageStatus.FAILED}' and queued_at > %(now)s - %(shown)s::interval) as failed
-from v_notification
+from v_notification n
 """  # noqa: S608 (words of ours)
 DEAD_LETTERS: Final = "select coalesce(sum(count), 0)::int8 from v_dead_letter where status in ('open', 'partial')"
 STRANGERS: Final = """
@@ -66,6 +79,10 @@ where n.job is not null order by newest.job
 CALIBRATIONS: Final = (
     "select station, device, every_s, last_at, due_at from v_calibration order by due_at, station, device"
 )
+BREACHES: Final = """
+select station, kind, sum(count)::int8 as count, sum(bytes)::int8 as bytes, max(last_at) as last_at
+from v_breach where last_at > %(now)s - %(shown)s::interval group by station, kind order by last_at desc
+"""
 UNHEALTHY: Final = """
 select coalesce(extract(epoch from sum(to_t - greatest(from_t, %(since)s))), 0)::float8 from v_ingest_health
 where not healthy and to_t > %(since)s
@@ -86,7 +103,7 @@ class WorkerSeen:
 
 @dataclass(frozen=True, slots=True)
 class StationSeen:
-    """What the centre has of a station; `newest` is the time of its newest reading, `stale` names late channels."""
+    """A station as the centre has heard it; `newest`: time of its newest reading, `stale`: names of late channels."""
 
     station: str
     online: bool
@@ -132,6 +149,17 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True)
+class BreachSeen:
+    """What a station (None: a session of the centre) did beyond a limit within a week."""
+
+    station: str | None
+    kind: str
+    count: int
+    bytes: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class JobSeen:
     """The newest run of a job; `outcome` is `running`, `done` or `failed`."""
 
@@ -145,7 +173,7 @@ class JobSeen:
 
 @dataclass(frozen=True, slots=True)
 class DueCalibration:
-    """A device that is to be calibrated again and again."""
+    """A device with a calibration interval, and when it is due."""
 
     station: str
     device: str
@@ -171,6 +199,21 @@ class StandingAlarm:
     """Changed files that are not in force, and why (rule `files-refused`)."""
 
 
+@dataclass(frozen=True, slots=True)
+class UntoldAlarm:
+    """An alarm of the past that late data showed and nobody was told of."""
+
+    alarm_id: int
+    rule: str
+    place: str
+    """Its channel, or the station."""
+    severity: str
+    raised_at: datetime
+    cleared_at: datetime
+    untold: str
+    """Why."""
+
+
 @dataclass(frozen=True)
 class Overview:
     """The network as the public views show it at `now`."""
@@ -182,10 +225,15 @@ class Overview:
     books: Sequence[LedgerRow] = ()
     gaps: Sequence[Gap] = ()
     strangers: Sequence[Stranger] = ()
+    breaches: Sequence[BreachSeen] = ()
     jobs: Sequence[JobSeen] = ()
     calibrations: Sequence[DueCalibration] = ()
     """Of devices with an interval, those due first."""
+    certificates: Sequence[ExpiringCertificate] = ()
+    """That have ended or end soon."""
     alarms: Sequence[StandingAlarm] = ()
+    untold: Sequence[UntoldAlarm] = ()
+    """Within the last day."""
     stuck_messages: int = 0
     failed_messages: int = 0
     dead_letters: int = 0
@@ -211,9 +259,12 @@ def look(conn: Connection, now: datetime) -> Overview:
             books=books.ledger(conn),
             gaps=rows_of(conn, Gap, GAPS),
             strangers=rows_of(conn, Stranger, STRANGERS),
+            breaches=rows_of(conn, BreachSeen, BREACHES, {"now": now, "shown": BREACHES_SHOWN_FOR}),
             jobs=rows_of(conn, JobSeen, JOBS),
             calibrations=rows_of(conn, DueCalibration, CALIBRATIONS),
+            certificates=expiring(conn, now),
             alarms=rows_of(conn, StandingAlarm, ALARMS),
+            untold=rows_of(conn, UntoldAlarm, LATE, {"since": now - LATE_WITHIN}),
             stuck_messages=row[0],
             failed_messages=row[1],
             dead_letters=_one(conn, DEAD_LETTERS),

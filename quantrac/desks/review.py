@@ -2,6 +2,7 @@
 
 Each act is one row of `review` and one of `audit`, may be withdrawn, and ends in the change feed: roll-ups and all
 others who follow it see it as they see late data. It holds for the readings that are there, not for later ones.
+One act is done at a time; whoever says which version of the stretch they have seen is refused when it has moved on.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -17,8 +18,9 @@ import psycopg
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection
-from quantrac.desks.acts import Act, BadReview, act_of
-from quantrac.telemetry.errors import QuantracError
+from quantrac.desks.acts import Act, BadReview, ReviewedReadings, act_of, acts_there, version_of
+from quantrac.desks.stages import refuse_signed
+from quantrac.telemetry.errors import TranslatableError
 from quantrac.telemetry.quality import Quality
 
 MOST_READINGS: Final = 600_000
@@ -26,30 +28,49 @@ MOST_READINGS: Final = 600_000
 VERDICTS: Final[Mapping[str, Quality]] = {"good": Quality.GOOD, "suspect": Quality.SUSPECT, "fail": Quality.FAIL}
 
 CHANNEL: Final = "select channel_id, station, derived from channel where channel = %s"
+ONE_AT_A_TIME: Final = "lock table review in share row exclusive mode"
 SPAN: Final = """
 select min(time), max(time), count(*) from (
-  select time from v_reading
-  where channel = %(channel)s and time > %(after)s and time <= %(until)s
-    and (raw_value is not null or not %(from_raw)s) limit %(most)s) r
+  select time from reading
+  where channel_id = %(channel_id)s and time > %(after)s and time <= %(until)s
+    and (value is not null or not %(from_raw)s) limit %(most)s) r
+"""
+VERDICTS_STAND: Final = """
+select min(time), max(time), count(*) from (
+  select distinct on (time) time, flag from v_flag
+  where channel = %(channel)s and time > %(after)s and time <= %(until)s and test is null
+  order by time, flag_id desc) newest
+where flag is not null
 """
 OPEN: Final = """
-insert into review (channel_id, kind, from_t, to_t, readings, flag, value, factor, added, person, reason, at,
-                    approved_by, approved_at)
+insert into review (channel_id, kind, from_t, to_t, readings, flag, value, factor, added, drift, drift_from, drift_to,
+                    person, reason, at, approved_by, approved_at)
 values (%(channel_id)s, %(kind)s, %(from_t)s, %(to_t)s, %(readings)s, %(flag)s, %(value)s, %(factor)s, %(added)s,
-        %(person)s, %(reason)s, %(now)s, %(approved_by)s, %(approved_at)s)
+        %(drift)s, %(drift_from)s, %(drift_to)s, %(person)s, %(reason)s, %(now)s, %(approved_by)s, %(approved_at)s)
 returning review_id
 """
 FLAG: Final = """
 insert into reading_flag (channel_id, time, test, flag, "by", reason, at, review_id)
 select %(channel_id)s, time, null, %(flag)s, %(person)s, %(reason)s, %(now)s, %(review_id)s
-from v_reading where channel = %(channel)s and time between %(from_t)s and %(to_t)s
+from reading where channel_id = %(channel_id)s and time between %(from_t)s and %(to_t)s
+"""
+UNFLAG: Final = """
+insert into reading_flag (channel_id, time, test, flag, "by", reason, at, review_id)
+select %(channel_id)s, time, null, null, %(person)s, %(reason)s, %(now)s, %(review_id)s
+from (select distinct on (time) time, flag from reading_flag
+      where channel_id = %(channel_id)s and time between %(from_t)s and %(to_t)s and test is null
+      order by time, flag_id desc) newest
+where flag is not null
 """
 CORRECT: Final = """
 insert into correction (channel_id, time, value, "by", reason, at, approved_by, approved_at, review_id)
-select %(channel_id)s, time, coalesce(%(value)s::float8, raw_value * %(factor)s::float8 + %(added)s::float8),
+select %(channel_id)s, time,
+       coalesce(%(value)s::float8, value * %(factor)s::float8 + %(added)s::float8 + coalesce(
+         %(drift)s::float8 * extract(epoch from time - %(drift_from)s)::float8
+                           / extract(epoch from %(drift_to)s - %(drift_from)s)::float8, 0)),
        %(person)s, %(reason)s, %(now)s, %(approved_by)s, %(approved_at)s, %(review_id)s
-from v_reading where channel = %(channel)s and time between %(from_t)s and %(to_t)s
-  and (raw_value is not null or not %(from_raw)s)
+from reading where channel_id = %(channel_id)s and time between %(from_t)s and %(to_t)s
+  and (value is not null or not %(from_raw)s)
 """
 IN_FORCE: Final = """
 select array_agg(distinct coalesce(review_id, 0)) from correction
@@ -57,11 +78,11 @@ where channel_id = %(channel_id)s and time between %(from_t)s and %(to_t)s and a
   and revoked_at is null
 """
 DAYS: Final = """
-select min(time), max(time), count(*)::int4 from v_reading
-where channel = %s and time between %s and %s group by date_bin('1 day', time, '1970-01-01Z') order by 1
+select min(time), max(time), count(*)::int4 from reading
+where channel_id = %s and time between %s and %s group by date_bin('1 day', time, '1970-01-01Z') order by 1
 """
-# Where the withdrawn verdict was the newest, the newest of those that were never withdrawn stands again, or none.
-UNFLAG: Final = """
+# Where the withdrawn act was the newest, the newest of those that were never withdrawn holds again, or none.
+RESTORE: Final = """
 insert into reading_flag (channel_id, time, test, flag, "by", reason, at, review_id)
 select %(channel_id)s, newest.time, null, earlier.flag, %(person)s, %(reason)s, %(now)s,
        coalesce(earlier.review_id, %(review_id)s)
@@ -70,7 +91,7 @@ from (select distinct on (time) time, review_id from reading_flag
       order by time, flag_id desc) newest
 left join lateral (
   select g.flag, g.review_id from reading_flag g left join review v using (review_id)
-  where g.channel_id = %(channel_id)s and g.time = newest.time and g.test is null and g.flag is not null
+  where g.channel_id = %(channel_id)s and g.time = newest.time and g.test is null
     and g.review_id is distinct from %(review_id)s and v.withdrawn_at is null
   order by g.flag_id desc limit 1) earlier on true
 where newest.review_id = %(review_id)s
@@ -91,39 +112,62 @@ APPROVED: Final = "update review set approved_by = %(person)s, approved_at = %(n
 LOCK: Final = "select channel_id from review where review_id = %s for update"
 
 
-class NotPossible(QuantracError):
+class NotPossible(TranslatableError):
     """The act cannot be done as things stand; the text says what to do first."""
 
 
-class ReviewedReadings(NamedTuple):
-    """Readings of one channel: after < time <= until."""
-
-    channel: str
-    after: datetime
-    until: datetime
-
-    @classmethod
-    def at(cls, channel: str, time: datetime) -> ReviewedReadings:
-        """Return the stretch that holds the reading of this time alone."""
-        return cls(channel, time - timedelta(microseconds=1), time)
-
-
 class CorrectionFormula(NamedTuple):
-    """How a corrected value is made: `value` itself, or raw * factor + added."""
+    """How a corrected value is made: `value` itself, or raw * factor + added + drift * share.
+
+    The share grows in a line from 0 at the beginning of the stretch (the earlier calibration, after which the probe
+    read right) to 1 at its end (the later one, which found it off by -drift).
+    """
 
     value: float | None = None
     factor: float = 1.0
     added: float = 0.0
+    drift: float = 0.0
 
 
-def flag(conn: Connection, stretch: ReviewedReadings, verdict: Quality, person: str, reason: str, now: datetime) -> Act:
-    """Give readings a verdict that stands above every test. Raises BadReview."""
+def flag(
+    conn: Connection,
+    stretch: ReviewedReadings,
+    verdict: Quality,
+    person: str,
+    reason: str,
+    now: datetime,
+    *,
+    seen: int | None = None,
+) -> Act:
+    """Give readings a verdict that stands above every test.
+
+    `seen`: the version of the stretch that the person has looked at, None: whatever others did. Raises BadReview;
+    NotPossible where somebody has touched the stretch since.
+    """
     with _transaction(conn):
-        asked = _asked(conn, stretch, person, reason, now, from_raw=False)
+        asked = _asked(conn, stretch, person, reason, now, seen)
+        asked |= _span(conn, asked["channel_id"], stretch, from_raw=False)
         review = {**asked, **_NO_FORMULA, "kind": "flag", "flag": int(verdict)}
         review_id = _open(conn, review | {"approved_by": person, "approved_at": now})
         conn.execute(FLAG, {**review, "review_id": review_id})
         return _done(conn, review_id, person, "flag", reason, now, Cause.FLAG)
+
+
+def unflag(
+    conn: Connection, stretch: ReviewedReadings, person: str, reason: str, now: datetime, *, seen: int | None = None
+) -> Act:
+    """End the verdicts of people on a stretch, whoever gave them: the tests speak again. Raises as `flag` does."""
+    with _transaction(conn):
+        asked = _asked(conn, stretch, person, reason, now, seen)
+        from_t, to_t, readings = conn.execute(VERDICTS_STAND, stretch._asdict()).fetchone() or (None, None, 0)
+        if not readings:
+            raise BadReview("nobody's verdict stands on these readings of {channel}", channel=stretch.channel)
+        _check_number(readings)
+        review = {**asked, **_NO_FORMULA, "kind": "unflag", "flag": None, "readings": readings}
+        signed = {"from_t": from_t, "to_t": to_t, "approved_by": person, "approved_at": now}
+        review_id = _open(conn, review | signed)
+        conn.execute(UNFLAG, {**review, **signed, "review_id": review_id})
+        return _done(conn, review_id, person, "unflag", reason, now, Cause.FLAG)
 
 
 def correct(
@@ -135,20 +179,27 @@ def correct(
     now: datetime,
     *,
     proposed: bool = False,
+    seen: int | None = None,
 ) -> Act:
     """Correct readings; the raw values stay. A proposal changes nothing until another person approves it.
 
-    Raises BadReview; NotPossible where a correction of one of the readings is in force already.
+    `seen` as in `flag`. Raises BadReview; NotPossible where a correction of one of the readings is in force already,
+    or somebody has touched the stretch since.
     """
     if not all(math.isfinite(part) for part in formula if part is not None):
-        raise BadReview(f"found {formula}, expected finite numbers")
+        raise BadReview("found a number that is not finite, expected finite ones")
     by_formula = formula.value is None
     if by_formula and formula == CorrectionFormula():
-        raise BadReview("a correction needs a value, a factor or something to add")
+        raise BadReview("a correction needs a value, a factor, something to add, or a drift")
     with _transaction(conn):
-        asked = _asked(conn, stretch, person, reason, now, from_raw=by_formula)
+        asked = _asked(conn, stretch, person, reason, now, seen)
+        asked |= _span(conn, asked["channel_id"], stretch, from_raw=by_formula)
         signed = {"approved_by": None if proposed else person, "approved_at": None if proposed else now}
-        made_by = formula._asdict() if by_formula else {**_NO_FORMULA, "value": formula.value}
+        made_by = {
+            **_NO_FORMULA,
+            **(formula._asdict() if by_formula else {"value": formula.value}),
+            **_drift(formula, stretch),
+        }
         review = {**asked, **signed, **made_by, "kind": "correction", "flag": None}
         if not proposed:
             _refuse_second(conn, review)
@@ -162,9 +213,13 @@ def approve(conn: Connection, review_id: int, person: str, now: datetime) -> Act
     with _transaction(conn):
         act, keys = _locked(conn, review_id, person, None, now)
         if act.state != "proposed":
-            raise NotPossible(f"review {review_id} is {act.state}: only a proposed one is approved")
+            raise NotPossible(
+                "review {number} is {state}: only a proposed one is approved", number=review_id, state=act.state
+            )
         if act.person == person:
-            raise BadReview(f"review {review_id} was proposed by {person}: another person approves it")
+            raise BadReview(
+                "review {number} was proposed by {person}: another person approves it", number=review_id, person=person
+            )
         _refuse_second(conn, keys)
         conn.execute(APPROVE, keys)
         conn.execute(APPROVED, keys)
@@ -176,49 +231,88 @@ def withdraw(conn: Connection, review_id: int, person: str, reason: str, now: da
     with _transaction(conn):
         act, keys = _locked(conn, review_id, person, reason, now)
         if act.state == "withdrawn":
-            raise NotPossible(f"review {review_id} was withdrawn already (by {act.withdrawn_by})")
-        conn.execute(UNFLAG if act.kind == "flag" else REVOKE, keys)
+            raise NotPossible("review {number} was withdrawn already (by {by})", number=review_id, by=act.withdrawn_by)
+        conn.execute(REVOKE if act.kind == "correction" else RESTORE, keys)
         conn.execute(WITHDRAW, keys)
-        in_force = act.state == "in force"
-        return _done(conn, review_id, person, "withdraw", reason, now, Cause(act.kind) if in_force else None)
+        cause = Cause.CORRECTION if act.kind == "correction" else Cause.FLAG
+        return _done(conn, review_id, person, "withdraw", reason, now, cause if act.state == "in force" else None)
 
 
-_NO_FORMULA: Final = {"value": None, "factor": None, "added": None}
+_NO_FORMULA: Final = dict.fromkeys(("value", "factor", "added", "drift", "drift_from", "drift_to"))
+
+
+def _drift(formula: CorrectionFormula, stretch: ReviewedReadings) -> dict[str, object]:
+    """Return the columns that say between which two times the probe drifted."""
+    if not formula.drift or formula.value is not None:
+        return {"drift": None}
+    return {"drift": formula.drift, "drift_from": stretch.after, "drift_to": stretch.until}
 
 
 @contextmanager
 def _transaction(conn: Connection) -> Iterator[None]:
-    """One that sees the readings as they were at its beginning, from the first statement to the last."""
+    """One that sees the readings as they were at its beginning, and no review done meanwhile: they wait for each other.
+
+    The lock comes first: what the transaction sees is fixed by its first look, after the wait.
+    """
     try:
         with conn.transaction():
             conn.execute("set transaction isolation level repeatable read")
+            conn.execute(ONE_AT_A_TIME)
             yield
-    except (psycopg.errors.UniqueViolation, psycopg.errors.SerializationFailure) as error:
-        raise NotPossible("somebody else reviews the same readings just now: look again, then repeat") from error
+    except psycopg.errors.NumericValueOutOfRange as error:
+        raise BadReview("the corrected values would be too large to be kept") from error
 
 
 def _asked(
-    conn: Connection, stretch: ReviewedReadings, person: str, reason: str, now: datetime, *, from_raw: bool
+    conn: Connection, stretch: ReviewedReadings, person: str, reason: str, now: datetime, seen: int | None
 ) -> dict[str, Any]:
-    """Return the parameters of the statements above; raises BadReview where there is nothing to say anything of."""
+    """Return the parameters that all statements share; raises BadReview, NotPossible."""
     if not reason.strip():
         raise BadReview("a review needs a reason")
     channel = conn.execute(CHANNEL, [stretch.channel]).fetchone()
     if channel is None:
-        raise BadReview(f"found channel {stretch.channel}, which is not known: see v_channel")
+        raise BadReview("found channel {channel}, which is not known: see v_channel", channel=stretch.channel)
     if channel[2]:
-        raise BadReview(f"found channel {stretch.channel}, which is derived: review the readings that it is made of")
-    span = conn.execute(SPAN, {**stretch._asdict(), "from_raw": from_raw, "most": MOST_READINGS + 1}).fetchone()
+        raise BadReview(
+            "found channel {channel}, which is derived: review the readings that it is made of", channel=stretch.channel
+        )
+    if seen is not None:
+        _refuse_overtaken(conn, stretch, seen)
+    return {
+        "channel": stretch.channel, "channel_id": channel[0], "person": person, "reason": reason, "now": now,
+    }  # fmt: skip
+
+
+def _refuse_overtaken(conn: Connection, stretch: ReviewedReadings, seen: int) -> None:
+    there = acts_there(conn, stretch)
+    if version_of(there) != seen:
+        at, by = max((touch for act in there for touch in act.touches), default=(stretch.until, ""))
+        raise NotPossible(
+            "{by} has reviewed some of these readings at {at}, after you looked: see what stands, then decide",
+            by=by, at=at,
+        )  # fmt: skip
+
+
+def _span(conn: Connection, channel_id: int, stretch: ReviewedReadings, *, from_raw: bool) -> dict[str, Any]:
+    """Return first and last reading and their number; raises BadReview for a stretch without readings."""
+    asked = {**stretch._asdict(), "channel_id": channel_id, "from_raw": from_raw, "most": MOST_READINGS + 1}
+    span = conn.execute(SPAN, asked).fetchone()
     assert span is not None
     from_t, to_t, readings = span
     if not readings:
-        raise BadReview(f"{stretch.channel} has no readings there: {stretch.after} < time <= {stretch.until}")
+        raise BadReview(
+            "{channel} has no readings there: {after} < time <= {until}",
+            channel=stretch.channel, after=stretch.after, until=stretch.until,
+        )  # fmt: skip
+    _check_number(readings)
+    return {"from_t": from_t, "to_t": to_t, "readings": readings, "from_raw": from_raw}
+
+
+def _check_number(readings: int) -> None:
     if readings > MOST_READINGS:
-        raise BadReview(f"found more than {MOST_READINGS:,} readings there: review them in shorter stretches")
-    return {
-        "channel": stretch.channel, "channel_id": channel[0], "from_t": from_t, "to_t": to_t, "readings": readings,
-        "from_raw": from_raw, "person": person, "reason": reason, "now": now,
-    }  # fmt: skip
+        raise BadReview(
+            "found more than {most} readings there: review them in shorter stretches", most=f"{MOST_READINGS:,}"
+        )
 
 
 def _locked(
@@ -242,20 +336,23 @@ def _open(conn: Connection, review: Mapping[str, Any]) -> int:
 def _refuse_second(conn: Connection, keys: Mapping[str, Any]) -> None:
     found = conn.execute(IN_FORCE, keys).fetchone()
     if found is not None and found[0]:
-        by = ", ".join(str(number) for number in found[0])
-        raise NotPossible(f"some of these readings are corrected already, by review {by}: withdraw that first")
+        raise NotPossible(
+            "some of these readings are corrected already, by review {by}: withdraw that first",
+            by=", ".join(map(str, found[0])),
+        )
 
 
 def _done(
     conn: Connection, review_id: int, person: str, action: str, reason: str | None, now: datetime, cause: Cause | None
 ) -> Act:
-    """Audit the act and tell the feed of it, a change a day of readings."""
+    """Audit the act and tell the feed of it, a change a day of readings; raises DaySigned."""
     act = act_of(conn, review_id)
     row = conn.execute(CHANNEL, [act.channel]).fetchone()
     assert row is not None
     detail = {"readings": act.readings, "from": act.from_t.isoformat(), "to": act.to_t.isoformat()}
     audit.record(conn, now, person, action, f"review {review_id} of {act.channel}", reason, detail)
     if cause is not None:
-        days = conn.execute(DAYS, [act.channel, act.from_t, act.to_t]).fetchall()
+        refuse_signed(conn, row[0], act.from_t, act.to_t)
+        days = conn.execute(DAYS, [row[0], act.from_t, act.to_t]).fetchall()
         append_changes(conn, [NewChange(act.station, row[0], first, last, count, cause) for first, last, count in days])
     return act

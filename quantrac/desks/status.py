@@ -9,6 +9,8 @@ from typing import Final
 
 from quantrac.database.pool import Connection
 from quantrac.desks.overview import Overview, StationSeen, WorkerSeen, look
+from quantrac.telemetry.breaches import BreachKind
+from quantrac.telemetry.words import counted
 
 BEAT_MISSED_AFTER: Final = timedelta(seconds=15)
 """Services beat every 5 s."""
@@ -68,13 +70,15 @@ def _not_well(overview: Overview, services: Sequence[str]) -> Pairs:
         yield from _of_station(station, overview.now)
     yield from _of_files(overview)
     yield from _of_strangers(overview)
+    yield from _of_breaches(overview)
     yield from _of_books(overview)
     for consumer in overview.consumers:
         if consumer.lag_s > BACKLOG_S:
-            behind = f"{consumer.lag_rows} changes, {duration(consumer.lag_s)} behind"
+            behind = f"{counted(consumer.lag_rows, 'change|changes')}, {duration(consumer.lag_s)} behind"
             yield f"feed {consumer.consumer}", f"{behind}: look at the log of this service"
     yield from _of_jobs(overview)
     yield from _of_calibrations(overview)
+    yield from _of_certificates(overview)
     yield from _of_people(overview)
 
 
@@ -127,12 +131,28 @@ def _of_strangers(overview: Overview) -> Pairs:
     configured = {station.station for station in overview.stations}
     for one in overview.strangers:
         since, last = age(overview.now, one.first_at), age(overview.now, one.last_at)
-        sent = f"{one.messages} messages within {since}, the last {last} ago"
+        sent = f"{counted(one.messages, 'message|messages')} within {since}, the last {last} ago"
         if one.station in configured:
             what = f"sent {sent} before it was configured: quantrac deadletters replay (or discard) them"
         else:
             what = f"sends and no file names it ({sent}): quantrac stations apply, or refuse it at the broker"
         yield f"station {one.station}", what
+
+
+def _of_breaches(overview: Overview) -> Pairs:
+    for one in overview.breaches:
+        about = {None: "the centre", "?": "strangers"}.get(one.station, f"station {one.station}")
+        times, mb = f"{one.count:,} times", f"{one.bytes / 1e6:,.1f} MB"
+        said = {
+            BreachKind.SESSION_TAKEN: f"another client took its session at the broker, {times}: change its password",
+            BreachKind.UNHEARD: f"flooded, and was not heard for a while, {times}: see to it, or change its password",
+            BreachKind.FLOOD: f"sent more than it may while others waited: {one.count:,} messages, {mb} put off",
+            BreachKind.EPOCHS: f"named more epochs than it may: {one.count:,} messages put off",
+            BreachKind.DEAD_LETTERS: f"sent more that cannot be stored than is kept: {one.count:,} messages, {mb}",
+            BreachKind.PICTURES: f"sent more pictures than it may: {one.count:,}, {mb} put off",
+            BreachKind.SURPLUS: f"sent far more readings than its channels make: {one.count:,} hours of channels",
+        }
+        yield about, f"{said[BreachKind(one.kind)]}; the last {age(overview.now, one.last_at)} ago"
 
 
 def _of_books(overview: Overview) -> Pairs:
@@ -144,12 +164,15 @@ def _of_books(overview: Overview) -> Pairs:
         where = f"{gap.station or '(unknown)'} {gap.epoch}"
         if gap.missing and gap.missing_since is not None and overview.now - gap.missing_since >= MISSING_AFTER:
             since = age(overview.now, gap.missing_since)
-            yield "books", f"{where}: {gap.missing} messages are missing for {since}: see the station's log"
+            missing = counted(gap.missing, "message is|messages are")
+            yield "books", f"{where}: {missing} missing for {since}: see the station's log"
         if gap.lost and gap.lost_at is not None and overview.now - gap.lost_at < LOST_SHOWN_FOR:
             since = age(overview.now, gap.lost_at)
-            yield "books", f"{where}: {gap.lost} messages are lost for good, the last {since} ago: see its disk"
+            lost = counted(gap.lost, "message is|messages are")
+            yield "books", f"{where}: {lost} lost for good, the last {since} ago: see its disk"
     if overview.dead_letters:
-        yield "dead letters", f"{overview.dead_letters} messages were refused: quantrac deadletters list"
+        refused = counted(overview.dead_letters, "message was|messages were")
+        yield "dead letters", f"{refused} refused: quantrac deadletters list"
 
 
 def _of_jobs(overview: Overview) -> Pairs:
@@ -167,8 +190,15 @@ def _of_calibrations(overview: Overview) -> Pairs:
         if one.due_at is not None and one.due_at <= overview.now:
             last = "none on record" if one.last_at is None else f"the last {age(overview.now, one.last_at)} ago"
             what = f"due for {age(overview.now, one.due_at)} (every {duration(one.every_s)}, {last})"
-            do = "calibrate it, and say so: quantrac edge maint --device … --for … --cal"
+            do = "calibrate it, and say so: quantrac visits add, or edge maint --device … --for … --cal"
             yield f"calibration of {one.station} {one.device}", f"{what}: {do}"
+
+
+def _of_certificates(overview: Overview) -> Pairs:
+    for one in overview.certificates:
+        about = f"certificate of {one.station} {one.device}"
+        ends = "ended" if one.ended else "ends"
+        yield about, f"{one.kind} {one.number} {ends} on {one.expires_on}: renew it, then quantrac certificates add"
 
 
 def _of_people(overview: Overview) -> Pairs:
@@ -177,6 +207,9 @@ def _of_people(overview: Overview) -> Pairs:
             what = f"{alarm.severity}, {alarm.rule} at {alarm.channel or alarm.station or 'the centre'}"
             since = f"for {age(overview.now, alarm.raised_at)}, not acknowledged: quantrac alarms ack {alarm.alarm_id}"
             yield f"alarm {alarm.alarm_id}", f"{what} {since}"
+    for late in overview.untold:
+        what = f"late data show {late.severity}, {late.rule} at {late.place}, {age(overview.now, late.raised_at)} ago"
+        yield f"alarm {late.alarm_id}", f"{what}; nobody was told: {late.untold}: quantrac alarms show {late.alarm_id}"
     if overview.failed_messages:
         yield "messages", f"{overview.failed_messages} to people failed within a day: see the log of alerts"
     if overview.stuck_messages:

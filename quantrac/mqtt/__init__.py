@@ -3,7 +3,7 @@
 from quantrac.mqtt.address import AddressError, MqttAddress
 from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish
 from quantrac.mqtt.session import QueueFullError, Session
-from quantrac.mqtt.terms import Connected, Subscription, Will
+from quantrac.mqtt.terms import Connected, Retained, Subscription, Subscriptions, Will
 
 __all__ = [
     "AddressError",
@@ -12,8 +12,10 @@ __all__ = [
     "MqttAddress",
     "Outcome",
     "QueueFullError",
+    "Retained",
     "Session",
     "SettledPublish",
     "Subscription",
+    "Subscriptions",
     "Will",
 ]

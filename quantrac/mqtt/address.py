@@ -6,12 +6,15 @@ with commas between them.
 
 from __future__ import annotations
 
+import hmac
 import re
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from quantrac.telemetry.errors import QuantracError
 
+DIGEST_LETTERS = 32
+"""Of a client identifier, 128 bits."""
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _NEXT_ADDRESS = re.compile(r",(?=[a-z]+://)")
 
@@ -49,10 +52,14 @@ class MqttAddress:
         scheme, separator, rest = url.partition("://")
         if not separator or scheme not in DEFAULT_PORTS:
             raise AddressError(
-                f"broker address: found {_masked(url)!r}, expected mqtt://host:port or mqtts://host:port"
+                f"broker address: found {_scheme(url)}, expected mqtt://host:port or mqtts://host:port"
                 " (QUANTRAC_MQTT_URL)"
             )
         who, at, places = rest.rpartition("@")
+        if any(mark in who for mark in "/?#"):
+            raise AddressError(
+                f"broker address: found {_scheme(url)}, expected a password in which / is %2F, ? is %3F, # is %23"
+            )
         places, mark, query = places.partition("?")
         return [cls._broker(f"{scheme}://{who}{at}{place}{mark}{query}") for place in places.split(",")]
 
@@ -62,9 +69,9 @@ class MqttAddress:
             parts = urlsplit(url)
             port = parts.port or DEFAULT_PORTS[parts.scheme]
         except ValueError:
-            raise AddressError(f"broker address: found {_masked(url)!r}, expected a port from 1 to 65535") from None
+            raise AddressError(f"broker address: found {_scheme(url)}, expected a port from 1 to 65535") from None
         if not parts.hostname:
-            raise AddressError(f"broker address: found {_masked(url)!r}, expected a host name after // and each comma")
+            raise AddressError(f"broker address: found {_scheme(url)}, expected a host name after // and each comma")
         return cls(
             host=parts.hostname,
             port=port,
@@ -73,6 +80,10 @@ class MqttAddress:
             password=None if parts.password is None else unquote(parts.password),
             ca_file=parse_qs(parts.query).get("ca", [None])[0],
         )
+
+    def client_id(self, session: str) -> str:
+        """Return the client identifier of one of our sessions here: nobody without our password can guess it."""
+        return client_id(session, self.user, self.password)
 
     @property
     def each(self) -> tuple[MqttAddress, ...]:
@@ -106,6 +117,19 @@ class MqttAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def _masked(url: str) -> str:
-    head, at, place = url.rpartition("@")
-    return f"{head.split('//')[0]}//…@{place}" if at else url
+def client_id(session: str, user: str | None, password: str | None) -> str:
+    """Return the client identifier of a session: its name, and behind it a digest that only its user can make.
+
+    Brokers hand a session, with all that waits in it, to whoever comes with its identifier, of whatever user. Without
+    a password there is no secret, and the name stands alone.
+    """
+    if not password:
+        return session
+    digest = hmac.digest(password.encode(), f"{user}/{session}".encode(), "sha256").hex()
+    return f"{session}-{digest[:DIGEST_LETTERS]}"
+
+
+def _scheme(url: str) -> str:
+    """Return how an address begins; what follows may be a password, wherever it is cut."""
+    scheme, separator, _ = url.partition("://")
+    return f"{scheme}://…" if separator else "no address"

@@ -10,7 +10,7 @@ import select
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
@@ -20,7 +20,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from quantrac.mqtt.delivery import PACKET_TOO_LARGE, Delivery, Outcome, SettledPublish, outcome_of
 from quantrac.mqtt.paho_client import BufferedClient, user_properties
-from quantrac.mqtt.terms import PACKET_IDENTIFIERS, Connected, Terms
+from quantrac.mqtt.terms import PACKET_IDENTIFIERS, Connected, Subscriptions, Terms
 from quantrac.observe.logs import logger
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -31,8 +31,13 @@ WILL_DELAY_S: Final = 30
 """A will is published only when the connection stays away this long."""
 SESSION_TAKEN_OVER: Final = 0x8E
 """DISCONNECT reason (MQTT 5, 3.14.2.1)."""
+FILTERS_A_PACKET: Final = 500
+"""Of a SUBSCRIBE or UNSUBSCRIBE; the largest that a broker of ours takes has room for a thousand long ones."""
+TOPICS_LOGGED: Final = 4
 LARGEST_PACKET: Final = 268_435_455
 """Of MQTT itself, bytes (MQTT 5, 1.5.5)."""
+
+Filter = TypeVar("Filter")
 
 log = logger(__name__)
 
@@ -54,7 +59,7 @@ class Callbacks:
 
     connected: Callable[[Connected], None]
     subscribed: Callable[[], None]
-    """The broker has granted every subscription."""
+    """The broker has granted every subscription that is wanted."""
     message: Callable[[Delivery], None]
     settled: Callable[[SettledPublish], None]
     may_read: Callable[[], bool]
@@ -64,10 +69,14 @@ class Callbacks:
 class Connection:
     """One connection: `open` it, call `turn` while `is_open`, then `close` it."""
 
-    def __init__(self, terms: Terms, generation: int, callbacks: Callbacks) -> None:
+    def __init__(self, terms: Terms, subscriptions: Subscriptions, generation: int, callbacks: Callbacks) -> None:
         self._terms = terms
         self._generation = generation
         self._tell = callbacks
+        self._subscriptions = subscriptions
+        self._asked: dict[int, list[str]] = {}
+        """Filters of each SUBSCRIBE without SUBACK, of the present subscriptions."""
+        self._denied: list[str] = []
         self._in_flight: dict[int, object] = {}
         self._window = terms.window
         self._largest_packet = LARGEST_PACKET
@@ -134,6 +143,12 @@ class Connection:
         """Queue PUBACKs in this order."""
         self._client.acknowledge(mids)
 
+    def subscribe(self, subscriptions: Subscriptions) -> None:
+        """Ask for other subscriptions if these are not the present ones; no message is missed between old and new."""
+        if subscriptions is not self._subscriptions:
+            self._subscriptions = subscriptions
+            self._subscribe()
+
     def publish(self, message: Publish) -> None:
         """Queue a publish; call only while `has_room`."""
         if _packet_size(message) > self._largest_packet:  # the broker would end the connection over it
@@ -165,7 +180,7 @@ class Connection:
 
     def _new_client(self) -> BufferedClient:
         terms = self._terms
-        client = BufferedClient(terms.client_id, largest_payload=terms.largest_payload, on_qos1=self._receive)
+        client = BufferedClient(terms.client_id, largest_payload=terms.largest_payload, deliver=self._receive)
         client.on_connect, client.on_disconnect = cast(Any, self._connack), cast(Any, self._disconnected)
         client.on_message, client.on_publish = self._message, cast(Any, self._puback)
         client.on_subscribe = cast(Any, self._suback)
@@ -193,29 +208,43 @@ class Connection:
         self._window = min(self._terms.window, getattr(properties, "ReceiveMaximum", PACKET_IDENTIFIERS))
         self._largest_packet = getattr(properties, "MaximumPacketSize", LARGEST_PACKET)
         self.accepted = True
-        log.info("mqtt_connected", broker=str(self._terms.address), client_id=self._terms.client_id,
+        log.info("mqtt_connected", broker=str(self._terms.address), client_id=self._terms.session,
                  session_present=flags.session_present)  # fmt: skip
         self._subscribe()
         self._tell.connected(Connected(self._generation, flags.session_present))
 
     def _subscribe(self) -> None:
-        wanted = self._terms.subscriptions
-        if wanted:
-            self._client.subscribe(
-                [(w.topic, SubscribeOptions(qos=w.qos, retainHandling=0 if w.retained_always else 1)) for w in wanted]
+        self._asked, self._denied = {}, []
+        for some in _parts(self._subscriptions.wanted):
+            _, mid = self._client.subscribe(
+                [(each.topic, SubscribeOptions(qos=each.qos, retainHandling=each.retained)) for each in some]
             )
-        else:
-            self._tell.subscribed()
+            if mid is not None:
+                self._asked[mid] = [each.topic for each in some]
+        if not self._subscriptions.wanted:
+            self._granted()
 
-    def _suback(self, _client: Any, _userdata: Any, _mid: int, reasons: Sequence[Any], _properties: Any) -> None:
-        asked = [each.topic for each in self._terms.subscriptions]
-        refused = [topic for topic, reason in zip(asked, reasons, strict=False) if reason.is_failure]
-        if refused:
-            log.error("mqtt_subscription_refused", broker=str(self._terms.address), topics=refused,
-                      do="give this user the right to read these topics")  # fmt: skip
+    def _suback(self, _client: Any, _userdata: Any, mid: int, reasons: Sequence[Any], _properties: Any) -> None:
+        asked = self._asked.pop(mid, None)
+        if asked is None:
+            return  # of subscriptions that are wanted no more
+        self._denied += [topic for topic, reason in zip(asked, reasons, strict=False) if reason.is_failure]
+        if self._asked:
+            return
+        if self._denied:  # what was subscribed before stays: better too much than nothing
+            log.error("mqtt_subscription_refused", broker=str(self._terms.address), topics=self._denied[:TOPICS_LOGGED],
+                      number=len(self._denied), do="give this user the right to read these topics")  # fmt: skip
         else:
-            log.info("mqtt_subscribed", client_id=self._terms.client_id, topics=asked)
-            self._tell.subscribed()
+            self._granted()
+
+    def _granted(self) -> None:
+        wanted, ended = self._subscriptions
+        for some in _parts(ended):
+            self._client.unsubscribe([*some])
+        if wanted:
+            log.info("mqtt_subscribed", client_id=self._terms.session, number=len(wanted),
+                     topics=[each.topic for each in wanted[:TOPICS_LOGGED]])  # fmt: skip
+        self._tell.subscribed()
 
     def _disconnected(self, _client: Any, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
         self.taken_over = flags.is_disconnect_packet_from_server and reason.value == SESSION_TAKEN_OVER
@@ -243,6 +272,10 @@ class Connection:
             outcome = outcome_of(reason.value)
             self.served |= outcome is not Outcome.REFUSED
             self._tell.settled(SettledPublish(self._in_flight.pop(mid), outcome, reason.value))
+
+
+def _parts(filters: Sequence[Filter]) -> Iterable[Sequence[Filter]]:
+    return (filters[at : at + FILTERS_A_PACKET] for at in range(0, len(filters), FILTERS_A_PACKET))
 
 
 def _properties(packet: int) -> Properties:

@@ -1,9 +1,9 @@
 """paho's client, reading and acknowledging in batches. The only module that touches paho's private parts.
 
 paho reads the socket one byte at a time and builds a fresh set of objects for every packet (47 µs a message, measured).
-Here the socket is read in large pieces and PUBLISH packets of QoS 1 without properties, nearly all we ever get, are cut
-straight out of them; every other packet goes paho's own way. `tests/unit/mqtt/test_paho_private_parts.py` fails when
-paho changes what this relies on.
+Here the socket is read in large pieces and PUBLISH packets of QoS 0 and 1 without properties, nearly all we ever get,
+are cut straight out of them; every other packet goes paho's own way.
+`tests/unit/mqtt/test_paho_private_parts.py` fails when paho changes what this relies on.
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.exception import MalformedPacket
 
 READ_BYTES: Final = 262_144
-READS_A_TURN: Final = 8
+"""At a time: what we have to say waits for what is read, and so much takes up to 0.1 s."""
 KEPT_OF_OVERSIZE: Final = 65_536
 """How much is kept of a payload larger than the session takes, bytes."""
 
 _PUBACK = struct.Struct("!BBH")
+_QOS0_PUBLISH: Final = 0x30
 _QOS1_PUBLISH: Final = 0x32
 _IGNORE_DUP_AND_RETAIN: Final = 0xF6
 
 OnPublish = Callable[[bytes, bytes, int, bool, bool, int, "bytes | None"], None]
-"""topic, payload, mid, dup, retain, length as sent, sha256 when cut."""
+"""topic, payload, mid (0 of QoS 0), dup, retain, length as sent, sha256 when cut."""
 
 
 class BufferedClient(Client):
     """A paho client for an event loop of the owner's own (`loop_read`, `loop_write`, `loop_misc`)."""
 
-    def __init__(self, client_id: str, *, largest_payload: int, on_qos1: OnPublish) -> None:
+    def __init__(self, client_id: str, *, largest_payload: int, deliver: OnPublish) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
         )
-        self._on_qos1 = on_qos1
+        self._deliver = deliver
         self._largest = largest_payload
         self._rest = b""
         self._oversize: _Oversize | None = None
@@ -47,23 +48,20 @@ class BufferedClient(Client):
         self.max_inflight_messages = 0
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002 (paho's signature)
-        """Read what the socket holds and handle every whole packet in it; `max_packets` is not looked at."""
-        for _ in range(READS_A_TURN):
-            if self._sock is None:
-                return MQTTErrorCode.MQTT_ERR_NO_CONN
-            try:
-                data = self._sock_recv(READ_BYTES)
-            except BlockingIOError:
-                break
-            except OSError:
-                data = b""
-            if not data:
-                return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
-            self._last_bytes_received = time.monotonic()
-            rc = self._take(data)
-            if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                return self._loop_rc_handle(rc)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
+        """Read once from the socket and handle every whole packet; `max_packets` is not looked at."""
+        if self._sock is None:
+            return MQTTErrorCode.MQTT_ERR_NO_CONN
+        try:
+            data = self._sock_recv(READ_BYTES)
+        except BlockingIOError:
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        except OSError:
+            data = b""
+        if not data:
+            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+        self._last_bytes_received = time.monotonic()
+        rc = self._take(data)
+        return rc if rc == MQTTErrorCode.MQTT_ERR_SUCCESS else self._loop_rc_handle(rc)
 
     def excuse_ping(self) -> None:
         """Expect no answer to the last ping: we are not reading. Pings still go out, so the broker keeps us."""
@@ -100,16 +98,18 @@ class BufferedClient(Client):
 
     def _handle(self, buffer: bytes, at: int, start: int, stop: int) -> MQTTErrorCode:
         first = buffer[at]
-        if first & _IGNORE_DUP_AND_RETAIN == _QOS1_PUBLISH:
+        kind = first & _IGNORE_DUP_AND_RETAIN
+        if kind in (_QOS0_PUBLISH, _QOS1_PUBLISH):
             topic_end = start + 2 + (buffer[start] << 8 | buffer[start + 1])
-            if topic_end + 2 < stop and buffer[topic_end + 2] == 0:
-                payload, sha256 = buffer[topic_end + 3 : stop], None
+            properties = topic_end + 2 if kind == _QOS1_PUBLISH else topic_end
+            if properties < stop and buffer[properties] == 0:
+                payload, sha256 = buffer[properties + 1 : stop], None
                 length = len(payload)
                 if length > self._largest:
                     payload, sha256 = payload[:KEPT_OF_OVERSIZE], hashlib.sha256(payload).digest()
-                mid = buffer[topic_end] << 8 | buffer[topic_end + 1]
+                mid = buffer[topic_end] << 8 | buffer[topic_end + 1] if kind == _QOS1_PUBLISH else 0
                 topic = buffer[start + 2 : topic_end]
-                self._on_qos1(topic, payload, mid, bool(first & 8), bool(first & 1), length, sha256)
+                self._deliver(topic, payload, mid, bool(first & 8), bool(first & 1), length, sha256)
                 return MQTTErrorCode.MQTT_ERR_SUCCESS
         return self._handle_as_paho_does(first, buffer[start:stop])
 
@@ -150,7 +150,7 @@ class BufferedClient(Client):
             self._oversize = None
             dup, retain = bool(oversize.first & 8), bool(oversize.first & 1)
             kept, sha256 = bytes(oversize.kept), oversize.digest.digest()
-            self._on_qos1(oversize.topic, kept, oversize.mid, dup, retain, oversize.length, sha256)
+            self._deliver(oversize.topic, kept, oversize.mid, dup, retain, oversize.length, sha256)
         return rest
 
 

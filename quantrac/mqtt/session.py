@@ -23,7 +23,15 @@ from quantrac.backoff import Backoff
 from quantrac.mqtt.address import MqttAddress
 from quantrac.mqtt.connection import Callbacks, Connection, Publish
 from quantrac.mqtt.delivery import Delivery, Outcome, SettledPublish
-from quantrac.mqtt.terms import LARGEST_PAYLOAD, PACKET_IDENTIFIERS, Connected, Subscription, Terms, Will
+from quantrac.mqtt.terms import (
+    LARGEST_PAYLOAD,
+    PACKET_IDENTIFIERS,
+    Connected,
+    Subscription,
+    Subscriptions,
+    Terms,
+    Will,
+)
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 
@@ -31,9 +39,13 @@ MOST_WAITING: Final = 10_000
 """How many publishes may wait for their turn."""
 TAKEN_OVER_S: Final = 15.0
 """Extra wait after another client took our session: two that throw each other out at once serve nobody, seconds."""
+LONGEST_ROUND_S: Final = 7.0
+"""Longest wait until each broker is tried again: with the try itself a client is back 10 s after its broker."""
 STEADY_S: Final = 15.0
 """A connection that held so long was a good one, whether or not anything came by it, seconds. One that the broker
 accepts and ends at once is not: to come back each half second would cost a SIM card gigabytes a month."""
+FICKLE_S: Final = 30.0
+"""Longest wait after a connection that the broker accepted and ended at once, seconds."""
 TURN_MS: Final = 500
 """Longest wait of the network thread, milliseconds."""
 
@@ -44,13 +56,26 @@ class QueueFullError(QuantracError):
     """More publishes are waiting than a session keeps; wait for some to settle."""
 
 
+def waits_while_away(brokers: int) -> Backoff:
+    """Return the waits between tries to connect to so many brokers, each in its turn, while none accepts."""
+    return Backoff(longest_s=LONGEST_ROUND_S / brokers, places=brokers)
+
+
+def wait_after_try(waits: Backoff, tried_s: float) -> float:
+    """Return how long to wait after a try of so many seconds that no broker accepted, seconds.
+
+    Try and wait together last no longer than the longest wait: a mute host may have taken a whole time limit.
+    """
+    return max(0.0, min(waits.next_wait_s(), waits.longest_s - tried_s))
+
+
 class Session:
     """One durable session: `start` it, later `stop` it; every method may be called from any thread."""
 
     def __init__(
         self,
         address: MqttAddress,
-        client_id: str,
+        session: str,
         *,
         expiry_s: int,
         receive_maximum: int,
@@ -62,6 +87,7 @@ class Session:
         on_disconnect: Callable[[], None] = lambda: None,
         on_message: Callable[[Delivery], None] = lambda _: None,
         on_publish_settled: Callable[[SettledPublish], None] = lambda _: None,
+        on_taken_over: Callable[[], None] = lambda: None,
         may_read: Callable[[], bool] = lambda: True,
         backoff: Backoff | None = None,
     ) -> None:
@@ -69,10 +95,10 @@ class Session:
 
         Args:
             address: the broker, and who we are there; of several the next one is tried when a connection ends.
-            client_id: see Terms, as the following six.
+            session: see Terms, as `will` and what else is not told here.
             expiry_s: seconds.
             receive_maximum: messages.
-            subscriptions: made on every connection.
+            subscriptions: made on every connection; `subscribe` replaces them.
             will: what the broker says when we are gone.
             window: most publishes without PUBACK.
             largest_payload: bytes.
@@ -80,24 +106,25 @@ class Session:
             on_disconnect: after an accepted connection ended.
             on_message: for each message; acknowledge those of QoS 1 when they are safe.
             on_publish_settled: exactly once for each `publish`.
+            on_taken_over: after another client with our identifier made the broker end a connection of ours.
             may_read: asked before each read; while False the socket is left alone and the broker keeps the rest.
-            backoff: waits between attempts to connect.
+            backoff: waits between attempts to connect; None: at most `LONGEST_ROUND_S` while no broker accepts.
         """
         self._terms = Terms(
-            address, client_id, expiry_s, receive_maximum, tuple(subscriptions), will,
-            min(window, PACKET_IDENTIFIERS), largest_payload,
-        )  # fmt: skip
+            address, session, expiry_s, receive_maximum, will, min(window, PACKET_IDENTIFIERS), largest_payload
+        )
+        self._subscriptions = Subscriptions(subscriptions)
         self._on_connect, self._on_disconnect, self._on_settled = on_connect, on_disconnect, on_publish_settled
+        self._on_taken_over = on_taken_over
         self._brokers = itertools.cycle(address.each)
-        self._backoff = backoff or Backoff(places=len(address.each))
+        self._away = backoff or waits_while_away(len(address.each))
+        self._fickle = backoff or Backoff(longest_s=FICKLE_S, places=len(address.each))
         self._waiting: collections.deque[Publish] = collections.deque()
         self._acknowledged: collections.deque[Sequence[tuple[int, int]]] = collections.deque()
         self._wake = _WakePipe()
-        self._stopping = threading.Event()
-        self._up = threading.Event()
-        self._subscribed = threading.Event()
+        self._stopping, self._up, self._subscribed = threading.Event(), threading.Event(), threading.Event()
         self._callbacks = Callbacks(self._connected, self._subscribed.set, on_message, on_publish_settled, may_read)
-        self._taken_over = self._served = False
+        self._taken_over = self._served = self._was_up = False
         self._drain_until = 0.0
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
@@ -108,7 +135,7 @@ class Session:
 
     def start(self) -> None:
         """Begin to connect, and to stay connected, in the background."""
-        self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._terms.client_id}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._terms.session}", daemon=True)
         self._thread.start()
 
     def stop(self, drain_s: float = 2.0) -> None:
@@ -160,6 +187,11 @@ class Session:
         self._waiting.append(Publish(topic, payload, retain, tuple(user_properties), expires_s, tag))
         self._wake.wake()
 
+    def subscribe(self, subscriptions: Subscriptions) -> None:
+        """Want other subscriptions from now on. The broker grants them before the old ones end: nothing is missed."""
+        self._subscriptions = subscriptions
+        self._wake.wake()
+
     def acknowledge(self, deliveries: Sequence[tuple[int, int]]) -> None:
         """Acknowledge messages, each (generation, mid), in their order of arrival; stale ones are dropped."""
         self._acknowledged.append(deliveries)
@@ -171,15 +203,20 @@ class Session:
             why = self._one_connection(broker)
             if self._stopping.is_set():
                 return
-            if self._served or time.monotonic() - began > STEADY_S:
-                self._backoff.reset()
-            wait_s = self._backoff.next_wait_s() + (TAKEN_OVER_S if self._taken_over else 0.0)
+            lasted_s = time.monotonic() - began
+            if self._served or lasted_s > STEADY_S:
+                self._away.reset()
+                self._fickle.reset()
+            wait_s = self._fickle.next_wait_s() if self._was_up else wait_after_try(self._away, lasted_s)
+            wait_s += TAKEN_OVER_S if self._taken_over else 0.0
             log.warning("mqtt_reconnect_scheduled", broker=str(broker), why=why, in_s=round(wait_s, 1))
             self._rest(wait_s)
 
     def _one_connection(self, broker: MqttAddress) -> str:
         """Connect to a broker and serve until the connection ends; return why it did."""
-        connection = Connection(replace(self._terms, address=broker), self.generation + 1, self._callbacks)
+        connection = Connection(
+            replace(self._terms, address=broker), self._subscriptions, self.generation + 1, self._callbacks
+        )
         self._connection = connection
         try:
             connection.open()
@@ -203,6 +240,7 @@ class Session:
         """Give the connection what other threads have asked for, and write it."""
         self._wake.drain()
         if connection.accepted:
+            connection.subscribe(self._subscriptions)
             while self._acknowledged:
                 connection.acknowledge(self._current(self._acknowledged.popleft()))
             while self._waiting and connection.has_room:
@@ -225,14 +263,16 @@ class Session:
         self._on_connect(connected)
 
     def _forget(self, connection: Connection) -> None:
-        was_up, self._taken_over = self._up.is_set(), connection.taken_over
+        self._was_up, self._taken_over = self._up.is_set(), connection.taken_over
         self._served = connection.served
         self._up.clear()
         self._subscribed.clear()
         connection.close()
         self._refuse_waiting()
-        if was_up:
+        if self._was_up:
             self._on_disconnect()
+        if self._taken_over:
+            self._on_taken_over()
 
     def _refuse_waiting(self) -> None:
         while self._waiting:

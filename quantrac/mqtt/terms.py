@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final, NamedTuple
 
 from quantrac.mqtt.address import MqttAddress
@@ -21,14 +23,31 @@ class Will:
     payload: bytes
 
 
+class Retained(IntEnum):
+    """When the broker sends the retained messages of a subscription (MQTT 5, 3.8.3.1)."""
+
+    ALWAYS = 0
+    """With every connection."""
+    IF_NEW = 1
+    """When the session did not have the subscription."""
+    NEVER = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """A topic filter, subscribed again on every connection."""
 
     topic: str
     qos: int = 1
-    retained_always: bool = False
-    """Whether the retained message comes with every connection, or only when the subscription is new."""
+    retained: Retained = Retained.IF_NEW
+
+
+class Subscriptions(NamedTuple):
+    """What a session is to be subscribed to from now on."""
+
+    wanted: Sequence[Subscription] = ()
+    ended: Sequence[str] = ()
+    """Topic filters that the session may have from before; they end as soon as all that are wanted are granted."""
 
 
 class Connected(NamedTuple):
@@ -44,15 +63,19 @@ class Terms:
     """Our identity at the broker and our requests to it."""
 
     address: MqttAddress
-    client_id: str
-    """Names the session; two sessions of one name throw each other out."""
+    session: str
+    """Names the session, for people and logs."""
     expiry_s: int
     """How long the broker keeps the session while we are away, seconds."""
     receive_maximum: int
     """How many unacknowledged messages the broker may send us, 1..65535."""
-    subscriptions: tuple[Subscription, ...] = ()
     will: Will | None = None
     window: int = 1000
     """Most publishes without PUBACK; the broker's Receive Maximum lowers it."""
     largest_payload: int = LARGEST_PAYLOAD
     """Larger payloads arrive cut, bytes."""
+
+    @property
+    def client_id(self) -> str:
+        """The key to the session: two clients that have it throw each other out. Not for logs."""
+        return self.address.client_id(self.session)

@@ -1,15 +1,17 @@
 """A tiny HTTP server beside a service: ``/healthz``, ``/readyz`` and ``/metrics``.
 
-It runs in a thread of its own, so that it answers also when the service is busy. ``healthy`` asks whether the process
+It runs in threads of its own, so that it answers also when the service is busy. ``healthy`` asks whether the process
 should be left alive (a supervisor restarts what is not), ``ready`` whether it does its work now.
 """
 
+import contextlib
+import socket
 import socketserver
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from quantrac.observe import metrics
 from quantrac.telemetry.errors import QuantracError
@@ -17,6 +19,8 @@ from quantrac.telemetry.errors import QuantracError
 Answer = bool | str
 """True, or False, or the reason why not (a non-empty text means no)."""
 
+MOST_CONNECTIONS: Final = 64
+"""A supervisor and a few Prometheus servers need far fewer; each takes a thread and a file of the service."""
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 PLAIN_TEXT = "text/plain; charset=utf-8"
 
@@ -32,6 +36,34 @@ class LocalHttpServer(ThreadingHTTPServer):
         """Bind without asking the name service for the host's full name: that can hang for seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+
+class _BoundedHttpServer(LocalHttpServer):
+    """Holds a bounded number of connections: beyond it the oldest gives way, so that who asks at once is answered."""
+
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._open: dict[socket.socket, None] = {}
+        self._lock = threading.Lock()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer a new connection in a thread of its own, and end the oldest where there are too many."""
+        with self._lock:
+            self._open[request] = None
+            oldest = next(iter(self._open)) if len(self._open) > MOST_CONNECTIONS else None
+            if oldest is not None:
+                del self._open[oldest]
+                with contextlib.suppress(OSError):  # it has just ended by itself
+                    oldest.shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def close_request(self, request: Any) -> None:
+        """Close a connection and forget it."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().close_request(request)
 
 
 class HealthServer:
@@ -71,7 +103,7 @@ def serve(
     host, port = split_address(listen)
     handler = type("Handler", (_Handler,), {"ready": staticmethod(ready), "healthy": staticmethod(healthy)})
     try:
-        server = LocalHttpServer((host, port), handler)
+        server = _BoundedHttpServer((host, port), handler)
     except OSError as error:
         raise ListenError(f"cannot listen on {listen}: {error.strerror or error}; choose another host:port") from error
     return HealthServer(server)

@@ -4,6 +4,8 @@ The numbers are those without which Mosquitto loses what it acknowledged: with i
 1,000 messages and drops the rest while every PUBACK says success.
 """
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import NamedTuple
 
 TOPIC_ROOT = "quantrac/v1"
 
-STATION_WRITES = ("readings", "backfill", "birth", "status", "image", "reply/#")
+STATION_WRITES = ("readings", "backfill", "birth", "status", "image", "reply")
 STATION_READS = ("ack", "cmd/#")
 
 INGEST_USER = "ingest"
@@ -21,7 +23,10 @@ CENTRE_USERS = (INGEST_USER, CONSOLE_USER)
 
 MAX_PACKET_BYTES = 256 * 1024
 MAX_QUEUED_BYTES = 512 * 1024 * 1024
+MAX_INFLIGHT_BYTES = 256 * 1024 * 1024
 AUTOSAVE_S = 300
+HASH_ROUNDS = 101
+"""As `mosquitto_passwd`: the words are random, and each connection costs the broker a hash."""
 
 _USER = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -72,6 +77,7 @@ def render_config(plan: BrokerPlan) -> str:
         "# 0 = no bound by count: the bounds are the client's Receive Maximum and the bytes below.",
         "max_inflight_messages 0",
         "max_queued_messages 0",
+        f"max_inflight_bytes {MAX_INFLIGHT_BYTES}",
         f"max_queued_bytes {plan.max_queued_bytes}",
         f"max_packet_size {MAX_PACKET_BYTES}",
         "set_tcp_nodelay true",
@@ -93,13 +99,19 @@ def topic_rights(stations: Iterable[str]) -> list[TopicRights]:
     return [
         *(_station_rights(_checked(station)) for station in stations),
         TopicRights(INGEST_USER, reads=("#",), writes=("+/ack",)),
-        TopicRights(CONSOLE_USER, reads=("+/birth", "+/status", "+/ack", "+/reply/#"), writes=("+/cmd/#",)),
+        TopicRights(CONSOLE_USER, reads=("+/birth", "+/status", "+/ack", "+/reply"), writes=("+/cmd/#",)),
     ]
 
 
 def render_acl(stations: Iterable[str]) -> str:
     """Return Mosquitto's access list. Raises ValueError for a name that is no station id."""
     return "\n".join(map(_block, topic_rights(stations)))
+
+
+def password_line(user: str, password: str, salt: bytes) -> str:
+    """Return a line of Mosquitto's password file, as `mosquitto_passwd` of version 2 hashes: PBKDF2 with SHA-512."""
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, HASH_ROUNDS)
+    return f"{user}:$7${HASH_ROUNDS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 
 def users(stations: Iterable[str]) -> list[str]:

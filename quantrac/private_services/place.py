@@ -7,7 +7,11 @@ their Debian packages made. Such a user cannot enter a closed home, so the place
 import hashlib
 import os
 import pwd
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +66,19 @@ def runtime_directory(project: Path, *accounts: Account) -> Path:
     if outside.is_symlink() or outside.stat().st_uid != os.geteuid():
         raise ServiceError(f"{outside} belongs to somebody else; remove it and start again")
     return outside
+
+
+@contextmanager
+def private_folder(project: Path, prefix: str, *more: Account, keep: bool = False) -> Iterator[Path]:
+    """Make a folder that the accounts of the private servers can enter, and `more`; it goes in the end."""
+    accounts = account_for("postgres", "postgresql-17"), account_for("mosquitto", "mosquitto")
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=runtime_directory(project, *accounts, *more)))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def can_enter(account: Account, folder: Path) -> bool:

@@ -9,19 +9,34 @@ LOOPBACK = "127.0.0.1"
 _LOWEST = 15_000
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _TRIES = 200
+_reserved: list[int] = []
+"""Descriptors of the sockets that hold the ports which this process was given; they go with it."""
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on now, outside the range the kernel gives to outgoing connections.
+    """Return a port that is given to nobody else as long as this process lives, whether a server listens there or not.
 
-    Inside that range a client that keeps knocking at a stopped server's port can be given that very port as its own
-    and so connect to itself.
+    It lies outside the range the kernel gives to outgoing connections. Inside that range a client that keeps knocking
+    at a stopped server's port can be given that very port as its own and so connect to itself.
     """
     for _ in range(_TRIES):
         port = random.randrange(_LOWEST, _ephemeral_start())  # noqa: S311 (no secret: any free one does)
-        if is_free(port):
+        if _reserve(port):
             return port
     raise OSError(f"no free port on {LOOPBACK} between {_LOWEST} and {_ephemeral_start()}")
+
+
+def _reserve(port: int) -> bool:
+    """Bind a socket that never listens: no other reservation can, and a server with SO_REUSEADDR still may."""
+    held = socket.socket()
+    try:
+        held.bind((LOOPBACK, port))
+    except OSError:
+        held.close()
+        return False
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _reserved.append(held.detach())
+    return True
 
 
 def is_free(port: int) -> bool:

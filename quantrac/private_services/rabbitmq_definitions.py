@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from quantrac.mqtt.address import client_id
 from quantrac.private_services.broker_config import CONSOLE_USER, INGEST_USER, TOPIC_ROOT, TopicRights, topic_rights
 
 VHOST: Final = "/"
@@ -23,8 +24,9 @@ SESSIONS: Final = "mqtt-subscription-"
 NO_LIMIT: Final = -1
 """Of deliveries. By default RabbitMQ drops a message that it handed out twenty times without acknowledgement: so many
 restarts of ingest while the database is away."""
-CENTRE_SESSIONS: Final = {INGEST_USER: "quantrac-ingest(-pictures)?", CONSOLE_USER: "command-[0-9a-f]+"}
-"""Client identifiers of the centre's users; a station's are `edge-<station>` and `edge-<station>-pictures`."""
+INGEST_SESSIONS: Final = ("quantrac-ingest", "quantrac-ingest-pictures")
+COMMAND_IDS: Final = "command-[0-9a-f]+-[0-9a-f]+"
+"""Client identifiers of the console: each command has a session of its own."""
 
 
 def render_definitions(stations: Iterable[str], passwords: Mapping[str, str], salt_of: Callable[[str], bytes]) -> str:
@@ -39,7 +41,7 @@ def render_definitions(stations: Iterable[str], passwords: Mapping[str, str], sa
     definitions = {
         "vhosts": [{"name": VHOST}],
         "users": [_user(each.user, passwords[each.user], salt_of(each.user)) for each in every],
-        "permissions": [_queue_rights(each.user) for each in every],
+        "permissions": [_queue_rights(each.user, passwords[each.user]) for each in every],
         "topic_permissions": [_topic_rights(each) for each in every],
         "policies": [
             {
@@ -66,8 +68,10 @@ def _user(name: str, password: str, salt: bytes) -> dict[str, Any]:
     }
 
 
-def _queue_rights(user: str) -> dict[str, str]:
-    client = CENTRE_SESSIONS.get(user, f"edge-{user}(-pictures)?")
+def _queue_rights(user: str, password: str) -> dict[str, str]:
+    sessions = INGEST_SESSIONS if user == INGEST_USER else (f"edge-{user}", f"edge-{user}-pictures")
+    clients = [client_id(session, user, password) for session in sessions]
+    client = COMMAND_IDS if user == CONSOLE_USER else f"({'|'.join(clients)})"
     own = f"mqtt-(subscription|will)-{client}(qos[01])?"
     with_exchange = f"^({re.escape(EXCHANGE)}|{own})$"
     return {"user": user, "vhost": VHOST, "configure": f"^{own}$", "write": with_exchange, "read": with_exchange}

@@ -30,7 +30,7 @@ class ClockError(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HeardClock:
-    """What the centre holds of a station's clock."""
+    """A station's clock as the centre has heard it."""
 
     error: ClockError | None = None
     """The present error; None: it is right, within the tolerance."""

@@ -10,11 +10,12 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+import stat
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.errors import QuantracError, TranslatableError
 
 LONGEST_MS: Final = 3_600_000
 """A command that may still be carried out after an hour is refused: nobody remembers it."""
@@ -29,7 +30,7 @@ class BadCommand(QuantracError):
     """A command that must not be carried out; the text says why."""
 
 
-class BadKeyFile(QuantracError):
+class BadKeyFile(TranslatableError):
     """The file of keys cannot be used."""
 
     exit_code = 2
@@ -96,17 +97,26 @@ def _check_times(issued: object, expires: object, now_ms: int) -> None:
         raise BadCommand(f"it was issued {(issued - now_ms) / 1000:.1f} s in the future: a clock is wrong")
 
 
-def read_key(path: Path, station: str) -> bytes:
-    """Return a station's key from a file of lines `<station> <key in hex>`; raises BadKeyFile."""
+def read_key(path: Path, station: str, warn: Callable[..., object] | None = None) -> bytes:
+    """Return a station's key from a file of lines `<station> <key in hex>`; raises BadKeyFile.
+
+    `warn` (as a logger's `warning`) is told if every user of the machine may read the file.
+    """
     try:
+        mode = path.stat().st_mode
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadKeyFile(f"{path}: {error}") from error
+        raise BadKeyFile("{file}: the keys cannot be read ({error})", file=path, error=error) from error
+    if warn is not None and mode & stat.S_IROTH:
+        warn("keys_readable_by_all", file=str(path), mode=f"{stat.S_IMODE(mode):04o}", do=f"chmod o= {path}")
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split()
         if words[:1] == [station]:
             return _key(words, f"{path}:{number}")
-    raise BadKeyFile(f"{path}: found no line for {station}, expected: {station} <key>; make one: quantrac commands key")
+    raise BadKeyFile(
+        "{file}: found no line for {station}, expected: {station} <key>; make one: quantrac commands key",
+        file=path, station=station,
+    )  # fmt: skip
 
 
 def _key(words: list[str], place: str) -> bytes:
@@ -115,5 +125,8 @@ def _key(words: list[str], place: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) < LEAST_KEY_BYTES:
-        raise BadKeyFile(f"{place}: expected a station and at least {2 * LEAST_KEY_BYTES} hexadecimal digits")
+        raise BadKeyFile(
+            "{place}: expected a station and at least {digits} hexadecimal digits",
+            place=place, digits=2 * LEAST_KEY_BYTES,
+        )  # fmt: skip
     return key

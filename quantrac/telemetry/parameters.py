@@ -2,13 +2,14 @@
 
 Sources: spans after the sensor minimums of Circular 10/2021/TT-BTNMT where it names the parameter, else the usual
 span of field instruments; plausible ranges are what tropical coastal waters and air can show; ministry symbols after
-Appendix 15, table 34 of the same circular, and where it has none (DO, EC, salinity, turbidity) the symbols its
-receivers use in practice.
+Appendix 15, table 34 of the same circular, and where it has none (DO, EC, salinity, turbidity, fluoride, HF, HCl, Hg in
+water …) the symbols its receivers use in practice.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -41,6 +42,7 @@ class Parameter:
     label: str
     """How people write the unit."""
     decimals: int
+    """With how many of them a value is written for people."""
     span: tuple[float, float]
     """What instruments can measure: outside it a value is an error."""
     plausible: tuple[float, float]
@@ -48,6 +50,8 @@ class Parameter:
     kind: Kind
     symbol: str | None
     """Name in the ministry's file; None where it is never sent."""
+    resolution: int
+    """Decimals of the smallest step that means something: trends, normals and the margins of charts go by it."""
 
 
 class UnknownParameter(QuantracError):
@@ -56,16 +60,18 @@ class UnknownParameter(QuantracError):
 
 def _mean(
     name: str, vi: str, en: str, unit: str, label: str, decimals: int, span: tuple[float, float],
-    plausible: tuple[float, float], symbol: str | None = None,
+    plausible: tuple[float, float], symbol: str | None = None, *, resolution: int | None = None,
 ) -> Parameter:  # fmt: skip
-    return Parameter(name, vi, en, unit, label, decimals, span, plausible, Kind.MEAN, symbol)
+    """`resolution`: None: the decimals shown."""
+    told_apart = decimals if resolution is None else resolution
+    return Parameter(name, vi, en, unit, label, decimals, span, plausible, Kind.MEAN, symbol, told_apart)
 
 
 def _other(
     kind: Kind, name: str, vi: str, en: str, unit: str, label: str, decimals: int, span: tuple[float, float],
     symbol: str | None = None,
 ) -> Parameter:  # fmt: skip
-    return Parameter(name, vi, en, unit, label, decimals, span, span, kind, symbol)
+    return Parameter(name, vi, en, unit, label, decimals, span, span, kind, symbol, decimals)
 
 
 # fmt: off
@@ -79,7 +85,7 @@ WATER: Final = (
     _mean("turbidity", "Độ đục", "Turbidity", "[NTU]", "NTU", 1, (0, 4000), (0, 3000), "TUR"),
     _mean("tss", "Tổng chất rắn lơ lửng", "Total suspended solids", "mg/L", "mg/l", 1, (0, 5000), (0, 3000), "TSS"),
     _mean("orp", "Thế oxy hóa khử", "Redox potential", "mV", "mV", 0, (-2000, 2000), (-600, 900), "ORP"),
-    _mean("nh4_n", "Amoni (N-NH4)", "Ammonium nitrogen", "mg/L", "mg/l", 3, (0, 1000), (0, 100), "NH4"),
+    _mean("nh4_n", "Amoni (N-NH4)", "Ammonium nitrogen", "mg/L", "mg/l", 2, (0, 1000), (0, 100), "NH4", resolution=3),
     _mean("no3_n", "Nitrat (N-NO3)", "Nitrate nitrogen", "mg/L", "mg/l", 3, (0, 1000), (0, 100), "NO3"),
     _mean("no2_n", "Nitrit (N-NO2)", "Nitrite nitrogen", "mg/L", "mg/l", 3, (0, 100), (0, 20), "NO2"),
     _mean("po4_p", "Phosphat (P-PO4)", "Phosphate phosphorus", "mg/L", "mg/l", 3, (0, 100), (0, 20), "PO4"),
@@ -91,8 +97,16 @@ WATER: Final = (
     _mean("water_level", "Mực nước", "Water level", "m", "m", 3, (-20, 100), (-6, 20), "WL"),
     _mean("flow", "Lưu lượng", "Flow", "m3/s", "m³/s", 2, (-50000, 50000), (-40000, 40000), "Flow"),
     _mean("h2s", "H2S", "Hydrogen sulphide", "mg/L", "mg/l", 3, (0, 50), (0, 20), "H2S"),
-    _mean("nh3", "Amoniac độc (NH3)", "Toxic ammonia (NH3)", "mg/L", "mg/l", 4, (0, 1000), (0, 50), None),
+    _mean("nh3", "Amoniac độc (NH3)", "Toxic ammonia (NH3)", "mg/L", "mg/l", 2, (0, 1000), (0, 50), None, resolution=4),
     _mean("alkalinity", "Độ kiềm", "Alkalinity", "mg/L", "mg CaCO3/l", 0, (0, 1000), (0, 600), "ALK"),
+    _mean("tn", "Tổng nitơ", "Total nitrogen", "mg/L", "mg/l", 2, (0, 1000), (0, 100), "TN"),
+    _mean("tp", "Tổng phốtpho", "Total phosphorus", "mg/L", "mg/l", 3, (0, 100), (0, 20), "TP"),
+    _mean("colour", "Độ màu", "Colour", "mg{Pt}/L", "Pt-Co", 0, (0, 5000), (0, 1000), "Color"),
+    _mean("chloride", "Clorua", "Chloride", "mg/L", "mg/l", 1, (0, 100000), (0, 25000), "Cl"),
+    _mean("fluoride", "Florua", "Fluoride", "mg/L", "mg/l", 2, (0, 1000), (0, 20), "F"),
+    _mean("mercury", "Thủy ngân", "Mercury", "ug/L", "µg/l", 2, (0, 1000), (0, 100), "Hg"),
+    _mean("tds", "Tổng chất rắn hòa tan", "Total dissolved solids", "mg/L", "mg/l", 0, (0, 200000), (0, 50000), "TDS"),
+    _mean("transparency", "Độ trong", "Transparency", "cm", "cm", 0, (0, 1000), (0, 500), None),
 )
 
 AIR: Final = (
@@ -104,6 +118,13 @@ AIR: Final = (
     _mean("nox", "NOx", "Nitrogen oxides", "ug/m3", "µg/m³", 1, (-30, 40000), (-30, 6000), "NOx"),
     _mean("co", "CO", "Carbon monoxide", "ug/m3", "µg/m³", 0, (-500, 1200000), (-500, 150000), "CO"),
     _mean("o3", "O3", "Ozone", "ug/m3", "µg/m³", 1, (-30, 20000), (-30, 1200), "O3"),
+    _mean("tsp", "Tổng bụi lơ lửng", "Total suspended particles", "ug/m3", "µg/m³", 1, (0, 50000), (0, 5000), "PM"),
+    _mean("h2s_air", "H2S (khí)", "Hydrogen sulphide (air)", "ug/m3", "µg/m³", 1, (-30, 30000), (-30, 3000), "H2S"),
+    _mean("nh3_air", "NH3 (khí)", "Ammonia (air)", "ug/m3", "µg/m³", 1, (-30, 30000), (-30, 5000), "NH3"),
+    _mean("hf", "HF", "Hydrogen fluoride", "ug/m3", "µg/m³", 2, (-10, 10000), (-10, 500), "HF"),
+    _mean("hcl", "HCl", "Hydrogen chloride", "ug/m3", "µg/m³", 1, (-30, 30000), (-30, 3000), "HCl"),
+    _mean("mercury_vapour", "Hơi thủy ngân", "Mercury vapour", "ug/m3", "µg/m³", 3, (-1, 1000), (-1, 100), "VHg"),
+    _mean("o2", "Oxy (khí)", "Oxygen (air)", "%", "%", 2, (0, 100), (0, 25), "O2"),
     _mean("air_temp", "Nhiệt độ không khí", "Air temperature", "Cel", "°C", 1, (-52, 60), (5, 48), "AT"),
     _mean("humidity", "Độ ẩm", "Relative humidity", "%", "%", 1, (0, 100), (5, 100), "RH"),
     _mean("pressure", "Khí áp", "Air pressure", "hPa", "hPa", 1, (500, 1100), (940, 1050), "P"),
@@ -137,10 +158,37 @@ HOUSEKEEPING: Final = (
 )
 # fmt: on
 
-CATALOGUE: Final[dict[str, Parameter]] = {
+BUILT_IN: Final[Mapping[str, Parameter]] = {
     parameter.id: parameter for parameter in (*WATER, *AIR, *INDICES, *HOUSEKEEPING)
 }
-"""Every parameter by its id."""
+"""The parameters that no network has to declare, by their ids."""
+
+
+class Catalogue(Mapping[str, Parameter]):
+    """Every parameter that this process knows, by its id: those built in, and those that network files declared.
+
+    What was declared once stays known: rules in force may still name what a newer file has no more. It is replaced
+    whole, so a reader in another thread sees the old or the new.
+    """
+
+    def __init__(self) -> None:
+        self._known: Mapping[str, Parameter] = BUILT_IN
+
+    def declare(self, own: Mapping[str, Parameter], *, in_force: bool) -> None:
+        """Add parameters of a network; those of files `in_force` take the place of earlier ones of the same id."""
+        self._known = {**self._known, **own, **BUILT_IN} if in_force else {**own, **self._known}
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+CATALOGUE: Final = Catalogue()
 
 
 def parameter(name: str) -> Parameter:

@@ -20,7 +20,7 @@ class Topic(NamedTuple):
     station: str
     kind: str
     request: str | None
-    """Id of a command or reply; None for the others."""
+    """Id of a command; None for the others."""
 
 
 class BadTopic(QuantracError):
@@ -28,7 +28,7 @@ class BadTopic(QuantracError):
 
 
 def topic(station: str, kind: TopicKind, request: str | None = None) -> str:
-    """Return the topic of a station and kind; `request` (its id) only for `cmd` and `reply`."""
+    """Return the topic of a station and kind; `request` (its id) only for `cmd`."""
     return f"{PREFIX}/{station}/{kind}" if request is None else f"{PREFIX}/{station}/{kind}/{request}"
 
 
@@ -41,7 +41,7 @@ def parse(name: str) -> Topic:
     """Take a topic apart; raises BadTopic when it is not `quantrac/v1/<station>/<kind>[/<id>]`."""
     parts = name.split("/")
     if len(parts) in (4, 5) and name.startswith(PREFIX + "/") and parts[3] in KINDS:
-        has_id = parts[3] in ("cmd", "reply")
+        has_id = parts[3] == "cmd"
         if has_id == (len(parts) == 5) and STATION_NAME.fullmatch(parts[2]):
             return Topic(parts[2], parts[3], parts[4] if has_id else None)
     raise BadTopic(f"topic {name!r}: expected {PREFIX}/<station>/<kind>, kind one of {', '.join(KINDS)}")

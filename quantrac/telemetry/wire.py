@@ -27,10 +27,12 @@ MAX_BUNDLE: Final = 65_536
 """Largest backfill publish, bytes."""
 MAX_EPOCH: Final = 64
 """Longest epoch name, characters."""
+MAX_TEXT: Final = 2000
+"""Longest text of an event, characters."""
 
 Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
 Epoch = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_EPOCH, pattern=r"^[!-~]+$")]
-Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
+Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
 """The database keeps no NUL character."""
 Milliseconds = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 """Since 1970 UTC."""
@@ -57,6 +59,7 @@ class Misfit(StrEnum):
     UNKNOWN_STATION = "unknown_station"
     IN_THE_FUTURE = "in_the_future"
     BEFORE_SERVICE = "before_service"
+    TOO_OLD = "too_old"
     UNKNOWN_CHANNEL = "unknown_channel"
     WRONG_TYPE = "wrong_type"
     NOT_FINITE = "not_finite"
@@ -91,7 +94,7 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Birth(msgspec.Struct, frozen=True):
-    """What an edge says of itself when it connects."""
+    """The birth: an edge's report on itself when it connects."""
 
     epoch: Epoch
     epochs: dict[str, Held]
@@ -144,7 +147,7 @@ class Refused(NamedTuple):
 
 
 class Lenient(NamedTuple):
-    """What could be read of a message that is not entirely right."""
+    """The readable part of a message that is not entirely right."""
 
     message: Message
     refused: list[Refused]
@@ -180,11 +183,13 @@ def encode(payload: Message | Birth | Status | Ack) -> bytes:
 
 def decode_message(line: bytes) -> Message:
     """Decode one message strictly; raises one of STRICT_ERRORS for anything out of the ordinary."""
+    _check_utf8(line)
     return _message_decoder.decode(line)
 
 
 def decode_messages(payload: bytes) -> list[Message]:
     """Decode a bundle strictly, empty lines left out; raises one of STRICT_ERRORS if any line is out of place."""
+    _check_utf8(payload)
     return _message_decoder.decode_lines(payload)
 
 
@@ -203,8 +208,15 @@ def decode_ack(payload: bytes) -> Ack:
     return _decode(payload, Ack)
 
 
+def _check_utf8(payload: bytes) -> None:
+    """Raise UnicodeDecodeError for bytes that are no UTF-8, which msgspec passes over in keys that it does not know."""
+    if not payload.isascii():
+        payload.decode("utf-8")
+
+
 def _decode(payload: bytes, struct: type[T]) -> T:
     try:
+        _check_utf8(payload)
         return msgspec.json.decode(payload, type=struct)
     except STRICT_ERRORS as error:
         raise WireError(f"{struct.__name__.lower()}: {error}") from error
@@ -286,6 +298,8 @@ def event_misfit(item: object) -> Misfit | None:
     """Say why a decoded event cannot be used, or None."""
     match item:
         case [str(kind), (str() | None) as device, str(detail), t] if _is_integer(t) and abs(t) <= 2**53:
+            if any(len(text or "") > MAX_TEXT for text in (kind, device, detail)):
+                return Misfit.TOO_LARGE
             return None if _is_storable(f"{kind}{device}{detail}") else Misfit.WRONG_TYPE
         case _:
             return Misfit.WRONG_TYPE

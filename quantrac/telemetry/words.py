@@ -1,4 +1,4 @@
-"""A text for people, in Vietnamese and English."""
+"""A text for people, in Vietnamese and English; a count and what is counted."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ class Words:
     def in_language(self, language: str) -> str:
         """Return the text for `vi` or `en`."""
         return self.vi if language == "vi" else self.en
+
+
+def counted(count: int, text: str) -> str:
+    """Return a count and what is counted: a text may have two forms, `alarm|alarms`, of which the first is for one."""
+    return f"{count} {text.split('|')[0 if count == 1 else -1]}"

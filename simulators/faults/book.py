@@ -26,7 +26,7 @@ def check(faults: Sequence[Fault], places: Sequence[InstrumentPlace]) -> None:
 
 
 class FaultBook:
-    """The faults of one station by whom they strike: those of its script, and those that are switched on meanwhile."""
+    """The faults of one station by instrument: those of its script, and those switched on meanwhile."""
 
     def __init__(self, fixed: Sequence[Fault] = (), places: Sequence[InstrumentPlace] = ()) -> None:
         """Take the script's faults; raises FaultError as `check`."""

@@ -16,6 +16,7 @@ from simulators.instruments.talkers import AutomaticWxt, GrimmLines, MaxiMet, Nm
 from simulators.instruments.tally import Tally
 from simulators.instruments.teledyne import MODELS, TeledyneAnalyser
 from simulators.instruments.thermo_49i import Thermo49i
+from simulators.instruments.thies_first_class import ThiesFirstClass
 from simulators.instruments.wtw_iq import IqSensorNet
 from simulators.instruments.wxt536 import Wxt536
 from simulators.signals.scene import Scene
@@ -60,4 +61,5 @@ BUILDERS: Mapping[str, Callable[[InstrumentPlan, Scene], Any]] = {
     "wxt536-automatic": lambda spec, scene: AutomaticWxt(scene, str(spec.address)),
     "grimm-lines": lambda _, scene: GrimmLines(scene),
     "tally": lambda _, __: Tally(),
+    "thies-first-class": lambda _, scene: ThiesFirstClass(scene),
 } | dict.fromkeys(MODELS, _analyser)

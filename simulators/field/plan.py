@@ -71,11 +71,11 @@ class InstrumentPlan(_Strict):
 class BusPlan(_Strict):
     """A bus: a serial line with its settings, or a TCP address.
 
-    `talkers` are instruments that send by themselves, `terminal` one with a menu. `served` puts a serial line behind a
-    serial-device server: bytes by TCP.
+    `talkers` are instruments that send by themselves, `telegrams` one that answers commands, `terminal` one with a
+    menu. `served` puts a serial line behind a serial-device server: bytes by TCP.
     """
 
-    kind: Literal["modbus-rtu", "modbus-tcp", "sdi-12", "ascii", "bayern-hessen", "talkers", "terminal"]
+    kind: Literal["modbus-rtu", "modbus-tcp", "sdi-12", "ascii", "bayern-hessen", "talkers", "telegrams", "terminal"]
     served: bool = False
     line: Annotated[str, Field(pattern=r"^\d+ [78][NEO][12]$")] = "9600 8N1"
     port: int = Field(0, ge=0, le=65535)

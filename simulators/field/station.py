@@ -14,6 +14,7 @@ from simulators.buses.modbus_tcp import TcpSlaves
 from simulators.buses.mount import Mount
 from simulators.buses.sdi12 import Sdi12Bus
 from simulators.buses.talker_line import TalkerLine
+from simulators.buses.telegram_line import TelegramLine
 from simulators.buses.vaisala import WxtLine
 from simulators.faults.book import FaultBook
 from simulators.faults.fault import InstrumentPlace, Scope
@@ -176,6 +177,8 @@ def _bus(
             server = HessenLine(line, _only(key, mounts), clock)
         case "talkers":
             server = TalkerLine(line, mounts, clock)
+        case "telegrams":
+            server = TelegramLine(line, _only(key, mounts), clock)
         case "terminal":
             server = BamTerminal(line, _only(key, mounts), clock)
     faults = LineFaults(line, all_mounts, clock)

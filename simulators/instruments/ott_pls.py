@@ -21,15 +21,18 @@ class OttPls:
         self.measuring_s = measuring_s
 
     def measure(self, t: float) -> list[SensorValue]:
-        """Level and temperature."""
-        return [
-            _measured("water_level", self._level(t).value, 3, "m", t),
-            _measured("water_temp", self._temperature(t).value, 2, "Cel", t),
-        ]
+        """Level and temperature; zeros of a dead cell."""
+        level, temperature = self._cell(t)
+        return [_measured("water_level", level, 3, "m", t), _measured("water_temp", temperature, 2, "Cel", t)]
 
     def verify(self, t: float) -> list[SensorValue]:
         """The status number: a dead cell shows here and as the value zero."""
-        return [SensorValue("+0" if self._level(t).value is not None else f"+{CELL_ERROR}")]
+        return [SensorValue(f"+{CELL_ERROR}" if None in self._cell(t) else "+0")]
+
+    def _cell(self, t: float) -> tuple[float | None, float | None]:
+        """What the one cell measures: level and temperature, or neither."""
+        level, temperature = self._level(t).value, self._temperature(t).value
+        return (None, None) if level is None or temperature is None else (level, temperature)
 
 
 def _measured(signal: str, value: float | None, decimals: int, unit: str, t: float) -> SensorValue:

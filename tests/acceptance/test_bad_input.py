@@ -80,6 +80,8 @@ def test_no_command_starts_anything_on_bad_files_and_each_mistake_is_shown_with_
     places = [PLACED.match(row) for row in said.splitlines()]
     assert all(places), said
     for file, _, _, key, says in MISTAKES:
+        if command[0] == "edge" and file.startswith("rules/"):
+            continue  # no agent reads them
         assert any(
             at and at["file"].endswith(file) and at["key"].split(".")[-1] == key and says in at["what"] for at in places
         ), (says, said)
@@ -183,7 +185,9 @@ def test_a_database_without_our_tables_is_said_with_the_command_that_makes_them(
         *command, database_url=empty_database, mqtt_url=broker.url("ingest"), log="text",
         console_listen=f"127.0.0.1:{free_port()}",
     )  # fmt: skip
-    assert last_line(done, 1).endswith("first 0001_words: run quantrac db migrate")
+    said = last_line(done, 1)
+    assert "is older than this program, pending: 0001_words, 0002_network, " in said
+    assert said.endswith("; run quantrac db migrate")
 
 
 def test_a_user_without_rights_is_told_what_was_refused(postgres: PrivatePostgres, database: str) -> None:

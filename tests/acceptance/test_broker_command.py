@@ -1,6 +1,8 @@
 """`quantrac broker config` renders what a real Mosquitto accepts, and refuses to open a door by accident."""
 
 import json
+import os
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,15 @@ from quantrac.private_services import ports
 from quantrac.private_services.mosquitto import _program
 from tests.fixtures.program import quantrac
 from tests.fixtures.timing import eventually
+
+
+def logs_in(port: int, user: str, password: str) -> bool:
+    """Whether the broker takes a user with a password, by a CONNECT of MQTT 3.1.1 (3.1, 3.2)."""
+    fields = b"".join(len(each).to_bytes(2, "big") + each for each in (b"", user.encode(), password.encode()))
+    body = b"\x00\x04MQTT\x04\xc2\x00\x3c" + fields
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
+        line.sendall(bytes([0x10, len(body)]) + body)
+        return line.recv(4) == b"\x20\x02\x00\x00"
 
 
 def test_the_rendered_files_start_a_broker_and_name_who_lacks_a_password(
@@ -26,12 +37,28 @@ def test_the_rendered_files_start_a_broker_and_name_who_lacks_a_password(
     subprocess.run([_program("mosquitto_passwd"), "-b", "-c", str(tmp_path / "passwords"), "ingest", "x"], check=True)
     again = quantrac(*words)
     assert " ingest" not in "".join(line for line in again.stdout.splitlines() if line.startswith("no password"))
+    clear = tmp_path / "clear"
+    clear.write_text("console:given\n")
+    made = quantrac(*words, "--make-passwords", clear)
+    assert made.returncode == 0, made.stderr
+    assert "no password yet" not in made.stdout
+    known = dict(line.split(":") for line in clear.read_text("utf-8").splitlines())
+    assert (known["console"], "ingest" in known, len(known["st-my-thanh"])) == ("given", False, 24)
+    assert "0 of them new" in quantrac(*words, "--make-passwords", clear).stdout
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("quantrac.conf", "quantrac.acl", "passwords")}
+    assert modes == {"quantrac.conf": 0o644, "quantrac.acl": 0o600, "passwords": 0o600}
+    owners = {(tmp_path / name).owner() for name in modes}
+    assert owners == {"mosquitto"} if os.getuid() == 0 else "then, as root: chown mosquitto:" in made.stdout
+    known["ingest"] = "x"
     configuration = tmp_path / "quantrac.conf"
     configuration.write_text(configuration.read_text() + "user root\n")  # the test's folder is closed to others
     with subprocess.Popen([_program("mosquitto"), "-c", str(configuration)], stderr=subprocess.DEVNULL) as broker:
         try:
             eventually(lambda: broker.poll() is not None or ports.answers(port))
             assert broker.poll() is None
+            for user, word in (*known.items(), ("console", "wrong")):
+                said = logs_in(port, user, word)
+                assert said is (word != "wrong"), user
         finally:
             broker.terminate()
 

@@ -12,15 +12,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from quantrac.cli.demo.report import UNANSWERED_SHARE
 from tests.acceptance.conftest import Demo, alive
 
 pytestmark = pytest.mark.slow
 
 START_WITHIN_S = 300
 END_WITHIN_S = 500
-SECOND, LATE = timedelta(seconds=1), timedelta(seconds=8)
+SECOND, LATE = timedelta(seconds=1), timedelta(seconds=30)
 
 
 def expect_nothing_lost_and_nothing_doubled(found: dict[str, Any]) -> None:
@@ -35,39 +37,49 @@ def expect_nothing_lost_and_nothing_doubled(found: dict[str, Any]) -> None:
     assert found["balanced"] is True
 
 
-def expected_episode(journals: Path) -> tuple[datetime, datetime]:
+def expect_a_good_verdict(found: dict[str, Any]) -> None:
+    """Exit 0; a machine that has other work may bring replies too late, which the tests of lines judge alone."""
+    late, compared = found["journal"]["unanswered"], found["journal"]["compared"]
+    assert found["exit"] == 0 or UNANSWERED_SHARE < late / compared < 0.5, found["printed"]
+    assert found["alarms"]["cleared"] > 0
+    assert min(found["notifications"].values()) > 0
+
+
+def expected_episode(journals: Path) -> dict[str, tuple[datetime, datetime]]:
     """When the oxygen alarm of st-cu-lao-dung must rise and clear, worked out from the journal alone.
 
     The demo's rule: below 3.0 mg/l for 3 s raises, above 3.3 for 3 s clears. The station sends one-second readings,
-    stamped with the end of the second in which the sonde was asked.
+    stamped with the end of the second in which the sonde was asked: on a machine that stood still that may be as early
+    as behind the reply before, so each moment is a span.
     """
     seconds: dict[int, float] = {}
     for line in (journals / "st-cu-lao-dung.jsonl").read_text().splitlines():
         entry = json.loads(line)
         if (entry["bus"], entry["address"], entry["signal"]) == ("sondes", "1", "do"):
             seconds[math.ceil(entry["t"] / 1000)] = entry["value"]
-    raised = cleared = None
-    low = high = 0
+    found: dict[str, tuple[datetime, datetime]] = {}
+    low = high = before = 0
     for second, value in sorted(seconds.items()):
         low = low + 1 if value < 3.0 else 0
         high = high + 1 if value > 3.3 else 0
-        if raised is None and low >= 3:
-            raised, high = second, 0
-        elif raised is not None and cleared is None and high >= 3:
-            cleared = second
-    assert raised is not None
-    assert cleared is not None
-    return datetime.fromtimestamp(raised, UTC), datetime.fromtimestamp(cleared, UTC)
+        span = datetime.fromtimestamp(before + 1, UTC), datetime.fromtimestamp(second, UTC)
+        if "raised_at" not in found and low >= 3:
+            found["raised_at"], high = span, 0
+        elif "raised_at" in found and "cleared_at" not in found and high >= 3:
+            found["cleared_at"] = span
+        before = second
+    assert len(found) == 2
+    return found
 
 
 def expect_the_alarm(found: dict[str, Any], journals: Path) -> None:
     """It rose and cleared when it had to; a second for which a stalled machine got no reply may delay it."""
-    expected = dict(zip(("raised_at", "cleared_at"), expected_episode(journals), strict=True))
+    expected = expected_episode(journals)
     alarms = [a for a in found["alarms"]["list"] if (a["rule"], a["channel"]) == ("do-low", "st-cu-lao-dung/do")]
     assert any(
         all(
-            alarm[name] and -SECOND <= datetime.fromisoformat(alarm[name]) - due <= LATE
-            for name, due in expected.items()
+            alarm[name] and first - SECOND <= datetime.fromisoformat(alarm[name]) <= last + LATE
+            for name, (first, last) in expected.items()
         )
         for alarm in alarms
     ), (expected, alarms)
@@ -95,10 +107,10 @@ def test_a_minute_of_six_stations_ends_with_balanced_books(demo: Callable[..., D
     running = demo("--seconds", "60")
     found = running.ends(START_WITHIN_S + END_WITHIN_S)
     expect_nothing_lost_and_nothing_doubled(found)
-    assert found["exit"] == 0, found["printed"]
+    expect_a_good_verdict(found)
     assert found["stations"] == 6
     assert found["channels"] >= 6 * 12
-    assert found["seconds_to_first_reading"] < 90
+    assert 0 < found["seconds_to_first_reading"] < START_WITHIN_S
     assert found["messages"]["duplicate"] == 0
     expect_the_alarm(found, running.folder / "journal")
     assert found["notifications"]["email"] >= 2
@@ -108,7 +120,7 @@ def test_a_minute_of_six_stations_ends_with_balanced_books(demo: Callable[..., D
 
 def test_killed_ingest_broker_and_agent_lose_and_double_nothing(demo: Callable[..., Demo]) -> None:
     """kill -9 of ingest, then of the broker, then of one edge agent, each in mid-flight."""
-    running = demo("--seconds", "60")
+    running = demo("--seconds", "45")
     running.says(r"first reading after", START_WITHIN_S)
     for victim, after_s in (("ingest", 12), ("broker", 8), ("st-tran-de", 8)):
         time.sleep(after_s)
@@ -116,8 +128,16 @@ def test_killed_ingest_broker_and_agent_lose_and_double_nothing(demo: Callable[.
         os.kill(pid, signal.SIGKILL)
     found = running.ends(END_WITHIN_S)
     expect_nothing_lost_and_nothing_doubled(found)
-    assert found["exit"] == 0, found["printed"]
+    expect_a_good_verdict(found)
     expect_the_alarm(found, running.folder / "journal")
+
+
+def expect_the_link_signs_in(console: str, secret: str) -> None:
+    for _ in ("one browser", "another one"):
+        with httpx.Client(base_url=console, timeout=60) as browser:
+            assert browser.get("/api/session").json()["login"] is None, "the demo is read without signing in"
+            assert browser.post("/api/enter", json={"secret": secret}).status_code == 200
+            assert "acknowledge" in browser.get("/api/session").json()["acts"]
 
 
 def test_a_second_demo_is_refused_with_one_line_and_ctrl_c_stops_all_that_the_first_started(
@@ -128,11 +148,15 @@ def test_a_second_demo_is_refused_with_one_line_and_ctrl_c_stops_all_that_the_fi
     running.says(r"TimescaleDB", START_WITHIN_S)
     second = demo("--seconds", "5").ends(START_WITHIN_S)
     assert second["exit"] == 1
-    assert second["printed"].strip().splitlines()[-1].startswith("another demo of this project is running")
+    refusal = second["printed"].strip().splitlines()[-1]
+    assert refusal.startswith(f"another demo of this project is running, process {running.process.pid}: ")
     running.says(r"first reading after", START_WITHIN_S)
+    link = running.says(r"http://(\S+)/enter/(\S+) to act, signed in", START_WITHIN_S)
+    expect_the_link_signs_in(f"http://{link[1]}", link[2])
     processes = [*running.ids().values(), running.broker_id()]
     assert all(alive(pid) for pid in processes)
     running.process.send_signal(signal.SIGINT)
+    running.says(r"stopping everything", END_WITHIN_S)
     assert running.ends(END_WITHIN_S)["exit"] == 0
     assert not any(alive(pid) for pid in processes)
     assert not (running.folder / "postgres" / "data" / "postmaster.pid").exists()

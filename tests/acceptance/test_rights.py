@@ -1,9 +1,10 @@
-"""Every service of the centre does its whole work with the rights of its own group and no more."""
+"""Every service of the centre does its whole work with the rights of its own group, and while a neighbour floods."""
 
 from __future__ import annotations
 
 import queue
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,15 +18,16 @@ from quantrac.mqtt import MqttAddress, Outcome, Session, SettledPublish, Subscri
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry import topics
+from tests.fixtures.flood import flood, was_put_off
 from tests.fixtures.program import quantrac, running
 from tests.fixtures.timing import eventually
 
-STATION = "st-my-thanh"
+STATION, NEIGHBOUR = "st-my-thanh", "st-cu-lao-dung"
 GROUPS = {
     "ingest": ["quantrac_ingest"],
     "quality": ["quantrac_ingest"],
     "alerts": ["quantrac_alerts"],
-    "jobs": ["quantrac_ingest", "quantrac_alerts"],
+    "jobs": ["quantrac_ingest", "quantrac_alerts", "quantrac_backup"],
     "console": ["quantrac_console"],
 }
 
@@ -65,12 +67,25 @@ def publish_a_dip(broker: PrivateMosquitto, seconds: int) -> None:
     session.stop()
 
 
-def test_the_centre_works_with_a_user_for_each_service(
+def status_of(url: str) -> int | None:
+    """Return the status of a page; None while nothing listens there."""
+    try:
+        with urllib.request.urlopen(url, timeout=180) as page:
+            return int(page.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+    except urllib.error.URLError:
+        return None
+
+
+def test_the_centre_works_with_a_user_for_each_service_and_tells_an_alarm_that_came_behind_a_flood(
     postgres: PrivatePostgres, database: str, broker: PrivateMosquitto, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     console = f"127.0.0.1:{free_port()}"
     settings: dict[str, Any] = {
-        **users(postgres, database), "mqtt_url": broker.url("ingest"), "overlay": "demo", "console_listen": console,
+        **users(postgres, database), "mqtt_url": broker.url("ingest"), "overlay": "demo",
+        "console_listen": console, "console_anonymous": "viewer",
     }  # fmt: skip
     assert quantrac("stations", "apply", "station_configs", database_url=database, **settings).returncode == 0
     with ExitStack() as stack, psycopg.connect(database, autocommit=True) as conn:
@@ -81,13 +96,14 @@ def test_the_centre_works_with_a_user_for_each_service(
         for service in GROUPS:
             stack.enter_context(running(tmp_path / f"{service}.log", service, "run", **settings))
         eventually(lambda: count("v_service where service = 'ingest' and connected"))
-        publish_a_dip(broker, 30)
-        eventually(lambda: count("v_reading where quality = 1") == 30)
+        with flood(conn, broker, NEIGHBOUR, STATION) as answers:
+            publish_a_dip(broker, 30)
+        eventually(lambda: count(f"v_reading where quality = 1 and channel = '{STATION}/do'") == 30)
         eventually(lambda: count("v_alarm where channel = 'st-my-thanh/do'"))
         eventually(lambda: count("v_notification"))
+        assert was_put_off(conn, NEIGHBOUR, answers), "the alarm did not wait for it"
         eventually(lambda: count("job_run where outcome = 'done'") >= 4)
-        with urllib.request.urlopen(f"http://{console}/", timeout=180) as page:
-            assert page.status == 200
+        eventually(lambda: status_of(f"http://{console}/") == 200)  # 503 until it has seen the database once
         assert conn.execute("select job, detail from job_run where outcome = 'failed'").fetchall() == []
     for log in tmp_path.glob("*.log"):
         assert "permission denied" not in log.read_text("utf-8"), log.name

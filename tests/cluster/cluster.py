@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Self
@@ -15,7 +14,7 @@ import psycopg
 
 from quantrac.private_services import ports
 from quantrac.private_services.errors import MissingPackage
-from quantrac.private_services.place import account_for, runtime_directory
+from quantrac.private_services.place import account_for, private_folder
 from tests.cluster.database import DatabaseCluster
 from tests.cluster.node import SHIPPED, Node, NodePlan
 from tests.cluster.rabbitmq import NODES, RabbitCluster
@@ -47,16 +46,9 @@ class Cluster:
         self._stack = ExitStack()
 
     @staticmethod
-    @contextmanager
-    def folder(prefix: str) -> Iterator[Path]:
+    def folder(prefix: str) -> AbstractContextManager[Path]:
         """A folder that the accounts of all nodes can enter; it goes in the end."""
-        accounts = account_for("postgres", "postgresql-17"), account_for("rabbitmq", "rabbitmq-server")
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=runtime_directory(PROJECT, *accounts)))
-        folder.chmod(0o711)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        return private_folder(PROJECT, prefix, account_for("rabbitmq", "rabbitmq-server"))
 
     def database_url(self, *, by_proxy: bool = False) -> str:
         """Return the address of the database that may be written: all nodes, or HAProxy."""
@@ -113,6 +105,8 @@ class Cluster:
             yield Fault(f"Patroni {n + 1} killed", nodes[n].kill, partial(_back, nodes[n].start, whole), LONG_S)
         frozen = nodes[self._primary()]
         yield Fault("primary frozen", frozen.freeze, partial(_back, frozen.thaw, whole), LONG_S)
+        parted = nodes[self._primary()]
+        yield Fault("primary cut off from etcd", parted.lose_etcd, partial(_back, parted.find_etcd, whole), LONG_S)
         alone = nodes[self._primary()]
         yield Fault("primary without its Patroni", alone.kill_patroni, partial(_back, alone.start, whole), LONG_S)
         pair = [nodes[self._primary()], nodes[self._synchronous()]]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import secrets
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +20,7 @@ from quantrac.private_services import ports
 from quantrac.private_services.errors import MissingPackage
 from quantrac.private_services.postgres import binaries_with_timescaledb
 from tests.cluster.node import SHIPPED, Node, NodePlan
+from tests.fixtures.proxy import TcpProxy
 
 NODES: Final = 3
 ACCOUNT: Final = {"account": "postgres", "package": "patroni"}
@@ -26,7 +30,21 @@ START_S: Final = 180.0
 
 
 class DatabaseNode(Node):
-    """Patroni and its PostgreSQL: one machine, which dies and freezes as a whole."""
+    """Patroni and its PostgreSQL: one machine, which dies and freezes as a whole, and its lines to etcd."""
+
+    def __init__(self, folder: Path, plan: NodePlan, lines: Sequence[TcpProxy]) -> None:
+        super().__init__(folder, plan, **ACCOUNT)
+        self._lines = lines
+
+    def lose_etcd(self) -> None:
+        """Let nothing pass between Patroni and etcd; everybody else still reaches the node."""
+        for line in self._lines:
+            line.deaf()
+
+    def find_etcd(self) -> None:
+        """Mend what `lose_etcd` has cut."""
+        for line in self._lines:
+            line.restore()
 
     def kill(self) -> None:
         """Kill both and every process of theirs."""
@@ -141,14 +159,16 @@ class DatabaseCluster:
             ),
             "ETCD_LOG_LEVEL": "warn",
         }  # fmt: skip
-        ready = _answering(self._client_ports[number])
+        ready = partial(_has_decided, self._client_ports[number])
         return Node(folder, NodePlan(f"etcd {number + 1}", ["etcd"], settings, ready), **ACCOUNT)
 
     def _node(self, folder: Path, number: int) -> DatabaseNode:
         own, api = f"{ports.LOOPBACK}:{self.ports[number]}", f"{ports.LOOPBACK}:{self.api_ports[number]}"
+        lines = [TcpProxy(port) for port in self._client_ports]
         environment = {
             "HOME": str(folder), "LC_ALL": "C.UTF-8", "PATRONI_NAME": f"db{number + 1}",
-            "PATRONI_ETCD3_HOSTS": ",".join(f"{ports.LOOPBACK}:{port}" for port in self._client_ports),
+            "PATRONI_ETCD3_HOSTS": ",".join(f"{ports.LOOPBACK}:{line.port}" for line in lines),
+            "PATRONI_ETCD3_USE_PROXIES": "true",  # else it learns where etcd listens and goes there directly
             "PATRONI_RESTAPI_LISTEN": api, "PATRONI_RESTAPI_CONNECT_ADDRESS": api,
             "PATRONI_POSTGRESQL_LISTEN": own, "PATRONI_POSTGRESQL_CONNECT_ADDRESS": own,
             "PATRONI_POSTGRESQL_DATA_DIR": str(folder / "data"),
@@ -161,10 +181,18 @@ class DatabaseCluster:
         assert patroni is not None
         plan = NodePlan(f"Patroni {number + 1}", [patroni, str(folder / "config.yml")], environment,
                         _answering(self.api_ports[number]))  # fmt: skip
-        node = DatabaseNode(folder, plan, **ACCOUNT)
+        node = DatabaseNode(folder, plan, lines)
         shipped = (SHIPPED / "patroni.yml").read_text("utf-8")
         node.write("config.yml", shipped.replace("mode: automatic", "mode: off"))  # the machine's watchdog is not ours
         return node
+
+
+def _has_decided(port: int) -> bool:
+    """Whether a member of etcd knows the cluster's version: Patroni 4.0 dies of an etcd that has not decided it."""
+    url = f"http://{ports.LOOPBACK}:{port}/version"
+    with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(url, timeout=ASK_S) as answer:
+        return str(json.load(answer)["etcdcluster"])[:1].isdigit()
+    return False
 
 
 def _answering(port: int) -> Callable[[], bool]:

@@ -52,9 +52,18 @@ def quantrac(database: str, configs: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_the_day_of_its_daily_value_has_23_hours(chile: psycopg.Connection) -> None:
+def test_a_day_of_23_hours_is_one_in_daily_values_exports_and_lists(
+    chile: psycopg.Connection, database: str, tmp_path: Path
+) -> None:
+    assert_the_day_of_its_daily_value_has_23_hours(chile)
+    assert_an_export_of_the_day_has_its_readings_and_its_clock(chile, database, tmp_path / "station_configs")
+    assert_a_list_of_alarms_has_its_clock(chile, database, tmp_path / "station_configs")
+
+
+def assert_the_day_of_its_daily_value_has_23_hours(chile: psycopg.Connection) -> None:
     feed = Consumer(chile, consumer.NAME, consumer.CAUSES)
-    while consumer.round_of(chile, feed, 100):
+    rounds = consumer.RollupRounds()
+    while rounds.round_of(chile, feed, 100):
         pass
     days = chile.execute(
         "select time, completeness from v_daily where channel = %s order by time", [CHANNEL]
@@ -63,11 +72,11 @@ def test_the_day_of_its_daily_value_has_23_hours(chile: psycopg.Connection) -> N
     assert (END, 1.0) in days
 
 
-def test_an_export_of_the_day_has_its_readings_and_its_clock(
-    chile: psycopg.Connection, database: str, tmp_path: Path
+def assert_an_export_of_the_day_has_its_readings_and_its_clock(
+    chile: psycopg.Connection, database: str, configs: Path
 ) -> None:
     text = quantrac(
-        database, tmp_path / "station_configs", "export", "readings", "--channel", CHANNEL,
+        database, configs, "export", "readings", "--channel", CHANNEL,
         "--from", "2026-09-06", "--to", "2026-09-07",
     )  # fmt: skip
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -79,9 +88,9 @@ def test_an_export_of_the_day_has_its_readings_and_its_clock(
     assert (times[-1], rows[-1]["time_america_santiago"]) == (END, "2026-09-07T00:00:00.000-03:00")
 
 
-def test_a_list_of_alarms_has_its_clock(chile: psycopg.Connection, database: str, tmp_path: Path) -> None:
+def assert_a_list_of_alarms_has_its_clock(chile: psycopg.Connection, database: str, configs: Path) -> None:
     chile.execute(
         "insert into alarm (rule, level, station, severity, state, raised_at)"
         " values ('station-silent', 'act', 'st-my-thanh', 'high', 'unacknowledged', '2026-09-06 11:05Z')"
     )
-    assert "2026-09-06 08:05:00" in quantrac(database, tmp_path / "station_configs", "alarms", "list")
+    assert "2026-09-06 08:05:00" in quantrac(database, configs, "alarms", "list")

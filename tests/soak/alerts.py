@@ -18,10 +18,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import logs
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
-from quantrac.private_services.place import account_for, runtime_directory
+from quantrac.private_services.place import private_folder
 from quantrac.private_services.postgres import PrivatePostgres
 from tests.soak.alerts_script import MINUTES, NETWORK, RULES, START, STATIONS, STEP, Step, add_network, steps, store
 
@@ -219,7 +219,7 @@ class Soak:
                 return
             time.sleep(1)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         self.postgres.stop()
         self.sms.close()
         self.mail.close()
@@ -281,21 +281,14 @@ def _shown(row: tuple[Any, ...]) -> str:
 
 def run(kills: int, seed: int) -> dict[str, object]:
     """Soak, and judge."""
-    place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"))
-    folder = Path(tempfile.mkdtemp(prefix="soak-alerts-", dir=place))
-    folder.chmod(0o711)
-    soak = Soak(folder, seed, kills)
     begun = time.monotonic()
-    try:
+    with private_folder(PROJECT, "soak-alerts-") as folder, closing(Soak(folder, seed, kills)) as soak:
         soak.reference()
         soak.week()
         return {
             "minutes": round((time.monotonic() - begun) / 60, 1), "readings": 6 * MINUTES, "step": STEP,
             "faults": dict(soak.faults), **judge(soak),
         }  # fmt: skip
-    finally:
-        soak.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:

@@ -3,11 +3,11 @@
 Stations send twelve channels twice a second through three nodes of RabbitMQ. Two processes of ingest, of quality and of
 alerts serve and stand by; one of each goes to all nodes by itself, the other by HAProxy. Each fault in its turn: every
 node of RabbitMQ, etcd and Patroni is killed (SIGKILL), two at once, one is frozen for longer than the others believe in
-it, one is cut off from the others while clients still reach it, a primary goes on without its Patroni and comes back;
-HAProxy and the processes are killed, too. For each fault it is measured how long the message waited that waited most,
-from the station to the acknowledgement of ingest: when all is well a second or so, else the time of the takeover. In
-the end every reading must be stored once, both books must balance, and each time that oxygen was low must be one alarm
-on record and no message twice.
+it, one is cut off from the others while clients still reach it, a primary loses sight of etcd, another goes on without
+its Patroni and comes back; HAProxy and the processes are killed, too. For each fault it is measured how long the
+message waited that waited most, from the station to the acknowledgement of ingest: when all is well a second or so,
+else the time of the takeover. In the end every reading must be stored once, both books must balance, and each time that
+oxygen was low must be one alarm on record and no message twice.
 """
 
 from __future__ import annotations

@@ -16,11 +16,10 @@ import logging
 import random
 import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +29,7 @@ from quantrac.cli.demo.servers import prepare_database
 from quantrac.config.loader import load_network
 from quantrac.observe import logs
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from quantrac.private_services.place import account_for, runtime_directory
+from quantrac.private_services.place import private_folder
 from quantrac.private_services.postgres import PrivatePostgres
 from tests.fixtures.simulation import simulated
 from tests.integration.ingest.conftest import RunningIngest
@@ -101,7 +100,7 @@ class Soak:
         assert self._simulate.poll() is None, "the instruments have ended"
         assert "ingest" in self._away or self.ingest.process.poll() is None, self.ingest.log.read_text()[-3000:]
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Stop all of it."""
         for agent in self.agents:
             agent.stop()
@@ -241,11 +240,10 @@ def verdict(soak: Soak, wrong: list[str]) -> dict[str, object]:
 
 def run(minutes: float, faults: int | None, seed: int, keep: bool) -> dict[str, object]:
     """Soak for so long or so many faults, let everything settle, and judge."""
-    place = runtime_directory(PROJECT, account_for("postgres", "postgresql-17"), account_for("mosquitto", "mosquitto"))
-    folder = Path(tempfile.mkdtemp(prefix="soak-", dir=place))
-    folder.chmod(0o711)
-    soak = Soak(folder, random.Random(seed))
-    try:
+    with (
+        private_folder(PROJECT, "soak-", keep=keep) as folder,
+        closing(Soak(folder, random.Random(seed))) as soak,
+    ):
         began = time.monotonic()
         while (soak.faults.total() < faults) if faults else (time.monotonic() - began < minutes * 60):
             soak.step()
@@ -255,10 +253,6 @@ def run(minutes: float, faults: int | None, seed: int, keep: bool) -> dict[str, 
         lasted_s = round(time.monotonic() - began)
         found = verdict(soak, finish(soak))
         return {"seconds": lasted_s, **found}
-    finally:
-        soak.stop()
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:

@@ -88,7 +88,7 @@ class AgentProcess:
 
     def drain(self, within_s: float) -> bool:
         """Let it send everything and end; tell whether all of it was acknowledged."""
-        command = self._command("drain", "--timeout", str(within_s))
+        command = self._command("drain", "--timeout", f"{within_s}s")
         return subprocess.run(command, check=False, env=self._env, stdout=self._log).returncode == 0
 
     def stop(self) -> None:

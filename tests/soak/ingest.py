@@ -24,8 +24,9 @@ import psycopg
 from quantrac.database.migration import migrate
 from quantrac.observe import logs
 from quantrac.private_services.mosquitto import PrivateMosquitto
+from quantrac.private_services.place import private_folder
 from quantrac.private_services.postgres import PrivatePostgres
-from tests.fixtures.broker import private_folder
+from tests.fixtures.program import PROJECT
 from tests.fixtures.stations import add_channel, add_station
 from tests.integration.ingest.conftest import RunningIngest
 from tests.soak.station import READINGS, Station, channel, is_dead
@@ -161,7 +162,7 @@ def judge(conn: psycopg.Connection, stations: list[Station]) -> dict[str, object
 
 def run(minutes: float, seed: int) -> dict[str, object]:
     """Soak for so long, let everything settle, and judge."""
-    with private_folder("soak-") as folder, closing(Soak(folder, random.Random(seed))) as soak:
+    with private_folder(PROJECT, "soak-") as folder, closing(Soak(folder, random.Random(seed))) as soak:
         for station in soak.stations:
             station.start()
         until = time.monotonic() + minutes * 60

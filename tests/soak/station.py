@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from quantrac.mqtt import Delivery, MqttAddress, QueueFullError, Session, Subscription
+from quantrac.mqtt import Delivery, MqttAddress, QueueFullError, Retained, Session, Subscription
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Message, WireReading
 
@@ -64,7 +64,7 @@ class Station:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._session = Session(
             MqttAddress.parse(url), f"edge-{name}", expiry_s=3600, receive_maximum=100, window=2000,
-            subscriptions=[Subscription(topics.topic(name, "ack"), retained_always=True)], on_message=self._heard,
+            subscriptions=[Subscription(topics.topic(name, "ack"), retained=Retained.ALWAYS)], on_message=self._heard,
         )  # fmt: skip
 
     def start(self) -> None:

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from quantrac.cli.arguments import Person, answer, duration_ms, group
+from quantrac.cli.arguments import Person, answer, duration, group, moment
 from quantrac.cli.environment import database
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
     from alerts.desk import AlarmRow, EventRow, OutRow
+    from alerts.timeline import MessageRow
 
 app = group()
 
@@ -23,30 +24,54 @@ Json = Annotated[bool, typer.Option("--json", help="For programs; times in UTC."
 Number = Annotated[int, typer.Argument(help="Number of the alarm, see list.")]
 
 
-@app.command("list")
+@app.command("list", short_help="List alarms: what stands, or by state, time, place and words.")
 def list_(
-    every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    state: Annotated[
+        str,
+        typer.Option(
+            help="One of: standing, unanswered (of these), acknowledged, shelved, out of service, "
+            "suppressed by design, past, returned (over before anybody acknowledged), false, late, all."
+        ),
+    ] = "standing",
+    every: Annotated[bool, typer.Option("--all", help="As --state all.")] = False,
+    severity: Annotated[str | None, typer.Option(help="Only low, medium, high or critical ones.")] = None,
     station: Annotated[str | None, typer.Option(help="Only of this station.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
+    parameter: Annotated[str | None, typer.Option(help="Only of this parameter, such as do.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Raised from this day or time on.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Raised before this day or time.")] = None,
+    text: Annotated[str, typer.Option(help="Words of title, station, parameter or rule; or a number.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """List standing alarms, the newest first."""
-    from alerts import desk
+    """List alarms: those that stand with the worst first, others the newest first."""
+    from alerts.alarm_search import STATES, AlarmQuery, alarm_page
 
+    if state not in STATES:
+        raise typer.BadParameter(f"found {state!r}, expected one of: {', '.join(STATES)}", param_hint="--state")
     with database("alerts", "alarms") as conn:
-        rows, zone = desk.alarms(conn, standing_only=not every, station=station, limit=limit), time_zone(conn)
+        zone = time_zone(conn)
+        begin = None if since is None else moment(since, "--from", zone)
+        end = None if until is None else moment(until, "--to", zone)
+        query = AlarmQuery("all" if every else state, severity, station, parameter, begin, end, text)
+        rows = alarm_page(conn, query, limit).rows
     answer(rows, (_line(row, zone) for row in rows), as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Show one alarm: its history, who was told, what follows.")
 def show(number: Number, as_json: Json = False) -> None:
-    """Show one alarm and its history."""
-    from alerts import desk
+    """Show one alarm: its history, who was told of it and whether it arrived, and who is called next."""
+    from alerts import desk, timeline
 
     with database("alerts", "alarms") as conn:
         row, events, zone = desk.alarm(conn, number), desk.history(conn, number), time_zone(conn)
-    found = {**dataclasses.asdict(row), "history": events}
-    answer(found, [_line(row, zone), *(_event_line(event, zone) for event in events)], as_json=as_json)
+        told = timeline.messages(conn, number)
+    lines = [
+        _line(row, zone),
+        *(_event_line(event, zone) for event in events),
+        *(_message_line(message, zone) for message in told),
+        *_next_call_line(row, zone),
+    ]
+    answer({**dataclasses.asdict(row), "history": events, "messages": told}, lines, as_json=as_json)
 
 
 @app.command()
@@ -78,7 +103,7 @@ def shelve(
     number: Number,
     reason: Annotated[str, typer.Argument(help="Why; stands in the history.")],
     person: Person,
-    for_: Annotated[str, typer.Option("--for", help="How long, such as 30m, 8h, 2d; at most 7d.")] = "8h",
+    for_: Annotated[float, duration("How long, such as 30m, 8h, 2d; at most 7d.", "--for", default="8h")],
 ) -> None:
     """Withhold the messages of this alarm's rule and channel for a while; it goes on being evaluated and recorded.
 
@@ -87,7 +112,7 @@ def shelve(
     from alerts import desk
 
     now = datetime.now(UTC)
-    until = now + _span(for_)
+    until = now + timedelta(seconds=for_)
     with database("alerts", "alarms") as conn:
         desk.shelve(conn, number, person, reason, until, now)
         zone = time_zone(conn)
@@ -143,7 +168,7 @@ def out(
     place: Place,
     reason: Annotated[str, typer.Argument(help="Why; stands in the history.")],
     person: Person,
-    for_: Annotated[str, typer.Option("--for", help="How long, such as 4h, 2d; at most 90d.")] = "4h",
+    for_: Annotated[float, duration("How long, such as 4h, 2d; at most 90d.", "--for", default="4h")],
     begin: Annotated[
         datetime | None,
         typer.Option("--from", formats=["%Y-%m-%dT%H:%M"], help="Local time; default now."),
@@ -160,7 +185,7 @@ def out(
     with database("alerts", "alarms") as conn:
         zone = time_zone(conn)
         since = None if begin is None else begin.replace(tzinfo=zone).astimezone(UTC)
-        until = (since or now) + _span(for_)
+        until = (since or now) + timedelta(seconds=for_)
         desk.take_out_of_service(conn, station, device or None, person, reason, until, now, since=since)
     term = "" if since is None else f"from {shown(since, zone)} "
     print(f"{place}: out of service by {person} {term}until {shown(until, zone)}")
@@ -189,23 +214,39 @@ def out_of_service(as_json: Json = False) -> None:
     answer(rows, (_out_line(row, zone) for row in rows), as_json=as_json)
 
 
-def _span(text: str) -> timedelta:
-    return timedelta(milliseconds=duration_ms(text, "--for"))
-
-
 def _line(row: AlarmRow, zone: ZoneInfo) -> str:
     over = "" if row.cleared_at is None else f"  until {shown(row.cleared_at, zone)}"
     unknown = "" if row.no_data_since is None else f"  no data since {shown(row.no_data_since, zone)}"
+    late = "" if row.known_at is None else f"  late data of {shown(row.known_at, zone)}"
+    late += "" if row.untold is None else f", nobody was told: {row.untold}"
     where = row.channel or row.station or "centre"
     return (
         f"{row.alarm_id:>6}  {shown(row.raised_at, zone)}  {row.severity:<8}  {row.state:<20}  {where}  "
-        f"{row.rule} {row.level}{_measured(row)}{over}{unknown}"
+        f"{row.rule} {row.level}{_measured(row)}{over}{unknown}{late}"
     )
 
 
 def _event_line(event: EventRow, zone: ZoneInfo) -> str:
     by = f" by {event.person}" if event.person else ""
     return f"  {shown(event.time, zone)}  {event.event}{by}{f': {event.reason}' if event.reason else ''}"
+
+
+def _message_line(message: MessageRow, zone: ZoneInfo) -> str:
+    carrier = f" ({message.carrier})" if message.carrier else ""
+    at = message.delivered_at or message.sent_at or message.next_attempt_at or message.queued_at
+    why = message.held_for if message.status == "held" else message.error
+    return (
+        f"  {shown(message.queued_at, zone)}  {message.purpose} to {message.contact} by {message.medium}{carrier}: "
+        f"{message.status} {shown(at, zone)}{f': {why}' if why else ''}"
+    )
+
+
+def _next_call_line(row: AlarmRow, zone: ZoneInfo) -> list[str]:
+    if row.call_at is None:
+        return []
+    to = "whoever was told before" if row.call_to is None else ", ".join(row.call_to)
+    by = "" if row.call_by is None else f" by {', '.join(row.call_by)}"
+    return [f"  next: at {shown(row.call_at, zone)}, unless somebody acknowledges, to {to}{by}"]
 
 
 def _out_line(row: OutRow, zone: ZoneInfo) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,7 +47,7 @@ def by_command(settings: Settings) -> AskPicture:
         link = desk.link_to(settings, station)
         order = {"do": "picture", "camera": camera}
         return desk.give(
-            conn, link, station, order, person=PERSON, reason=reason,
+            lambda: nullcontext(conn), link, station, order, person=PERSON, reason=reason,
             clock=lambda: datetime.now(UTC), wait_s=WAIT_S, lasts_s=lasts_s,
         )  # fmt: skip
 

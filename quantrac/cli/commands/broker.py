@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,9 @@ from quantrac.telemetry.errors import QuantracError
 
 app = group()
 
+BROKER = "mosquitto"
+"""The account of Debian's broker."""
+SALT_BYTES = 12
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -39,10 +43,15 @@ def config(
         "/var/lib/mosquitto"
     ),
     passwords: Annotated[Path | None, typer.Option(help="Password file. Default: `passwords` in the folder.")] = None,
+    make_passwords: Annotated[
+        Path | None,
+        typer.Option(help="File of lines `user:password`; who has none gets one. The password file is made of it."),
+    ] = None,
 ) -> None:
     """Write Mosquitto's configuration and access list for the configured stations.
 
-    Passwords are not made here: who has none yet is listed with the command that sets one.
+    Who has no password yet gets one with --make-passwords, else is listed with the command that sets one. As root, the
+    files are given to the account `mosquitto`, which alone may read access list and passwords.
     """
     from quantrac.private_services import broker_config
 
@@ -62,9 +71,17 @@ def config(
         certificate=certificate.absolute() if certificate else None,
         key=key.absolute() if key else None,
     )
+    is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    (out / "quantrac.conf").write_text(broker_config.render_config(plan), encoding="utf-8")
-    plan.acl.write_text(broker_config.render_acl(stations), encoding="utf-8")
+    configuration = out / "quantrac.conf"
+    configuration.write_text(broker_config.render_config(plan), encoding="utf-8")
+    configuration.chmod(0o644)
+    _write_private(plan.acl, broker_config.render_acl(stations))
+    if make_passwords is not None:
+        made = _hash_passwords(make_passwords, plan.passwords, broker_config.users(stations))
+        typer.echo(f"{make_passwords}: passwords in clear, {made} of them new; it is for root alone")
+    for line in _give_to_broker([*([out] if is_new else []), configuration, plan.acl, plan.passwords]):
+        typer.echo(line)
     typer.echo(f"{out / 'quantrac.conf'}: listener {host}:{port}, {'TLS' if certificate else 'no TLS'}")
     typer.echo(f"{plan.acl}: {len(stations)} stations, {', '.join(broker_config.CENTRE_USERS)}")
     for line in still_to_do(broker_config.users(stations), plan.passwords):
@@ -97,6 +114,30 @@ def rabbitmq(
     typer.echo(f"{file}: their passwords; it is for root alone")
 
 
+def _hash_passwords(clear: Path, hashed: Path, users: Iterable[str]) -> int:
+    """Make a password for who has none in either file, and hash all that are in clear; returns how many are new."""
+    from quantrac.private_services.broker_config import password_line
+
+    known, others = _known_passwords(clear), _known_passwords(hashed)
+    made = {user: secrets.token_urlsafe(18) for user in users if user not in known and user not in others}
+    known |= made
+    _write_private(clear, "".join(f"{user}:{word}\n" for user, word in known.items()))
+    lines = [f"{user}:{word}" for user, word in others.items() if user not in known]
+    lines += [password_line(user, word, secrets.token_bytes(SALT_BYTES)) for user, word in known.items()]
+    _write_private(hashed, "".join(f"{line}\n" for line in lines))
+    return len(made)
+
+
+def _give_to_broker(places: Iterable[Path]) -> Iterator[str]:
+    """Make the places the broker's own; yield what is left to do where only root, or nobody, can."""
+    there = [place for place in places if place.exists()]
+    try:
+        for place in there:
+            shutil.chown(place, BROKER, BROKER)
+    except (PermissionError, LookupError):
+        yield f"then, as root: chown {BROKER}: {' '.join(shlex.quote(str(place)) for place in there)}"
+
+
 def _known_passwords(file: Path) -> dict[str, str]:
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return {user: word for user, _, word in (line.partition(":") for line in lines)}
@@ -104,6 +145,7 @@ def _known_passwords(file: Path) -> dict[str, str]:
 
 def _write_private(file: Path, text: str) -> None:
     file.touch(mode=0o600)
+    file.chmod(0o600)  # also where it was there before
     file.write_text(text, encoding="utf-8")
 
 

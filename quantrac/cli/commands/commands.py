@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import stat
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
-from quantrac.cli.arguments import AsJson, Person, answer, duration_ms, group, moment
+from quantrac.cli.arguments import AsJson, Person, answer, duration, group, moment, number
 from quantrac.cli.commands.edge_options import maintenance_lines
 from quantrac.cli.environment import database
+from quantrac.config.fields import parse_duration
 from quantrac.config.settings import Settings
 from quantrac.database.time_zone import time_zone
 from quantrac.observe import logs
@@ -23,7 +27,7 @@ app = group()
 
 StationId = Annotated[str, typer.Argument(help="Id of the station, such as st-my-thanh.", show_default=False)]
 Why = Annotated[str | None, typer.Option(help="Goes into the audit.")]
-Wait = Annotated[float, typer.Option(min=1, help="Longest wait for the answer, seconds.")]
+Wait = Annotated[float, duration("Longest wait for the answer.", default="60s", least="1s")]
 
 
 class CommandRefused(QuantracError):
@@ -34,8 +38,8 @@ class CommandRefused(QuantracError):
 def read_now(
     station: StationId,
     person: Person,
+    wait: Annotated[float, duration("Longest wait for the answer.", default="2m", least="1s")],
     device: Annotated[str | None, typer.Option(help="Only this device.")] = None,
-    wait: Wait = 120.0,
     as_json: AsJson = False,
 ) -> None:
     """Read the instruments now, beside their schedule. Exit code 1: refused, or no answer."""
@@ -47,12 +51,12 @@ def read_now(
 def again(
     station: StationId,
     person: Person,
+    wait: Wait,
     start: Annotated[
         str, typer.Option("--from", help="Date or time, such as 2026-11-24T08:00; without offset it is local.")
     ],
     end: Annotated[str, typer.Option("--to", help="The same; included.")],
     why: Why = None,
-    wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
     """Have the station send again what its spool holds of a time. What the centre has stays as it is."""
@@ -63,34 +67,44 @@ def again(
     answer(reply, [f"{station}: {reply['messages']} messages sent again"], as_json=as_json)
 
 
-@app.command(short_help="Start the wiper of a sensor.")
-def wipe(
+@app.command(short_help="Have an instrument act: wiper, valve, sampler, relay.")
+def act(
     station: StationId,
     person: Person,
+    wait: Wait,
     device: Annotated[str, typer.Option(help="Name of the device.")],
+    action: Annotated[str | None, typer.Option(help="Name of the action; without one: show all.")] = None,
+    value: Annotated[float | None, number("For actions with a range.")] = None,
     why: Why = None,
-    wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Start the wiper of a sensor whose profile says how (`wipe:`); its readings are maint until the water has settled.
+    """Carry out, once, an action that the instrument's profile declares (`actions:`), within the range that it allows.
 
-    Exit code 1: the profile does not say how, the sensor refused, or gave no answer.
+    Exit code 1: the profile has no such action, the value is outside, the instrument refused, or gave no answer.
+    Example: quantrac commands act st-tran-de --device sonde --action wipe --why "fouled"
     """
-    reply = give(station, {"do": "wipe", "device": device}, person=person, reason=why, wait_s=wait)
-    until = shown(datetime.fromtimestamp(reply["until"] / 1000, UTC), _zone())
-    answer(reply, [f"{station} {device}: the wiper has started; maint until {until}"], as_json=as_json)
+    order = {"do": "act", "device": device, "action": action, "value": value}
+    reply = give(station, order, person=person, reason=why, wait_s=wait)
+    if action is None:
+        lines = [f"{station} {device} {name}: {_action(one)}" for name, one in reply["actions"].items()]
+        answer(reply, lines or [f"{station} {device}: its profile declares no actions"], as_json=as_json)
+        return
+    until = ""
+    if "until" in reply:
+        until = f"; {reply['state']} until {shown(datetime.fromtimestamp(reply['until'] / 1000, UTC), _zone())}"
+    answer(reply, [f"{station} {device}: {action} is done{until}"], as_json=as_json)
 
 
 @app.command(short_help="Begin or end maintenance.")
 def maint(
     station: StationId,
     person: Person,
+    wait: Wait,
     device: Annotated[str | None, typer.Option(help="Only this device; default: the whole station.")] = None,
-    for_: Annotated[str | None, typer.Option("--for", help="How long, such as 30m or 2h; at most 7d.")] = None,
+    for_: Annotated[float | None, duration("How long, such as 30m or 2h; at most 7d.", "--for")] = None,
     cal: Annotated[bool, typer.Option("--cal", help="State cal (calibration) instead of maint.")] = False,
     off: Annotated[bool, typer.Option("--off", help="End it now.")] = False,
     why: Annotated[str, typer.Option(help="Goes on record at the station and into the audit.")] = "",
-    wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
     """Do from the centre what `quantrac edge maint` does beside the instruments; without --for or --off: show."""
@@ -99,7 +113,7 @@ def maint(
         order |= {"device": device, "off": True}
     elif for_ is not None:
         state = "cal" if cal else "maint"
-        order |= {"device": device, "for_ms": duration_ms(for_, "--for"), "state": state, "why": why}
+        order |= {"device": device, "for_ms": round(for_ * 1000), "state": state, "why": why}
     reply = give(station, order, person=person, reason=why or None, wait_s=wait)
     answer(reply, maintenance_lines(station, reply), as_json=as_json)
 
@@ -108,8 +122,8 @@ def maint(
 def picture(
     station: StationId,
     person: Person,
+    wait: Wait,
     camera: Annotated[str, typer.Option(help="Name of the camera in the station file.")],
-    wait: Wait = 60.0,
     as_json: AsJson = False,
 ) -> None:
     """Have a camera take a picture now. Answered when it is taken; it comes on the pictures' own slow lane."""
@@ -138,14 +152,34 @@ def list_(
 
 
 @app.command(short_help="Make a key for a station.")
-def key(station: StationId) -> None:
-    """Print a new line for the file of QUANTRAC_COMMAND_KEYS: put it into the centre's file and the station's own.
+def key(
+    station: StationId,
+    into: Annotated[
+        Path | None, typer.Option(help="Append the line to this file, which only its owner and group may read then.")
+    ] = None,
+) -> None:
+    """Make a new line for the file of QUANTRAC_COMMAND_KEYS: put it into the centre's file and the station's own.
 
-    Example: quantrac commands key st-my-thanh >> /etc/quantrac/command-keys
+    Example: quantrac commands key st-my-thanh --into /etc/quantrac/command-keys
+
+    Without --into it is printed. A new file has mode 0600; of one that is there others lose their rights.
     """
     import secrets
 
-    print(f"{station} {secrets.token_hex(32)}")
+    line = f"{station} {secrets.token_hex(32)}"
+    if into is None:
+        print(line)
+        return
+    opened = os.open(into, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(opened, "r+", encoding="utf-8", errors="replace") as file:
+        mode = stat.S_IMODE(os.fstat(opened).st_mode)
+        if mode & stat.S_IRWXO:
+            os.fchmod(opened, mode & ~stat.S_IRWXO)
+        text = file.read()
+        if any(one.split()[:1] == [station] for one in text.splitlines()):
+            raise typer.BadParameter(f"{into} has a key of {station}, which would go on to hold: remove its line first")
+        file.write(("" if text.endswith("\n") or not text else "\n") + line + "\n")
+    print(f"{into}: added a key of {station}; put the same line into the station's own file")
 
 
 def give(
@@ -157,14 +191,20 @@ def give(
     settings = Settings()
     logs.configure(settings.log, level=logging.WARNING)
     link = desk.link_to(settings, station)
-    with database("console", "commands") as conn:
-        reply = desk.give(
-            conn, link, station, order, person=person, reason=reason,
-            clock=lambda: datetime.now(UTC), wait_s=wait_s,
-        )  # fmt: skip
+    reply = desk.give(
+        lambda: database("console", "commands"), link, station, order, person=person, reason=reason,
+        clock=lambda: datetime.now(UTC), wait_s=wait_s,
+    )  # fmt: skip
     if not reply.get("ok"):
         raise CommandRefused(f"{station}: {reply.get('error')}")
     return reply
+
+
+def _action(one: dict[str, Any]) -> str:
+    """Return in words what an action takes, and for how long readings have its state."""
+    value = f"value {one['range'][0]:g} to {one['range'][1]:g} {one['unit']}, " if one.get("range") else ""
+    seconds = (parse_duration(one["takes"]) + parse_duration(one["settle"])) / 1000
+    return f"{value}{one['state']} for {seconds:g} s{'' if one['verified'] else ', not verified'}; {one['source']}"
 
 
 def _reading_line(station: str, one: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from quantrac.cli.arguments import group
 from quantrac.cli.environment import configured_network
@@ -15,20 +16,21 @@ app = group()
 def render() -> None:
     """Write the dashboards' JSON and the provisioning files into dashboards/grafana.
 
-    The dashboards show times of the `time_zone` of network.yaml.
+    The dashboards have the limits of the rules and the `time_zone` of network.yaml; QUANTRAC_PUBLIC_URL says where
+    the console is, to which they link.
     """
     from dashboards.grafana import files
 
-    for path in files.write(configured_network().settings.time_zone):
+    for path in files.write(_rendered()):
         print(f"written: {path}")
 
 
 @app.command(short_help="Name each generated file that is out of date.")
 def check() -> None:
-    """Exit 1 and name each generated file that is not what the code and network.yaml give."""
+    """Exit 1 and name each generated file that is not what the code, network.yaml and the rules give."""
     from dashboards.grafana import files
 
-    found = files.stale(configured_network().settings.time_zone)
+    found = files.stale(_rendered())
     for path in found:
         print(f"{path}: out of date; run: quantrac dashboards render", file=sys.stderr)
     sys.exit(1 if found else 0)
@@ -40,9 +42,15 @@ def push() -> None:
 
     QUANTRAC_GRAFANA_URL says where it is, QUANTRAC_GRAFANA_TOKEN is the token of a service account (role Editor).
     """
-    from dashboards.grafana.files import rendered
     from dashboards.grafana.push import Grafana
 
     with Grafana(*Settings().grafana()) as grafana:
-        for place in grafana.push(rendered(configured_network().settings.time_zone)):
+        for place in grafana.push(_rendered()):
             print(f"handed over: {place}")
+
+
+def _rendered() -> Mapping[str, str]:
+    from dashboards.grafana.files import rendered
+
+    settings = Settings()
+    return rendered(configured_network(), settings.public_url or f"http://{settings.console_listen}")

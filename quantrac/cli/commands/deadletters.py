@@ -51,7 +51,7 @@ def list_(
     if unknown:
         allowed = ", ".join(books.STATUSES)
         raise typer.BadParameter(f"found {', '.join(unknown)}, allowed {allowed}", param_hint="--status")
-    with database("ingest", "deadletters") as conn:
+    with database("deadletters", "deadletters") as conn:
         wanted = [cast("Status", word) for word in status]
         letters = books.dead_letters(conn, wanted, limit, station=station, misfit=misfit)
     answer([_with_payload(letter) for letter in letters], map(_line, letters), as_json=as_json)
@@ -65,7 +65,7 @@ def show(number: Number, as_json: Json = False) -> None:
     """
     from quantrac.desks import books, misfits
 
-    with database("ingest", "deadletters") as conn:
+    with database("deadletters", "deadletters") as conn:
         letter, zone = books.dead_letter(conn, number), time_zone(conn)
     values = _with_payload(letter)
     words = misfits.words(letter.reason)
@@ -112,10 +112,10 @@ def discard(
     as_json: AsJson = False,
 ) -> None:
     """Close dead letters for good; in the books they stay dead."""
-    from quantrac.desks import books
+    from ingest import desk
 
     def one(conn: Connection, number: int) -> tuple[dict[str, Any], str]:
-        books.discard(conn, number, person, reason, datetime.now(UTC))
+        desk.discard(conn, number, person, reason, datetime.now(UTC))
         return {"status": "discarded"}, f"discarded {number}"
 
     _each(numbers, station, misfit, one, as_json=as_json)
@@ -137,7 +137,7 @@ def _each(
 
     if bool(numbers) == bool(station or misfit):
         raise typer.BadParameter("expected numbers, or --station, --misfit or both", param_hint="numbers")
-    with database("ingest", "deadletters") as conn:
+    with database("deadletters", "deadletters") as conn:
         if numbers is not None and len(numbers) == 1:
             outcome, said = act(conn, numbers[0])
             answer({"dead_letter_id": numbers[0], **outcome}, [said], as_json=as_json)

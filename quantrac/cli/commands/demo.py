@@ -38,5 +38,6 @@ def demo(
         report.touch()
         report.unlink()
     options = DemoOptions(project.resolve(), seconds, report, keep)
-    faultless = run_demo(options, lambda line: print(line, flush=True), stop_on_signal().is_set)
+    stop = stop_on_signal("stopping everything that was started; this takes some seconds")
+    faultless = run_demo(options, lambda line: print(line, flush=True), stop.is_set)
     sys.exit(0 if faultless else 1)

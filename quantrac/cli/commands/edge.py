@@ -12,13 +12,15 @@ from typing import Annotated
 
 import typer
 
-from quantrac.cli.arguments import AsJson, answer, duration_ms, group
+from quantrac.cli.arguments import AsJson, answer, duration, group
 from quantrac.cli.commands import edge_watch
 from quantrac.cli.commands.edge_options import (
     Overlay,
     Station,
     Wiring,
+    Within,
     folder_of,
+    is_in_force,
     maintenance_lines,
     reload_line,
     spool_lines,
@@ -37,11 +39,9 @@ app.add_typer(spool, name="spool", help="Look into the spool: what is stored, se
 @app.command(short_help="Run the agent: read, store, publish, until stopped.")
 def run(
     station: Station,
+    drain: Annotated[float, duration("When told to stop, go on publishing for at most so long.", default="0s")],
     wiring: Wiring = None,
     overlay: Overlay = None,
-    drain: Annotated[
-        float, typer.Option(min=0, help="When told to stop, go on publishing for at most so many seconds.")
-    ] = 0.0,
 ) -> None:
     """Read the station's instruments, store every message, publish it, and keep it until the centre has it.
 
@@ -66,28 +66,26 @@ app.command(short_help="Read instruments once, or find what hangs on a line.")(p
 @app.command(short_help="Have the running agent read its files again.")
 def reload(
     station: Station,
-    within: Annotated[
-        float, typer.Option(min=1, help="Seconds in which it must deliver what the old one did, or it is taken back.")
-    ] = 300.0,
+    within: Within,
     as_json: AsJson = False,
 ) -> None:
     """Have the running agent read its files again: check them, try each changed device, switch, watch.
 
     Nothing changes when a file is wrong (file, line and key are named) or a device does not answer. Waits until the new
-    configuration has proved itself. Exit code 1: refused or rolled back.
+    configuration has proved itself. Exit code 1: refused, rolled back, or a restart is needed for a part of it.
     """
     from edge_agent import desk
 
     reply = desk.reload(folder_of(station), within)
     answer(reply, [reload_line(station, reply)], as_json=as_json)
-    if reply["outcome"] == "rolled back":
+    if not is_in_force(reply):
         raise typer.Exit(1)
 
 
 @app.command(short_help="Let the running agent send what it has, and end.")
 def drain(
     station: Station,
-    timeout: Annotated[float, typer.Option(min=0, help="Longest wait, seconds.")] = 60.0,
+    timeout: Annotated[float, duration("Longest wait.", default="60s")],
     as_json: AsJson = False,
 ) -> None:
     """Tell the running agent to stop sampling, to publish until the centre has acknowledged everything, and to end.
@@ -105,7 +103,7 @@ def drain(
 @app.command(short_help="Show values, states, registers, misses, spool and link, live.")
 def watch(
     station: Station,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    every: Annotated[float, duration("Time between two looks.", default="1s", least="100ms")],
     once: Annotated[bool, typer.Option("--once", help="One look, as text.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -131,7 +129,7 @@ def watch(
 def maint(
     station: Station,
     device: Annotated[str | None, typer.Option(help="Only this device; default: the whole station.")] = None,
-    for_: Annotated[str | None, typer.Option("--for", help="How long, such as 30m or 2h; at most 7d.")] = None,
+    for_: Annotated[float | None, duration("How long, such as 30m or 2h; at most 7d.", "--for")] = None,
     cal: Annotated[bool, typer.Option("--cal", help="State cal (calibration) instead of maint.")] = False,
     off: Annotated[bool, typer.Option("--off", help="End it now.")] = False,
     why: Annotated[str, typer.Option(help="Goes on record, such as 'wiper replaced'.")] = "",
@@ -149,9 +147,8 @@ def maint(
     elif for_ is None:
         reply = desk.maintenance(folder_of(station))
     else:
-        reply = desk.maintain(
-            folder_of(station), device, State.CAL if cal else State.MAINT, duration_ms(for_, "--for"), why
-        )
+        state = State.CAL if cal else State.MAINT
+        reply = desk.maintain(folder_of(station), device, state, round(for_ * 1000), why)
     answer(reply, maintenance_lines(station, reply), as_json=as_json)
     if off and not reply["ended"]:
         raise typer.Exit(1)

@@ -5,21 +5,31 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 from pydantic_core import PydanticCustomError
 
+from quantrac.cli.commands.edge_capture import CaptureWish, write_capture
 from quantrac.cli.commands.edge_options import clock_ms
-from quantrac.config.devices import BusKind
-from quantrac.config.fields import parse_line
+from quantrac.config.devices import PROTOCOLS, Address, BusKind
+from quantrac.config.fields import LineSettings, parse_line
+from quantrac.config.modbus import ModbusProfile
 from quantrac.config.profile_files import load_profile
+from quantrac.config.stations import Bus
 from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:
     from edge_agent.commissioning.interpretations import Interpretation
+    from edge_agent.commissioning.line_search import Discovery
+    from edge_agent.commissioning.probe import ProfileReading
 
+TIMEOUT_MS = 1_500
+"""For an answer, where no profile says it."""
+LAST_UNIT = 247
 BASES = {0: "from 0", 1: "from 1"}
 
 
@@ -28,18 +38,22 @@ class LineOptions(NamedTuple):
 
     port: str
     line: str
-    rtu: bool
+    framing: str | None
+    echo: bool
     scan: bool
+    listen: bool
     units: str | None
     unit: int
+    address: str | None
     register: int | None
     table: str
     type: str | None
     expect: float | None
     profile: Path | None
-    timeout_ms: int
+    timeout_ms: int | None
     limit_s: float
     as_json: bool
+    capture: CaptureWish | None = None
 
 
 class Nothing(QuantracError):
@@ -47,38 +61,97 @@ class Nothing(QuantracError):
 
 
 def look_round(wish: LineOptions) -> None:
-    """Look round on a port, or read registers or a profile of one unit."""
+    """Look round on a port, listen, or read registers or a profile of one instrument."""
+    if not (wish.scan or wish.listen) and _modbus(wish) != "modbus-tcp" and not 1 <= wish.unit <= LAST_UNIT:
+        raise typer.BadParameter(f"--unit: found {wish.unit}, allowed 1-{LAST_UNIT} on a serial line")
     if wish.scan:
         _scan(wish)
+    elif wish.listen:
+        _listen(wish)
     elif wish.profile is not None:
         _read_profile(wish)
     elif wish.register is not None:
         _read_registers(wish)
     else:
-        raise typer.BadParameter("--port needs --scan, --register or --profile")
+        raise typer.BadParameter("--port needs --scan, --listen, --register or --profile")
 
 
 def _scan(wish: LineOptions) -> None:
-    from edge_agent.commissioning.line_search import COMMON, LinePlace, find
+    from edge_agent.commissioning.line_place import LinePlace
+    from edge_agent.commissioning.line_search import find
 
-    place = LinePlace.parse(wish.port)
-    lines = [wish.line] if wish.line else list(COMMON)
-    found = find(
-        place, units=_units(wish.units), lines=lines, limit_s=wish.limit_s, clock=clock_ms,
+    place, units, lines = LinePlace.parse(wish.port), _units(wish.units), [wish.line] if wish.line else []
+    if lines:
+        _line(wish, "")  # refuses what are no settings
+    if place.port is not None and units is not None and not all(1 <= unit <= LAST_UNIT for unit in units):
+        raise typer.BadParameter(f"--units: found {wish.units!r}, allowed 1-{LAST_UNIT} on a serial line")
+    searched = find(
+        place, units=units, lines=lines, limit_s=wish.limit_s, clock=clock_ms,
         say=lambda text: print(text, file=sys.stderr),
     )  # fmt: skip
-    for one in found:
+    for one in searched.found or searched.noise:
         if wish.as_json:
             print(json.dumps(one._asdict()))
         else:
             print(f"{one.kind} {one.line} address {one.address or '-'}: {one.said}".replace("  ", " "))
-    if not found:
-        raise Nothing(f"{place.text}: nobody answered; are A and B crossed, is it powered, is it the right port?")
+    if searched.found:
+        print(f"next: {_next_command(wish, searched.found[0])}", file=sys.stderr)
+    if searched.noise and not searched.found:
+        heard = ", ".join(one.line or "the network" for one in searched.noise)
+        raise Nothing(
+            f"{place.text}: nobody answered in a frame, but bytes came ({heard}): another speed, parity or protocol, "
+            "two units of one address, or a bad cable"
+        )
+    if not searched.found:
+        raise Nothing(
+            f"{place.text}: not a byte came, nobody answered; are A and B crossed, is it powered, is it the right port?"
+        )
+
+
+def _next_command(wish: LineOptions, found: Discovery) -> str:
+    """Return what to type next about something that was found."""
+    command = f"quantrac edge probe --port {wish.port}" + (f" --line '{found.line}'" if found.line else "")
+    if found.kind == "sdi-12":
+        return f"{command} --address {found.address} --profile station_configs/devices/NAME.yaml"
+    if found.kind == "ascii":
+        return f"{command} --listen"
+    framing = {"modbus-ascii": " --framing ascii", "modbus-rtu-tcp": " --framing rtu"}.get(found.kind, "")
+    table = " --table input" if found.said.startswith("input") else ""
+    return f"{command}{framing} --unit {found.address}{table} --register NUMBER --expect WHAT_ITS_DISPLAY_SHOWS"
+
+
+def _listen(wish: LineOptions) -> None:
+    """Show what comes, as a profile would write it, until the time is over or Ctrl-C."""
+    from edge_agent.commissioning.raw_lines import RawLine, listen
+
+    heard: list[bool] = []
+
+    def show(line: RawLine) -> None:
+        heard.append(line.is_text)
+        if wish.as_json:
+            print(json.dumps({"t": line.t_ms, "text": line.shown, "hex": line.raw.hex(" ")}), flush=True)
+        else:
+            moment = datetime.fromtimestamp(line.t_ms / 1000, UTC)
+            print(f"{moment:%H:%M:%S}.{line.t_ms % 1000:03d}  {line.shown}", flush=True)
+
+    bus = _bus(wish, "ascii", wish.line or "9600 8N1")
+    with suppress(KeyboardInterrupt):
+        listen(bus, wish.limit_s, show, clock_ms)
+    if not heard:
+        raise Nothing(
+            f"{bus.place}: nothing came within {wish.limit_s:g} s; an instrument that is asked says nothing by itself, "
+            "else: is it powered, are A and B crossed, is it the right port?"
+        )
+    if not any(heard):
+        print(
+            "bytes came, but no text: other line settings (--line), or a binary protocol such as Modbus",
+            file=sys.stderr,
+        )
 
 
 def _read_registers(wish: LineOptions) -> None:
     from edge_agent.commissioning.interpretations import TYPES, best, readings
-    from edge_agent.commissioning.line_search import LinePlace, read_words
+    from edge_agent.commissioning.line_place import LinePlace, read_words
     from edge_agent.modbus.codec import NUMBER_TYPES, width
     from edge_agent.modbus.request_plan import Function, RegisterSpan
 
@@ -90,7 +163,10 @@ def _read_registers(wish: LineOptions) -> None:
     function = Function.INPUT if wish.table == "input" else Function.HOLDING
     span = RegisterSpan(function, first, wish.register - first + max(map(width, types)))
     place = LinePlace.parse(wish.port)
-    words = asyncio.run(read_words(place, _kind(wish), _line(wish), wish.unit, span, wish.timeout_ms, clock_ms))
+    timeout_ms = wish.timeout_ms or TIMEOUT_MS
+    words = asyncio.run(
+        read_words(place, _modbus(wish), _line(wish, "9600 8N1"), wish.unit, span, timeout_ms, clock_ms)
+    )
     found = readings(words, wish.register, types, wish.expect)
     chosen = best(found)
     if wish.as_json:
@@ -131,34 +207,74 @@ def _conclude(wish: LineOptions, chosen: list[Interpretation]) -> None:
 
 
 def _read_profile(wish: LineOptions) -> None:
-    from edge_agent.commissioning.line_search import LinePlace, bus_at
     from edge_agent.commissioning.probe import read_profile
 
     assert wish.profile is not None
+    profile = load_profile(wish.profile)
+    protocol = PROTOCOLS[profile.protocol]
+    kind = _modbus(wish) if protocol.profile is ModbusProfile else protocol.bus_kinds[0]
+    factory = profile.line
+    settings = f"{factory.baud} {factory.bits}{factory.parity}{factory.stop}" if factory else "9600 8N1"
+    bus = _bus(wish, kind, wish.line or settings)
+    address = wish.unit if protocol.profile is ModbusProfile else _address(wish.address, profile.protocol)
+    reading = read_profile(profile, bus, address, wish.timeout_ms or profile.timeout_ms, clock_ms)
+    show_reading(reading, as_json=wish.as_json)
+    if wish.capture is not None:
+        write_capture(wish.capture, profile, bus.kind, reading)
 
-    bus = bus_at(LinePlace.parse(wish.port), _kind(wish), _line(wish))
-    rows = read_profile(load_profile(wish.profile), bus, wish.unit, wish.timeout_ms, clock_ms)
-    for row in rows:
-        if wish.as_json:
+
+def show_reading(reading: ProfileReading, *, as_json: bool) -> None:
+    """Print each signal; exit code 1 if none came."""
+    for row in reading.signals:
+        if as_json:
             print(json.dumps(row._asdict()))
         else:
             value = "-" if row.value is None else f"{row.value:g} {row.unit}"
             print(f"{row.signal}: {value}  {row.state}  {row.raw}  {row.why}".rstrip())
-    if all(row.why for row in rows):
+    if all(row.state == "comm" for row in reading.signals):
         raise typer.Exit(1)
 
 
-def _kind(wish: LineOptions) -> BusKind:
-    if "/" in wish.port or ":" not in wish.port:
-        return "modbus-rtu"
-    return "modbus-rtu-tcp" if wish.rtu else "modbus-tcp"
+def _address(text: str | None, protocol: str) -> Address:
+    """Return the address of an instrument that speaks a protocol of text: as given, or the usual one."""
+    addresses, has_address = PROTOCOLS[protocol].addresses, PROTOCOLS[protocol].has_address
+    usual: list[Address] = [None, "0"]
+    given: list[Address] = usual if text is None else [text, int(text) if text.isdecimal() else text]
+    for address in given:
+        if has_address(address):
+            return address
+    raise typer.BadParameter(f"--address: found {text!r}, allowed {addresses}")
 
 
-def _line(wish: LineOptions) -> Any:
-    if _kind(wish) != "modbus-rtu":
+def _bus(wish: LineOptions, kind: BusKind, line: str) -> Bus:
+    from edge_agent.commissioning.line_place import LinePlace, bus_at
+
+    bus = bus_at(LinePlace.parse(wish.port), kind, _line(wish, line))
+    return bus.model_copy(update={"echo": wish.echo})
+
+
+def _is_network(wish: LineOptions) -> bool:
+    return "/" not in wish.port and ":" in wish.port
+
+
+def _modbus(wish: LineOptions) -> BusKind:
+    """Return how Modbus is framed there."""
+    kinds: dict[str | None, BusKind] = {
+        None: "modbus-tcp" if _is_network(wish) else "modbus-rtu",
+        "rtu": "modbus-rtu-tcp" if _is_network(wish) else "modbus-rtu",
+        "ascii": "modbus-ascii",
+    }
+    if wish.framing not in kinds:
+        raise typer.BadParameter(f"--framing: found {wish.framing!r}, allowed rtu, ascii")
+    return kinds[wish.framing]
+
+
+def _line(wish: LineOptions, usual: str) -> LineSettings | None:
+    """Return the settings of a serial port."""
+    if _is_network(wish):
         return None
     try:
-        return parse_line(wish.line or "9600 8N1")
+        return parse_line(wish.line or usual)
     except PydanticCustomError as error:
         raise typer.BadParameter(f"--line: found {wish.line!r}, allowed {error.message()}") from error
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from quantrac.cli.arguments import AsJson, Person, answer, duration_ms, group
+from quantrac.cli.arguments import AsJson, Person, answer, duration, group
 from quantrac.cli.environment import database
+from quantrac.config.settings import Settings
 
 if TYPE_CHECKING:
     from ingest.importing.files import Format
@@ -37,10 +40,11 @@ def tt10(
 ) -> None:
     """Import the ministry's five-minute files (*.txt): name, value, unit, yyyyMMddHHmmss and state, parted by tabs.
 
-    May be stopped and repeated: it goes on where it was, and what is there already is not stored twice. A line that
-    cannot be used is told with file and line, and counted; then the exit code is 1.
+    Symbols are those of `ministry` in the station's file, where there is one; --map says others. May be stopped and
+    repeated: it goes on where it was, and what is there already is not stored twice. A line that cannot be used is told
+    with file and line, and counted; then the exit code is 1.
     """
-    _run("tt10", paths, station, 300_000, mapped, skip, person, as_json)
+    _run("tt10", paths, station, 300_000, mapped, skip, person, as_json, _filed(station))
 
 
 @app.command("csv", short_help="CSV files, long or wide.")
@@ -48,7 +52,9 @@ def csv_files(
     paths: Paths,
     station: StationOption,
     person: Person,
-    interval: Annotated[str, typer.Option(help="How far apart the values are, such as 5m: completeness counts by it.")],
+    interval: Annotated[
+        float, duration("How far apart the values are, such as 5m: completeness counts by it.", least="1ms")
+    ],
     mapped: MapOption = [],  # noqa: B006
     skip: SkipOption = [],  # noqa: B006
     as_json: AsJson = False,
@@ -58,20 +64,17 @@ def csv_files(
     Wide: a column time and one column a channel. Times without an offset are those of the network's
     time zone. Files of `quantrac export readings` go back in. May be stopped and repeated, as `tt10`.
     """
-    interval_ms = duration_ms(interval, "--interval")
-    if interval_ms <= 0:
-        raise typer.BadParameter(f"found {interval!r}, expected more than 0s", param_hint="--interval")
-    _run("csv", paths, station, interval_ms, mapped, skip, person, as_json)
+    _run("csv", paths, station, round(interval * 1000), mapped, skip, person, as_json)
 
 
 def _run(
     file_format: Format, paths: list[Path], station: str, interval_ms: int, mapped: list[str], skip: list[str],
-    person: str, as_json: bool,
+    person: str, as_json: bool, filed: Mapping[str, str] = MappingProxyType({}),
 ) -> None:  # fmt: skip
     from ingest.importing.import_run import Order, run_import
     from ingest.importing.line import LineProblem
 
-    chosen = dict(_pair(each) for each in mapped)
+    chosen = {**filed, **dict(_pair(each) for each in mapped)}
     order = Order(station, file_format, tuple(paths), interval_ms, chosen, skip, person)
     shown = 0
 
@@ -86,7 +89,7 @@ def _run(
             print(f"\r{progress.lines:,} lines, {progress.readings:,} readings", end="", file=sys.stderr, flush=True)
 
     begun = time.monotonic()
-    with database("ingest", "import") as conn:
+    with database("import", "import") as conn:
         done = run_import(conn, order, datetime.now(UTC), tell, moved)
     seconds = time.monotonic() - begun
     if shown > PROBLEMS_SHOWN:
@@ -94,6 +97,20 @@ def _run(
     answer(_report(done, seconds), [_summary(done, seconds)], as_json=as_json)
     if done.refused:
         raise typer.Exit(1)
+
+
+def _filed(station: str) -> dict[str, str]:
+    """Return symbol → channel of the station's files for the ministry; none where its configuration is not here."""
+    from quantrac.config.loader import StationNotConfigured, load_station
+
+    settings = Settings()
+    if not (settings.config / "stations").is_dir():
+        return {}
+    try:
+        plan = load_station(settings.config, settings.overlay, station).ministry
+    except StationNotConfigured:
+        return {}
+    return {line.symbol: line.channel for line in plan.lines} if plan is not None else {}
 
 
 def _report(done: Progress, seconds: float) -> dict[str, object]:

@@ -1,19 +1,24 @@
-"""`quantrac report alarms`: prints how well the alarm system did in a period, by the figures of ISA-18.2."""
+"""`quantrac report …`: how well alarms did in a period (ISA-18.2); how complete the data are, and why they are not."""
 
 from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from quantrac.cli.arguments import AsJson, answer, group, moment
-from quantrac.cli.environment import database
+from quantrac.cli.arguments import AsJson, answer, day, group, moment
+from quantrac.cli.environment import configured_network, database
 from quantrac.database.time_zone import time_zone
+from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
     from alerts.performance import Performance
+    from quantrac.config.limits import DecreeLimit
+    from quantrac.telemetry.gaps import ExplainedGap
+    from reports.spans import ReportSpan
 
 app = group()
 
@@ -40,6 +45,154 @@ def alarms(
             raise typer.BadParameter("it must be earlier than --to", param_hint="--from")
         found = measure(read_times(conn, since, until), since, until, operators)
     answer({"from": since, "to": until, **dataclasses.asdict(found)}, _lines(found), as_json=as_json)
+
+
+@app.command(short_help="Shares of the expected readings that came and that count; causes of what lacks.")
+def completeness(
+    of_day: Annotated[str | None, typer.Option("--day", help="By channel, of a day: 2026-10-03.")] = None,
+    month: Annotated[str | None, typer.Option(help="By channel, of a month: 2026-10.")] = None,
+    year: Annotated[str | None, typer.Option(help="By channel, of a year and its months: 2026.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DAY", help="First day; default 30 days before.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DAY", help="Last day, inclusive; default yesterday.")
+    ] = None,
+    station: Annotated[str | None, typer.Option(help="Only of this station.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="With --day, --month, --year: for spreadsheets.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report which shares of the expected readings came (received) and count (valid).
+
+    Without --day, --month or --year by station and day. With one of them by channel, each with the causes of the
+    readings that lack: link, power, calibration, maintenance, fault, test, centre, unknown.
+    """
+    from reports.completeness.days import station_days
+
+    named = _given(of_day, month, year)
+    if named and (first is not None or last is not None):
+        raise typer.BadParameter("not with --from and --to", param_hint="--day, --month, --year")
+    if named:
+        _by_channel(_span_of(named), station, as_csv=as_csv, as_json=as_json)
+        return
+    if as_csv:
+        raise typer.BadParameter("only with --day, --month, --year", param_hint="--csv")
+    with database("console", "report completeness") as conn:
+        now = datetime.now(UTC)
+        until = now.astimezone(time_zone(conn)).date() - timedelta(days=1) if last is None else day(last, "--to")
+        since = until - timedelta(days=29) if first is None else day(first, "--from")
+        found = station_days(conn, since, until, now, None if station is None else frozenset({station}))
+    lines = (
+        f"{one.station:<24}  {one.day}  {_share(one.share):>5}  {one.counted} of {one.expected}, {one.received} came"
+        for one in found
+    )
+    answer(found, lines, as_json=as_json)
+
+
+def _given(of_day: str | None, month: str | None, year: str | None) -> dict[str, str]:
+    return {option: name for option, name in (("--day", of_day), ("--month", month), ("--year", year)) if name}
+
+
+def _span_of(named: dict[str, str]) -> ReportSpan:
+    """Return the span that one of the options names. Raises BadParameter, BadSpan."""
+    from reports.spans import ReportSpan
+
+    if len(named) != 1:
+        raise typer.BadParameter("expected one of them", param_hint="--day, --month, --year")
+    ((option, name),) = named.items()
+    span = ReportSpan.of(name)
+    if span.word != option.removeprefix("--"):
+        raise typer.BadParameter(f"found the {span.word} {name}", param_hint=option)
+    return span
+
+
+def _by_channel(span: ReportSpan, station: str | None, *, as_csv: bool, as_json: bool) -> None:
+    from reports.completeness import report
+
+    with database("console", "report completeness") as conn:
+        within = None if station is None else frozenset({station})
+        rows = report.completeness_report(conn, span, datetime.now(UTC), within)
+    if as_csv:
+        print(report.as_csv(rows), end="")
+        return
+    lines = (
+        f"{row.channel:<32}  {row.period:<10}  {row.expected:>7}  received {report.percent(row.received_share):>6} %  "
+        f"valid {report.percent(row.valid_share):>6} %  "
+        + ", ".join(f"{cause} {readings}" for cause, readings in row.lacking.items())
+        for row in rows
+    )
+    answer(rows, (line.rstrip() for line in lines), as_json=as_json)
+
+
+@app.command(short_help="The gaps of a station's day and their causes.")
+def gaps(
+    station: Annotated[str, typer.Argument(help="Such as st-my-thanh.")],
+    of: Annotated[str, typer.Argument(metavar="DAY", help="Such as 2026-11-24, local.")],
+    as_json: AsJson = False,
+) -> None:
+    """List the stretches of a day in which readings of a channel are missing or do not count, each with its cause."""
+    from reports.completeness import days as desk
+
+    with database("console", "report gaps") as conn:
+        zone = time_zone(conn)
+        found = desk.gaps(conn, station, day(of, "DAY"), datetime.now(UTC))
+    answer(found, (_gap(one, zone) for one in found), as_json=as_json)
+
+
+@app.command(short_help="How often limits of decrees were exceeded, by channel.")
+def exceedances(
+    limits: Annotated[
+        str, typer.Argument(help="A file of limits such as qcvn-05-2023, or one such as qcvn-08-2023/do/b.")
+    ],
+    of_day: Annotated[str | None, typer.Option("--day", help="Of a day: 2026-10-03.")] = None,
+    month: Annotated[str | None, typer.Option(help="Of a month: 2026-10.")] = None,
+    year: Annotated[str | None, typer.Option(help="Of a year, with annual means: 2026.")] = None,
+    station: Annotated[str | None, typer.Option(help="Only of this station.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="For spreadsheets.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report how many values the limits of a decree did not allow, and the worst of them, by channel.
+
+    Limits of means are held against the channels with such means, those of single values against hourly means; each
+    value against the figure that was in force on its day. Hours that are not valid do not count.
+    """
+    from quantrac.telemetry.local_time import Calendar
+    from reports.limits import report
+
+    network, span = configured_network(), _span_of(_given(of_day, month, year))
+    within = None if station is None else frozenset({station})
+    with database("console", "report exceedances") as conn:
+        rows = report.exceedance_report(conn, network, limits, span, datetime.now(UTC), within)
+    if as_csv:
+        print(report.as_csv(rows), end="")
+        return
+    answer(rows, report.as_lines(rows, Calendar(network.zone)), as_json=as_json)
+
+
+@app.command(short_help="The limits of decrees and standards.")
+def limits(
+    named: Annotated[str | None, typer.Argument(help="Only those of a file such as qcvn-05-2023.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the limits of decrees and standards in the files, each with its period, and whether it is unconfirmed."""
+    from reports.limits import report
+
+    network = configured_network()
+    found = network.limits if named is None else report.chosen(network, named)
+    every = [limit for versions in found.values() for limit in versions]
+    answer(every, (f"{one.name:<40}  {_days(one)}  {report.words_of(one)}" for one in every), as_json=as_json)
+
+
+def _days(limit: DecreeLimit) -> str:
+    first, last = (str(day or "") for day in (limit.first, limit.last))
+    return f"{first:>10} .. {last:<10}"
+
+
+def _gap(one: ExplainedGap, zone: ZoneInfo) -> str:
+    gap = one.gap
+    span = f"{gap.after.astimezone(zone):%H:%M:%S} .. {gap.until.astimezone(zone):%H:%M:%S}"
+    said = "" if one.event is None else f"  {one.event.kind} {shown(one.event.time, zone)} {one.event.detail}".rstrip()
+    return f"{gap.channel:<32}  {span}  {gap.readings:>5}  {gap.kind:<8}  {one.cause}{said}"
 
 
 def _lines(p: Performance) -> list[str]:

@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from quantrac.cli.arguments import Person, answer, group, moment
+from quantrac.cli.arguments import Person, answer, group, moment, number
 from quantrac.cli.environment import database
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
+from quantrac.telemetry.quality import Quality
 
 if TYPE_CHECKING:
-    from quantrac.desks.acts import Act
-    from quantrac.desks.review import ReviewedReadings
+    from quantrac.desks.acts import Act, ReviewedReadings
+    from quantrac.desks.finding_queue import FoundStretch
 
 app = group("""Verdicts and corrections of people. Raw values never change; each act has a reason and can be withdrawn.
 
@@ -28,6 +29,9 @@ Reason = Annotated[str, typer.Option(help="Why; stands in the audit.")]
 From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="From here on (exclusive), local time.")]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to here (inclusive), local time.")]
 At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="Only the reading of this time.")]
+Seen = Annotated[
+    int | None, typer.Option(min=0, help="Only if nobody has touched the readings since: the version that show names.")
+]
 Json = Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")]
 
 
@@ -40,6 +44,7 @@ def flag(
     from_: From = None,
     to: To = None,
     at: At = None,
+    seen: Seen = None,
 ) -> None:
     """Give readings a verdict that stands above every test; failed ones leave the hourly and daily values."""
     from quantrac.desks import review
@@ -49,8 +54,27 @@ def flag(
     with database("console", "review") as conn:
         zone = time_zone(conn)
         stretch = _stretch(channel, from_, to, at, zone)
-        act = review.flag(conn, stretch, review.VERDICTS[verdict], person, reason, datetime.now(UTC))
+        act = review.flag(conn, stretch, review.VERDICTS[verdict], person, reason, datetime.now(UTC), seen=seen)
     print(_line(act, zone))
+
+
+@app.command(short_help="End people's verdicts on readings.")
+def unflag(
+    channel: Channel,
+    reason: Reason,
+    person: Person,
+    from_: From = None,
+    to: To = None,
+    at: At = None,
+    seen: Seen = None,
+) -> None:
+    """End people's verdicts on readings, whoever gave them: the tests speak again."""
+    from quantrac.desks import review
+
+    with database("console", "review") as conn:
+        zone = time_zone(conn)
+        stretch = _stretch(channel, from_, to, at, zone)
+        print(_line(review.unflag(conn, stretch, person, reason, datetime.now(UTC), seen=seen), zone))
 
 
 @app.command(short_help="Correct readings; the raw values stay beside it.")
@@ -61,20 +85,24 @@ def correct(
     from_: From = None,
     to: To = None,
     at: At = None,
-    value: Annotated[float | None, typer.Option(help="The right value.")] = None,
-    factor: Annotated[float, typer.Option(help="Corrected = raw * FACTOR + ADD.")] = 1.0,
-    add: Annotated[float, typer.Option(help="See --factor; in the channel's unit.")] = 0.0,
+    value: Annotated[float | None, number("The right value.")] = None,
+    factor: Annotated[float, number("Corrected = raw * FACTOR + ADD.")] = 1.0,
+    add: Annotated[float, number("See --factor; in the channel's unit.")] = 0.0,
+    drift: Annotated[float, number("Between two calibrations: added in a line from 0 at FROM to DRIFT at TO.")] = 0.0,
     propose: Annotated[bool, typer.Option("--propose", help="Only propose it: another person approves.")] = False,
+    seen: Seen = None,
 ) -> None:
-    """Correct readings, by a value or by raw * FACTOR + ADD; views show the correction, and the raw value beside it."""
+    """Correct readings: by a value, by raw * FACTOR + ADD, or by a drift; views show the raw value beside it."""
     from quantrac.desks import review
 
-    if value is not None and (factor, add) != (1.0, 0.0):
+    if drift and at is not None:
+        raise typer.BadParameter("found --at, expected --from and --to: two calibrations", param_hint="--drift")
+    if value is not None and (factor, add, drift) != (1.0, 0.0, 0.0):
         raise typer.BadParameter("found a value and a formula, expected one of them", param_hint="--value")
     with database("console", "review") as conn:
         zone = time_zone(conn)
-        stretch, formula = _stretch(channel, from_, to, at, zone), review.CorrectionFormula(value, factor, add)
-        act = review.correct(conn, stretch, formula, person, reason, datetime.now(UTC), proposed=propose)
+        stretch, formula = _stretch(channel, from_, to, at, zone), review.CorrectionFormula(value, factor, add, drift)
+        act = review.correct(conn, stretch, formula, person, reason, datetime.now(UTC), proposed=propose, seen=seen)
     print(_line(act, zone))
 
 
@@ -111,8 +139,39 @@ def list_(
     answer(found, (_line(act, zone) for act in found), as_json=as_json)
 
 
+@app.command(short_help="Show what people have done to readings.")
+def show(channel: Channel, from_: From = None, to: To = None, at: At = None, as_json: Json = False) -> None:
+    """Show what people have done to readings, the newest first, and which version that is (see --seen)."""
+    from quantrac.desks import acts
+
+    with database("console", "review") as conn:
+        zone = time_zone(conn)
+        stretch = _stretch(channel, from_, to, at, zone)
+        found, readings = acts.acts_there(conn, stretch), acts.readings_there(conn, stretch)
+    version = acts.version_of(found)
+    head = f"{channel}: {readings} readings, version {version}"
+    whole = {"readings": readings, "version": version, "acts": found}
+    answer(whole, [head, *(_line(act, zone) for act in found)], as_json=as_json)
+
+
+@app.command(short_help="List what the tests found and nobody has judged.")
+def queue(
+    place: Annotated[str, typer.Argument(help="A station or a channel.")],
+    from_: Annotated[str, typer.Option("--from", metavar="TIME", help="From here on (exclusive), local time.")],
+    to: Annotated[str, typer.Option("--to", metavar="TIME", help="Up to here (inclusive), local time.")],
+    as_json: Json = False,
+) -> None:
+    """List the stretches of readings that the tests blame and nobody has judged, the worst first."""
+    from quantrac.desks.finding_queue import finding_queue
+
+    with database("console", "review") as conn:
+        zone = time_zone(conn)
+        found = finding_queue(conn, place, moment(from_, "--from", zone), moment(to, "--to", zone))
+    answer(found, (_found_line(one, zone) for one in found), as_json=as_json)
+
+
 def _stretch(channel: str, from_: str | None, to: str | None, at: str | None, zone: ZoneInfo) -> ReviewedReadings:
-    from quantrac.desks.review import ReviewedReadings
+    from quantrac.desks.acts import ReviewedReadings
 
     if at is not None and from_ is None and to is None:
         return ReviewedReadings.at(channel, moment(at, "--at", zone))
@@ -129,12 +188,23 @@ def _line(act: Act, zone: ZoneInfo) -> str:
 
     if act.kind == "flag":
         said = next((word for word, quality in VERDICTS.items() if quality == act.flag), str(act.flag))
+    elif act.kind == "unflag":
+        said = "no verdict"
     elif act.value is not None:
         said = f"= {act.value:g}"
     else:
         said = f"= raw * {act.factor:g} {'-' if (act.added or 0) < 0 else '+'} {abs(act.added or 0):g}"
+    if act.drift is not None and act.drift_from is not None and act.drift_to is not None:
+        said += f", drift {act.drift:g} from {shown(act.drift_from, zone)} to {shown(act.drift_to, zone)}"
     span = f"{shown(act.from_t, zone)} .. {shown(act.to_t, zone)}"
     return (
         f"{act.review_id:>6}  {act.state:<9}  {act.channel}  {span}  {act.readings} readings  {said}  "
         f"{act.person}: {act.reason}"
     )
+
+
+def _found_line(one: FoundStretch, zone: ZoneInfo) -> str:
+    span = f"{shown(one.from_t, zone)} .. {shown(one.to_t, zone)}"
+    values = "" if one.low is None else f"  {one.low:g} .. {one.high:g}"
+    word = "fail" if one.flag == Quality.FAIL else "suspect"
+    return f"{word:<7}  {one.channel}  {span}  {one.readings} readings  {', '.join(one.tests)}{values}"

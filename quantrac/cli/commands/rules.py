@@ -13,11 +13,14 @@ import typer
 from quantrac.cli.arguments import AsJson, Person, answer, group
 from quantrac.cli.commands.rules_routes import routes
 from quantrac.cli.environment import configured_network, database
+from quantrac.config.cautions import rule_cautions
 from quantrac.config.loader import load_rules
 from quantrac.config.network import Network
+from quantrac.config.rule_edits import RuleEdit, propose_rules
 
 if TYPE_CHECKING:
-    from alerts.trials.backtest_run import BacktestReport
+    from alerts.trials.backtest_figures import Person as BacktestPerson
+    from alerts.trials.backtest_run import BacktestReport, Comparison
     from alerts.trials.rule_checks import RuleFinding
 
 app = group()
@@ -42,7 +45,10 @@ def check(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the rules: files, limits, texts, recipients; exit 2 if a file is wrong, 1 for findings."""
+    """Check the rules: files, limits, texts, recipients; exit 2 if a file is wrong, 1 for findings.
+
+    A tag that no rule selects and a channel that no rule watches are warnings: they may be meant.
+    """
     from alerts.trials.rule_checks import findings
 
     network = configured_network(root, overlay)
@@ -50,8 +56,10 @@ def check(
     if history is not None:
         found += _noisy(network, history, frozenset(confirm or ()))
     count = len(network.rules) + len(network.composites)
-    lines = [f"{one.rule}: {one.where}: {one.what}" for one in found]
-    answer({"rules": count, "findings": found}, [*lines, f"{count} rules, {len(found)} findings"], as_json=as_json)
+    doubts = rule_cautions(network, datetime.now(UTC))
+    lines = [f"warning: {line}" for line in doubts] + [f"{one.rule}: {one.where}: {one.what}" for one in found]
+    report = {"rules": count, "findings": found, "warnings": doubts}
+    answer(report, [*lines, f"{count} rules, {len(found)} findings"], as_json=as_json)
     if found:
         raise typer.Exit(1)
 
@@ -108,6 +116,10 @@ def run_tests(root: Root = None, overlay: Overlay = None, as_json: AsJson = Fals
 
 
 Day = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, local.")]
+Edits = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Another limit or delay to try, such as do-low.below.act.limit=2.5; may be repeated."),
+]
 LastDay = Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")]
 
 
@@ -118,6 +130,10 @@ def backtest(
     rules: Annotated[
         Path | None, typer.Option(help="A rule file to try: compared with the rules of the same names in force.")
     ] = None,
+    edits: Edits = None,
+    diff: Annotated[
+        Path | None, typer.Option(help="Write what --set changes in the files to this one, as a patch.")
+    ] = None,
     station: Annotated[list[str] | None, typer.Option(help="Only this station; may be repeated.")] = None,
     root: Root = None,
     overlay: Overlay = None,
@@ -125,14 +141,21 @@ def backtest(
 ) -> None:
     """Say which alarms the rules would have raised on stored readings: by rule and station, messages a person, figures.
 
-    Every reading counts at its own time, as if none had come late. Nothing is recorded or sent.
+    Every reading counts at its own time, as if none had come late. Nothing is recorded or sent. With --set or --rules
+    also which of the alarms on record would not rise any more: those marked as false, and the others. A patch is put
+    into force by `patch -p1 < FILE` in the folder of the configuration.
     """
     from alerts.trials.backtest_run import run_backtest
 
+    if (rules is not None and edits) or (diff is not None and not edits):
+        raise typer.BadParameter("--set goes without --rules, and --diff with --set")
     network = configured_network(root, overlay)
-    new = None if rules is None else load_rules(rules, network)
+    proposal = propose_rules(network, [RuleEdit.parse(edit) for edit in edits]) if edits else None
+    new = proposal.changed if proposal is not None else None if rules is None else load_rules(rules, network)
     with database("alerts", "rules backtest") as conn:
-        report = run_backtest(conn, network, first.date(), last.date(), new=new, stations=station)
+        report = run_backtest(conn, network, first.date(), last.date(), new=new, stations=station or None)
+    if proposal is not None and diff is not None:
+        diff.write_text(proposal.diff, "utf-8")
     answer(report, _report_lines(report), as_json=as_json)
 
 
@@ -183,17 +206,38 @@ def _report_lines(report: BacktestReport) -> Iterator[str]:
             f"{person.contact}: {person.messages} messages, a week {person.median_week:g} at the median, "
             f"{person.worst_week} at most"
         )
-    if report.difference is not None:
-        for sign, alarms in (("-", report.difference.only_in_force), ("+", report.difference.only_new)):
-            for alarm in alarms:
-                yield f"{sign} {alarm.rule}  {alarm.channel}  {alarm.level}  {_utc(alarm.raised_ms)}"
-        yield (
-            f"against the rules in force: {len(report.difference.only_in_force)} alarms less, "
-            f"{len(report.difference.only_new)} more, {report.difference.in_both} the same"
-        )
+    if report.comparison is not None:
+        yield from _comparison_lines(report.comparison, report.people)
     yield (
         f"{report.readings:,} readings of {report.channels} channels in {report.whole_s:.1f} s, "
         f"evaluated in {report.evaluation_s:.1f} s of it"
+    )
+
+
+def _comparison_lines(comparison: Comparison, people: list[BacktestPerson]) -> Iterator[str]:
+    from alerts.trials.backtest_figures import recorded_counts
+
+    change = comparison.difference
+    for sign, alarms in (("-", change.only_in_force), ("+", change.only_new)):
+        for alarm in alarms:
+            yield f"{sign} {alarm.rule}  {alarm.channel}  {alarm.level}  {_utc(alarm.raised_ms)}"
+    yield (
+        f"against the rules in force: {len(change.only_in_force)} alarms less, "
+        f"{len(change.only_new)} more, {change.in_both} the same"
+    )
+    once, now = ({one.contact_id: one for one in of} for of in (comparison.people, people))
+    for contact_id, person in sorted({**once, **now}.items()):
+        before, after = (of[contact_id].messages if contact_id in of else 0 for of in (once, now))
+        if before != after:
+            yield f"{person.contact}: {after} messages in place of {before}"
+    for one in comparison.recorded:
+        if one.in_force and not one.new:
+            said = f"marked as false by {one.false_by}" if one.false_by else "not marked as false"
+            yield f"! alarm {one.alarm_id}  {one.alarm.channel}  {_utc(one.alarm.raised_ms)}  would not rise; {said}"
+    found = recorded_counts(comparison.recorded)
+    yield (
+        f"on record: {found.false_gone} of {found.false} marked as false would not rise, {found.others_lost} of "
+        f"{found.others} others would not; {found.unexplained} that the rules in force do not raise either"
     )
 
 

@@ -72,7 +72,7 @@ def run_centre(
 
     Needs what they need: QUANTRAC_DATABASE_URL, QUANTRAC_MQTT_URL, the files of QUANTRAC_CONFIG; see their --help.
     """
-    stop = stop_on_signal()
+    stop = stop_on_signal("stopping all services; this takes some seconds")
     supervisor = Supervisor(logs)
     for service in CENTRE_SERVICES:
         supervisor.start(Program(service, quantrac(service, "run")), time.monotonic())

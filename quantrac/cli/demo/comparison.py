@@ -21,11 +21,9 @@ from quantrac.telemetry.states import State
 EDGE_MS: Final = 100
 """How far from a slot's edge an entry may be counted in or out, milliseconds: at a sample a second at most one is in
 doubt."""
-STALL_MS: Final = 1_500
-"""How long a machine may stand still between an agent's question and an instrument's answer, milliseconds. Values that
-only this explains are counted as replies too late, of which there may be few."""
-MOST_LOST: Final = 2
-"""Replies that may be missing in a slot before its value is called wrong."""
+MOST_TRIED: Final = 5_000
+"""Values that are tried for a slot, one for each choice of replies (of a sum: and each base), the fewest lost first:
+of a mean all of them where up to ten replies were served. A value that none explains is called wrong."""
 STORING_MS: Final = 2_000
 """How long after a slot's end its message is on disk at the latest: a read under way is waited for."""
 RELATIVE: Final = 2.0**-23
@@ -59,7 +57,7 @@ class UnexplainedReading(NamedTuple):
     served: str
     """What would have been right, in words."""
     missed: bool = False
-    """The value is right but for one or two replies that the agent did not count, or for a stall at the slot's edge."""
+    """The value is right but for replies that the agent did not get in time, or that came after the slot's end."""
 
     @property
     def is_unanswered(self) -> bool:
@@ -93,10 +91,20 @@ class ServedSeries:
         """Return the entries of `after < t <= up_to`."""
         return self.entries[bisect_right(self._times, after_ms) : bisect_right(self._times, up_to_ms)]
 
-    def before(self, t_ms: int) -> JournalEntry | None:
-        """Return the last valid entry before a time."""
+    @property
+    def expected(self) -> float:
+        """Samples of a complete slot."""
+        return self.width_ms / self.sample_ms
+
+    def behind(self, t_ms: int) -> Sequence[JournalEntry]:
+        """Return the first entry after a time, and those served with it: what waited for an instrument."""
+        at = bisect_right(self._times, t_ms)
+        return self.between(t_ms, self._times[at] + EDGE_MS) if at < len(self._times) else ()
+
+    def before(self, t_ms: int) -> Iterator[JournalEntry]:
+        """Yield the valid entries before a time, the last one first."""
         at = bisect_left(self._times, t_ms)
-        return next((entry for entry in reversed(self.entries[:at]) if entry.valid), None)
+        return (self.entries[place] for place in range(at - 1, -1, -1) if self.entries[place].valid)
 
 
 class Absence(NamedTuple):
@@ -124,10 +132,7 @@ def differences(
             possible = list(possible_values(series, reading.t_ms))
             if not any(_same(reading.value, value) for value in possible):
                 served = ", ".join(f"{value:.9g}" for value in possible[:4]) or "too few valid values"
-                late = itertools.chain(
-                    _values_without_some(series, reading.t_ms), _values_of_a_stall(series, reading.t_ms)
-                )
-                missed = any(_same(reading.value, value) for value in late)
+                missed = any(_same(reading.value, value) for value in values_of_a_busy_machine(series, reading.t_ms))
                 yield UnexplainedReading(channel, reading.t_ms, reading.value, reading.state.word, served, missed)
 
 
@@ -147,36 +152,36 @@ def possible_values(series: ServedSeries, end_ms: int) -> Iterator[float]:
         yield from _values_of(series, entries)
 
 
-def _values_of(series: ServedSeries, entries: Sequence[JournalEntry]) -> Iterator[float]:
-    value = combine(series.kind, [e.value for e in entries if e.valid and e.value is not None])
-    if series.kind is Kind.SUM:
-        yield from _increases(series, entries)
-    elif value is not None:
-        yield value
+def values_of_a_busy_machine(series: ServedSeries, end_ms: int) -> Iterator[float]:
+    """Yield the values that a slot's reading may have where programs stood still or replies came too late.
 
-
-def _values_without_some(series: ServedSeries, end_ms: int) -> Iterator[float]:
-    """Yield the values that a slot's reading has if one or two replies were lost; as many as must be valid remain."""
-    needed = series.valid_share * series.width_ms / series.sample_ms
-    for entries in _ways(series, end_ms):
-        for lost in range(1, MOST_LOST + 1):
-            if len(entries) - lost >= needed:
-                for kept in itertools.combinations(entries, len(entries) - lost):
-                    yield from _values_of(series, kept)
-
-
-def _values_of_a_stall(series: ServedSeries, end_ms: int) -> Iterator[float]:
-    """Yield the values that a slot's reading has if the machine stood still after the agent had asked.
-
-    What was served soon after the slot's beginning may then have been asked for before it, and so at its end.
+    An agent asks an instrument one thing at a time, and a reply counts for the slot in which it was asked for. However
+    long a program stood still, three things hold: what was served before the slot does not count; of what was served
+    after it only one reply can, the first, which was under way at its end; and as many count as must be valid.
     """
-    start_ms = end_ms - series.width_ms
-    served = series.between(start_ms, end_ms + STALL_MS)
-    before = sum(entry.t_ms <= start_ms + STALL_MS for entry in served)
-    within = sum(entry.t_ms <= end_ms for entry in served)
-    for first in range(before + 1):
-        for end in range(max(first, within), len(served) + 1):
-            yield from _values_of(series, served[first:end])
+    served = [entry for entry in series.between(end_ms - series.width_ms - EDGE_MS - 1, end_ms) if entry.valid]
+    under_way = [[entry] for entry in series.behind(end_ms) if entry.valid]
+    choices = (
+        [*kept, *last]
+        for count in range(len(served) + 1, math.ceil(series.valid_share * series.expected) - 1, -1)
+        for last in ([], *under_way)
+        for kept in itertools.combinations(served, count - len(last))
+    )
+    bases = math.ceil(series.expected)
+    values = (value for entries in choices for value in _values_of(series, entries, bases))
+    yield from itertools.islice(values, MOST_TRIED)
+
+
+def _values_of(series: ServedSeries, entries: Sequence[JournalEntry], bases: int = 1) -> Iterator[float]:
+    """Yield the reading that is made of entries; a counter's rise from each of so many entries before them."""
+    values = [e.value for e in entries if e.valid and e.value is not None]
+    if series.kind is Kind.SUM:
+        before = itertools.islice(series.before(entries[0].t_ms), bases) if values else ()
+        for base in before:
+            if base.value is not None:
+                yield math.fsum(max(0.0, b - a) for a, b in itertools.pairwise([base.value, *values]))
+    elif (value := combine(series.kind, values)) is not None:
+        yield value
 
 
 def combine(kind: Kind, values: Sequence[float]) -> float | None:
@@ -192,13 +197,6 @@ def combine(kind: Kind, values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values)
 
 
-def _increases(series: ServedSeries, entries: Sequence[JournalEntry]) -> Iterator[float]:
-    valid = [e for e in entries if e.valid and e.value is not None]
-    if valid and (base := series.before(valid[0].t_ms)) is not None and base.value is not None:
-        chain = [base.value, *(e.value for e in valid if e.value is not None)]
-        yield math.fsum(max(0.0, b - a) for a, b in itertools.pairwise(chain))
-
-
 def _ways(series: ServedSeries, end_ms: int) -> Iterator[list[JournalEntry]]:
     start_ms = end_ms - series.width_ms
     left = series.between(start_ms - EDGE_MS - 1, start_ms + EDGE_MS)
@@ -209,8 +207,7 @@ def _ways(series: ServedSeries, end_ms: int) -> Iterator[list[JournalEntry]]:
 
 
 def _may_be_null(series: ServedSeries, end_ms: int) -> bool:
-    expected = series.width_ms / series.sample_ms
-    return any(sum(e.valid for e in way) < series.valid_share * expected for way in _ways(series, end_ms))
+    return any(sum(e.valid for e in way) < series.valid_share * series.expected for way in _ways(series, end_ms))
 
 
 def _same(stored: float, served: float) -> bool:

@@ -25,7 +25,6 @@ from quantrac.config.network import Network
 from quantrac.config.stations import Channel, Device, Station
 from quantrac.config.units import conversion
 from quantrac.telemetry.errors import QuantracError
-from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.states import State
 
 READINGS: Final = """
@@ -89,7 +88,7 @@ def channel_series(station: Station, served: dict[Place, list[dict[str, Any]]]) 
         for channel in device.channels.values():
             place = (device.bus.name, "" if device.address is None else str(device.address), channel.signal)
             entries = [_entry(channel, device, raw) for raw in served.get(place, ())]
-            kind = CATALOGUE[channel.parameter].kind
+            kind = channel.kind
             yield (
                 f"{station.station}/{channel.name}",
                 ServedSeries(kind, device.report_ms, device.sample_ms, device.valid_share, entries),

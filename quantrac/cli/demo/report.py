@@ -129,9 +129,10 @@ def publish(report: DemoReport, path: Path | None, say: Callable[[str], None]) -
     say("ledger        " + ", ".join(f"{name} {count}" for name, count in found["messages"].items()))
     say(f"journal       {found['journal']['compared']} values compared, {found['journal']['different']} different, "
         f"{found['journal']['unanswered']} replies too late")  # fmt: skip
-    for difference in (*report.journal.differences, *report.journal.unanswered)[:SHOWN_DIFFERENCES]:
-        say(f"              {difference.channel} {difference.t_ms}: stored {difference.stored} ({difference.state}), "
-            f"served {difference.served}")  # fmt: skip
+    told = [("DIFFERENT", one) for one in report.journal.differences]
+    told += [("too late for its slot on this busy machine", one) for one in report.journal.unanswered]
+    for what, one in told[:SHOWN_DIFFERENCES]:
+        say(f"              {one.channel} {one.t_ms}: stored {one.stored} ({one.state}), served {one.served}: {what}")
     say(f"alarms        {found['alarms']['raised']} raised, {found['alarms']['cleared']} cleared; told people: "
         f"{found['notifications']['email']} e-mails, {found['notifications']['sms']} SMS")  # fmt: skip
     say("the books balance, nothing lost, nothing twice" if report.faultless else "NOT as it must be; see the report")

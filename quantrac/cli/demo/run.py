@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
@@ -13,6 +12,7 @@ from typing import Any, Final
 import psycopg
 
 from alerts.telling.notification import MessageStatus
+from edge_agent.spooling import inspection
 from quantrac.cli.demo import report as reports
 from quantrac.cli.demo.screen import Caught, Screen
 from quantrac.cli.demo.servers import alone, prepare_database
@@ -38,16 +38,23 @@ def run_demo(options: DemoOptions, say: Callable[[str], None], stopped: Callable
     began = time.monotonic(), datetime.now(UTC)
     network = load_network(options.project / "station_configs", OVERLAY)
     with alone(options.project), DemoSystem(options, network, say) as system:
-        system.start_servers()
-        prepare_database(system.database_url, network)
-        system.start_field()
-        system.start_centre()
-        system.start_agents()
+        steps = (
+            system.start_servers,
+            lambda: prepare_database(system.database_url, network),
+            system.start_field,
+            system.start_centre,
+            system.start_agents,
+        )
+        for step in steps:
+            if stopped():
+                return True
+            step()
         with psycopg.connect(system.database_url, autocommit=True, application_name="demo") as conn:
             first = _wait_for_first_reading(system, conn, began, stopped)
             if first is None:
                 return True
             say(f"first reading after {first:.1f} s")
+            system.show_console(stopped)
             caught = Caught(system.caught)
             _play(system, conn, caught, options.seconds, stopped)
             if options.seconds is None:
@@ -99,12 +106,12 @@ def _drain_agents(system: DemoSystem) -> int:
     failed = [station for station, drain in zip(system.network.stations, drains, strict=True) if _await(system, drain)]
     if failed:
         raise DemoError(f"not drained within {DRAIN_WITHIN_S} s: {', '.join(failed)}")
-    return sum(_produced(system, station) for station in system.network.stations)
+    return sum(inspection.inspect(system.spool_of(station)).produced for station in system.network.stations)
 
 
 def _drain(system: DemoSystem, station: str) -> subprocess.Popen[bytes]:
     system.supervisor.let_end(station)
-    argv, env = system.agent_command(station, "drain", "--timeout", str(DRAIN_WITHIN_S))
+    argv, env = system.agent_command(station, "drain", "--timeout", f"{DRAIN_WITHIN_S}s")
     with system.supervisor.log_of(f"{station}-drain").open("ab") as output:
         return subprocess.Popen(argv, env={**os.environ, **env}, stdout=output, stderr=output)
 
@@ -114,12 +121,6 @@ def _await(system: DemoSystem, drain: subprocess.Popen[bytes]) -> bool:
         system.watch()
         time.sleep(0.1)
     return drain.returncode != 0
-
-
-def _produced(system: DemoSystem, station: str) -> int:
-    argv, env = system.agent_command(station, "spool", "status", "--json")
-    done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, check=True)
-    return int(json.loads(done.stdout)["produced"])
 
 
 def _wait_until_quiet(conn: psycopg.Connection[Any]) -> None:

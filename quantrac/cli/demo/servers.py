@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +17,9 @@ from quantrac.config.network import Network
 from quantrac.database.edition import tune
 from quantrac.database.migration import migrate
 from quantrac.database.pool import connect
+from quantrac.desks import accounts
 from quantrac.desks.network import apply_network
+from quantrac.desks.roles import Role, RoleGrant
 from quantrac.observe.logs import logger
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.place import account_for, runtime_directory
@@ -26,6 +30,8 @@ log = logger(__name__)
 
 DATABASE: Final = "quantrac"
 PERSON: Final = "quantrac demo"
+ACCOUNT: Final = "demo"
+LINK_LASTS: Final = timedelta(days=1)
 
 
 def demo_place(project: Path) -> Path:
@@ -43,6 +49,17 @@ def demo_folder(project: Path, *, keep: bool) -> Path:
     return folder
 
 
+def account_key(folder: Path) -> str:
+    """Return the key that seals second factors: in its folder the same for every run, and nobody else reads it."""
+    path = folder / "account.key"
+    if not path.exists():
+        new = folder / "account.key.new"
+        new.touch(0o600)
+        new.write_text(secrets.token_urlsafe(32), encoding="ascii")
+        new.rename(path)
+    return path.read_text(encoding="ascii")
+
+
 class DemoRuns(QuantracError):
     """Another demo of this project is running."""
 
@@ -51,11 +68,18 @@ class DemoRuns(QuantracError):
 def alone(project: Path) -> Iterator[None]:
     """Hold the project's demo for this process; raises DemoRuns when another one holds it."""
     folder = demo_place(project)
-    with (folder / "demo.lock").open("ab") as lock:
+    with (folder / "demo.lock").open("a+", encoding="ascii") as lock:
+        lock.seek(0)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoRuns("another demo of this project is running; stop it with Ctrl-C first") from None
+            raise DemoRuns(
+                f"another demo of this project is running, process {lock.read()}: "
+                "stop it with Ctrl-C in its terminal, or with `kill` and that number"
+            ) from None
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield
 
 
@@ -86,6 +110,16 @@ class Servers:
         self.postgres.stop()
 
 
+def sign_in_link(url: str) -> str:
+    """Return the secret of a link that signs in as the demo's administrator for a day, in any browser."""
+    now = datetime.now(UTC)
+    with connect(url, PERSON) as conn:
+        known = {row.login for row in accounts.accounts(conn)}
+        if ACCOUNT not in known:
+            accounts.add(conn, ACCOUNT, "Trực ban (demo)", [RoleGrant(Role.ADMINISTRATOR)], PERSON, now)
+        return accounts.make_link(conn, accounts.account(conn, ACCOUNT).account_id, "sign in", now + LINK_LASTS)
+
+
 def prepare_database(url: str, network: Network) -> None:
     """Bring the database to the newest schema and apply the network: `db migrate`, `db tune`, `stations apply`."""
     migrate(url)
@@ -93,4 +127,4 @@ def prepare_database(url: str, network: Network) -> None:
     with connect(url, PERSON) as conn:
         tune(conn)
         apply_network(conn, network, PERSON, now)
-        save_contacts(conn, network.settings.contacts.values(), now, PERSON)
+        save_contacts(conn, network.settings.contacts, now, PERSON)

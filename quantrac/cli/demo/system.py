@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from quantrac.cli.demo.servers import Servers, demo_folder
+from quantrac.cli.demo.servers import Servers, account_key, demo_folder, sign_in_link
 from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
 from quantrac.config.network import Network
 from quantrac.private_services import ports
@@ -58,6 +58,7 @@ class DemoSystem:
         self.servers = Servers(self.folder, list(network.stations))
         self.supervisor = Supervisor(self.folder / "processes")
         self.database_url = ""
+        self._console_port = 0
         self._people: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -89,18 +90,31 @@ class DemoSystem:
 
     def start_centre(self) -> None:
         """Start the services of the centre and the console."""
-        address = f"127.0.0.1:{ports.free_port()}"
+        self._console_port = ports.free_port()
+        console = {
+            "QUANTRAC_CONSOLE_LISTEN": f"127.0.0.1:{self._console_port}",
+            "QUANTRAC_CONSOLE_ANONYMOUS": "viewer",
+            "QUANTRAC_ACCOUNT_KEY": account_key(self.folder),
+        }
         for service in CENTRE_SERVICES:
             user = "console" if service == "console" else "ingest"
-            environment = {**self._environment(user), "QUANTRAC_CONSOLE_LISTEN": address}
-            self._start(Program(service, quantrac(service, "run"), environment))
-        self._say(f"console       http://{address}/")
+            self._start(Program(service, quantrac(service, "run"), {**self._environment(user), **console}))
 
     def start_agents(self) -> None:
         """Start one edge agent a station."""
         for station in self.network.stations:
             self._start(Program(station, quantrac("edge", "run", "--station", station), self._environment(station)))
         self._say(f"edge agents   {', '.join(self.network.stations)}")
+
+    def show_console(self, stopped: Callable[[], bool]) -> None:
+        """Wait until the console answers, then say its address and the link that signs in."""
+        while not ports.answers(self._console_port):
+            if stopped():
+                return
+            self._pause_for("console")
+        address = f"http://127.0.0.1:{self._console_port}"
+        self._say(f"console       {address}/ to read")
+        self._say(f"              {address}/enter/{sign_in_link(self.database_url)} to act, signed in")
 
     def watch(self) -> None:
         """Start again whatever has died."""
@@ -110,6 +124,14 @@ class DemoSystem:
     def agent_command(self, station: str, *words: str) -> tuple[Sequence[str], Mapping[str, str]]:
         """Return a command about one agent, with the environment it needs."""
         return quantrac("edge", *words, "--station", station), self._environment(station)
+
+    def spool_of(self, station: str) -> Path:
+        """Return the folder in which an agent keeps what it sends."""
+        return self._state / station
+
+    @property
+    def _state(self) -> Path:
+        return self.folder / "state"
 
     def _start_catchers(self) -> None:
         argv = (sys.executable, "-m", "quantrac.private_services.catchers", "--out", str(self.caught))
@@ -134,7 +156,7 @@ class DemoSystem:
             "QUANTRAC_MQTT_URL": self.servers.broker.url(user),
             "QUANTRAC_CONFIG": str(self.options.project / "station_configs"),
             "QUANTRAC_OVERLAY": OVERLAY,
-            "QUANTRAC_STATE_DIR": str(self.folder / "state"),
+            "QUANTRAC_STATE_DIR": str(self._state),
             "QUANTRAC_WIRING": str(self.folder / "wiring.yaml"),
             "QUANTRAC_LOG": "json",
         }
@@ -147,7 +169,7 @@ class DemoSystem:
         printed: dict[str, str] = {}
         while not set(names) <= printed.keys():
             self._pause_for(program)
-            lines = self.supervisor.log_of(program).read_text().splitlines()
+            lines = self.supervisor.log_of(program).read_text("utf-8").splitlines()
             printed = {name: address for name, _, address in (line.partition(" ") for line in lines)}
         return printed
 

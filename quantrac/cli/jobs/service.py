@@ -18,11 +18,15 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from alerts.rules.watched_network import WatchedNetwork
 from alerts.watchdogs.books import check_books
+from alerts.watchdogs.breaches import check_breaches
 from alerts.watchdogs.calibration_due import check_calibrations
+from alerts.watchdogs.clocks import check_clocks
 from alerts.watchdogs.feed_lag import check_feed
 from alerts.watchdogs.files import confirmed_at
+from alerts.watchdogs.ministry_files import check_ministry
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
+from quantrac.cli.jobs import ministry
 from quantrac.cli.jobs.runs import Job, run_if_due
 from quantrac.cli.jobs.schedule import Daily, Due, Every, next_due
 from quantrac.cli.jobs.upkeep import (
@@ -50,6 +54,7 @@ ORDER_AT: Final = time(4, 30)
 SILENCE_EVERY: Final = timedelta(seconds=30)
 CALIBRATIONS_EVERY: Final = timedelta(minutes=5)
 ROUND_S: Final = 1.0
+JOIN_S: Final = 5.0
 
 log = logs.logger(__name__)
 
@@ -58,6 +63,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     """Run what is due until stopped. Raises ConfigErrors, MissingSetting, NotMigrated before anything has begun.
 
     due times → APScheduler → claim of a row in `job_run` → the job's work in one transaction → outcome in the row.
+    Beside it, where the network has receivers: changes → the ministry's files → each receiver.
     """
     watched = WatchedNetwork(settings.config, settings.overlay)
     zone = watched.network.zone
@@ -73,6 +79,8 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
         stack.callback(start_clock(slow, url, zone).shutdown)
+        for thread in ministry.start(settings, watched, url, stop):
+            stack.callback(thread.join, JOIN_S)
         pulse.beat_until(stop)
 
 
@@ -94,8 +102,9 @@ def jobs_of(watched: WatchedNetwork) -> list[Job]:
 
     def watch(conn: Connection, now: datetime) -> str:
         network = current(conn, now)
-        changed = check_books(conn, network, now), check_feed(conn, network, now)
-        return f"{len(changed[0])} books, {len(changed[1])} consumers changed"
+        checks = check_books, check_breaches, check_clocks, check_feed, check_ministry
+        changed = [len(check(conn, network, now)) for check in checks]
+        return "{} books, {} breaches, {} clocks, {} consumers, {} late files changed".format(*changed)
 
     def calibrations(conn: Connection, now: datetime) -> str:
         return f"{len(check_calibrations(conn, current(conn, now), now))} devices changed"

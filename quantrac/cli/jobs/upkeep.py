@@ -20,6 +20,8 @@ IDLE_AFTER: Final = timedelta(days=30)
 HEALTH_KEPT: Final = timedelta(days=400)
 RUNS_KEPT: Final = timedelta(days=90)
 BEATS_KEPT: Final = timedelta(days=1)
+STRANGERS_KEPT: Final = timedelta(days=30)
+"""Short messages from numbers of no contact: personal data of people who never asked for anything."""
 
 NEWEST_IS_PRESENT: Final = timedelta(days=1)
 """Stations send each few minutes: with none newer than this the clock is wrong, or nothing grows."""
@@ -34,6 +36,7 @@ delete from dead_letter where dead_letter_id in (
 """
 OLD_CONFLICTS = "delete from conflict where received_at < %s"
 OLD_UNPLACED = "delete from unplaced_reading where received_at < %s"
+STRANGERS = "delete from sms_inbound where contact_id is null and received_at < %s"
 OLD_PICTURES = "delete from image where time < %s"
 
 UNREGISTER = """
@@ -93,11 +96,13 @@ def prune_letters(conn: Connection, now: datetime) -> str:
 
 
 def prune_records(conn: Connection, now: datetime) -> str:
-    """Remove what nobody needs any more: old stretches of health, runs of jobs, beats of dead workers."""
+    """Remove what nobody needs any more: stretches of health, runs of jobs, beats of dead workers, SMS of strangers."""
     health = conn.execute("delete from ingest_health where to_t < %s", [now - HEALTH_KEPT]).rowcount
     runs = conn.execute("delete from job_run where due_at < %s", [now - RUNS_KEPT]).rowcount
+    conn.execute("delete from breach where last_at < %s", [now - HEALTH_KEPT])
     beats = conn.execute("delete from service where beat_at < %s", [now - BEATS_KEPT]).rowcount
-    return f"{health} stretches of health, {runs} runs, {beats} beats removed"
+    messages = conn.execute(STRANGERS, [now - STRANGERS_KEPT]).rowcount
+    return f"{health} stretches of health, {runs} runs, {beats} beats, {messages} messages of strangers removed"
 
 
 def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:

@@ -41,4 +41,13 @@ $$;
 create function masked_address(address text) returns text language sql immutable parallel safe as $$
   select case when address like 'http%' then split_part(address, '/', 3) else split_part(address, ':', 1) end
 $$;
+-- Errors of carriers repeat whom they could not reach: addresses of mail, telephone numbers, and what stands behind the host
+-- of a web address.
+create function without_addresses(words text) returns text language sql immutable parallel safe as $$
+  select regexp_replace(regexp_replace(regexp_replace(words,
+    '([a-z][a-z0-9+.-]*://)([^\s/@]*@)?([^\s/?#]*)[^\s]*', '\1\3/…', 'gi'),
+    '[^\s@<>"'':;,()]+@[^\s@<>"'':;,()]+', '…@…', 'g'),
+    '(\+|\m00?|\m84)([ .()-]{0,2}[0-9]){8,14}', '…', 'g')
+$$;
+
 comment on function masked_address is 'where an address leads, without its secret: the host, or the kind of service';

@@ -38,17 +38,27 @@ create table channel (
   history_tests   text[] not null default '{}',
   active          boolean not null default true,
   history_limits  jsonb not null default '{}',
+  device          text,
   unique (station, name)
 );
 comment on column channel.history_tests is 'quality tests with a history that run on this channel; empty: the stateless verdict is final';
 comment on column channel.history_limits is 'limits of the tests in history_tests, by test; absent: those built in';
+comment on column channel.device is 'the device of the station that measures it, by its name there; null: the agent or the centre';
 
 -- What holds for the whole network; written by `quantrac stations apply`.
 create table network (
   singleton    boolean primary key default true check (singleton),
   valid_share  float8 not null default 0.75 check (valid_share > 0 and valid_share <= 1),
-  time_zone    text not null default 'Asia/Ho_Chi_Minh'
+  time_zone    text not null default 'Asia/Ho_Chi_Minh',
+  readings_kept  interval,
+  hourly_kept    interval,
+  daily_kept     interval,
+  quotas         jsonb not null default '{}',
+  four_eyes      boolean not null default false
 );
+comment on column network.four_eyes is 'whether a day of a channel is reviewed only when two persons have signed it';
+comment on column network.quotas is 'how much of ingest a station may take; what is absent is as built in';
+comment on column network.readings_kept is 'retention of network.yaml; null: for good. Nobody can drop what is younger';
 comment on column network.valid_share is 'share of the expected readings that makes an hour or a day valid';
 comment on column network.time_zone is 'whose hours and days the roll-ups and the derived values have, and whose clock people see';
 insert into network default values;
@@ -92,6 +102,6 @@ create table derived_channel (
 
 create view v_channel as
 select c.station, c.channel, c.parameter, c.unit, c.interval_s, c.derived, c.span_low, c.span_high,
-       c.expect_low, c.expect_high, c.name, c.kind, c.plausible_low, c.plausible_high
+       c.expect_low, c.expect_high, c.name, c.kind, c.plausible_low, c.plausible_high, c.device
 from channel c join station s using (station)
 where c.active and s.active;

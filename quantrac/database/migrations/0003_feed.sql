@@ -13,6 +13,7 @@ create table change (
   check (channels <> '{}' or cause = 'configuration')
 );
 create index change_station on change (station, id);
+create index change_configuration on change (id) where cause = 'configuration';  -- each batch asks for it
 
 create table consumer (
   consumer  text primary key,

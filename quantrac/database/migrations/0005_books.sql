@@ -84,6 +84,20 @@ create table dead_letter (
 );
 create index dead_letter_received on dead_letter (received_at);
 
+-- Limits that a station broke, and sessions at the broker that another client took (station '': one of ingest).
+create table breach (
+  station   text not null,
+  kind      text not null,
+  day       date not null,                                  -- UTC
+  first_at  timestamptz not null,
+  last_at   timestamptz not null,
+  count     bigint not null check (count > 0),
+  bytes     bigint not null default 0,
+  detail    text,                                           -- of the last
+  primary key (station, kind, day)
+);
+create index station_event_taken on station_event (received_at) where kind = 'session_taken';
+
 -- Readings from files. All readings of one import bear its `started_at` as their time of receipt, and no others do.
 create table import (
   import_id    int4 generated always as identity primary key,
@@ -133,6 +147,13 @@ select dead_letter_id, received_at, topic, payload, reason, status, count,
        first_received_at, station, epoch, seq, length, encode(sha256, 'hex') as sha256, detail,
        closed_by, closed_reason, closed_at
 from dead_letter;
+
+create view v_breach as
+select nullif(station, '') as station, kind, first_at, last_at, count, bytes, detail from breach
+union all
+select station, kind, min(received_at), max(received_at), count(*), 0, max(detail) from station_event
+where kind = 'session_taken' group by station, kind, (received_at at time zone 'UTC')::date;
+comment on view v_breach is 'one row a station (null: the centre), kind and day; what was refused beyond a limit, counted';
 
 create view v_import as
 select i.import_id, i.station, i.epoch, i.format, i.source, i.sha256, i.person, i.started_at, i.finished_at, i.lines,

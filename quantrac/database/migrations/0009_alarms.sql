@@ -37,10 +37,10 @@ create table channel_normal (
 );
 comment on table channel_normal is 'made by quantrac rules normals; read by rules of departure';
 
--- What an alarm is about, as one word: at most one alarm of a subject stands.
-create function subject_key(rule text, station text, channel_id int4) returns text
+-- What an alarm is about, as one word: at most one alarm of a subject stands. Channels that tell one story are one.
+create function subject_key(rule text, station text, channel_id int4, story text) returns text
   language sql immutable parallel safe
-  return rule || ' ' || coalesce(station, '') || ' ' || coalesce(channel_id::text, '');
+  return rule || ' ' || coalesce(station, '') || ' ' || coalesce(story, channel_id::text, '');
 
 create table alarm (
   alarm_id         bigint generated always as identity primary key,
@@ -48,7 +48,8 @@ create table alarm (
   level            text not null,
   station          text references station,       -- null: about the centre itself, such as a carrier that fails
   channel_id       int4 references channel,
-  subject          text not null generated always as (subject_key(rule, station, channel_id)) stored,
+  story            text,
+  subject          text not null generated always as (subject_key(rule, station, channel_id, story)) stored,
   severity         text not null,
   state            text not null check (state in (
     'unacknowledged', 'acknowledged', 'shelved', 'out of service', 'suppressed by design', 'latched', 'returned',
@@ -67,6 +68,8 @@ create table alarm (
   unanswered_since timestamptz,
   called_at        timestamptz,
   call_at          timestamptz,
+  call_to          text[],
+  call_by          text[],
   false_at         timestamptz,
   false_by         text,
   parent           bigint references alarm,
@@ -75,18 +78,27 @@ create table alarm (
   check ((acknowledged_at is null) = (acknowledged_by is null)),
   constraint alarm_marked_false check ((false_at is null) = (false_by is null))
 );
+comment on column alarm.story is 'the parameter, where other channels that measure it tell of the same';
 comment on column alarm.latched is 'stands until a person resets it';
 comment on column alarm.returned_at is 'a latched alarm: when its readings returned to normal';
 comment on column alarm.ended_by is 'what ended it, where its readings had not returned to normal; null: they had';
 comment on column alarm.unanswered_since is 'since when people have been told and nobody has acknowledged';
 comment on column alarm.call_at is 'when the next step of escalation or the next repeat is due';
+comment on column alarm.call_to is 'groups that the next step of escalation calls; null: a repeat to whoever was told';
+comment on column alarm.call_by is 'by these media';
 comment on column alarm.false_at is 'when a person marked it as a false alarm';
 comment on column alarm.state is 'the words of ISA-18.2; alerts/alarm/life.py has the steps between them';
 comment on column alarm.parent is 'the alarm that explains this one, of which nobody is told then';
 -- A change of level is an event under the same alarm_id.
 create unique index alarm_standing on alarm (subject) where cleared_at is null and not late;
-create index alarm_raised on alarm (raised_at);
+create index alarm_raised on alarm (raised_at, alarm_id);
+create index alarm_station on alarm (station, raised_at, alarm_id);
+create index alarm_rule on alarm (rule, raised_at);
 create index alarm_subject on alarm (subject, raised_at);
+create index alarm_cleared on alarm (cleared_at);
+create index alarm_severity on alarm (severity, raised_at, alarm_id);
+create index alarm_channel on alarm (channel_id, raised_at, alarm_id);
+create index alarm_false on alarm (raised_at, alarm_id) where false_at is not null;
 create index alarm_late on alarm (alarm_id) where late;
 create index alarm_call on alarm (call_at) where call_at is not null;
 
@@ -103,17 +115,20 @@ create table alarm_event (
   acknowledged    boolean not null         -- whether it is after it; a worse level must be acknowledged again
 );
 create index alarm_event_alarm on alarm_event (alarm_id);
+create index alarm_event_turn on alarm_event (at) include (alarm_id, event, alarm_event_id)
+  where event in ('raised', 'cleared', 'reset', 'late');
 create index alarm_event_withheld on alarm_event (alarm_id) where event = 'withheld';
 
 create table shelf (
   rule        text not null,
   station     text,
   channel_id  int4 references channel,
+  story       text,
   person      text not null,
   reason      text not null,
   since       timestamptz not null,
   until       timestamptz not null,
-  subject     text not null unique generated always as (subject_key(rule, station, channel_id)) stored,
+  subject     text not null unique generated always as (subject_key(rule, station, channel_id, story)) stored,
   check (until > since)
 );
 
@@ -137,9 +152,10 @@ create table flapping (
   rule        text not null,
   station     text,
   channel_id  int4 references channel,
+  story       text,
   alarm_id    bigint not null references alarm,  -- whose rise made it so, and of which people were told
   since       timestamptz not null,
-  subject     text not null unique generated always as (subject_key(rule, station, channel_id)) stored
+  subject     text not null unique generated always as (subject_key(rule, station, channel_id, story)) stored
 );
 
 -- What the alarm of the books remembers of a station between two questions of the clock.
@@ -173,13 +189,20 @@ create index alarm_picture_alarm on alarm_picture (alarm_id);
 
 create view v_alarm as
 select a.alarm_id, a.rule, a.level, a.station, c.channel, a.severity, a.state, a.raised_at, a.cleared_at,
-       a.acknowledged_at, a.acknowledged_by, a.late, c.parameter, c.unit, a.value, a."limit", a.texts,
+       a.acknowledged_at, coalesce((select nullif(p.name, '') from contact p
+         where p.contact_id = substring(a.acknowledged_by from '^contact ([0-9]{1,9})$')::int4), a.acknowledged_by) as acknowledged_by,
+       a.late, c.parameter, c.unit, a.value, a."limit", a.texts,
        case when a.cleared_at is null and not a.late
               and known.at < now() - greatest(3 * coalesce(c.interval_s, 0) * interval '1 s',
                                               case when c.channel_id is null then interval '15 minutes' end)
          then known.at end as no_data_since,
        a.latched, a.returned_at, a.unanswered_since, a.call_at, a.false_at, a.false_by, a.parent,
-       a.ended_by
+       a.ended_by,
+       case when a.late then (select min(e.at) from alarm_event e where e.alarm_id = a.alarm_id and e.event = 'late')
+         end as known_at,
+       case when a.late then (select e.reason from alarm_event e where e.alarm_id = a.alarm_id and e.event = 'told'
+                              order by e.alarm_event_id desc limit 1) end as untold,
+       a.call_to, a.call_by
 from alarm a left join channel c using (channel_id)
 left join lateral (
   select to_timestamp((s.state ->> 'counted_ms')::float8 / 1000) as at from rule_state s
@@ -187,10 +210,14 @@ left join lateral (
   union all
   select to_timestamp((s.state -> 'machine' ->> 'counted_ms')::float8 / 1000) from composite_state s
   where a.channel_id is null and s.rule = a.rule and s.station = a.station) known on true;
-comment on view v_alarm is 'no_data_since: a standing alarm of whose channel nothing that counts has come since';
+comment on view v_alarm is
+  'no_data_since: a standing alarm of whose channel nothing that counts has come since; known_at, untold: of an alarm of the past, when late data showed it, and why nobody was told of it';
 
 create view v_alarm_event as
-select alarm_id, time, event, person, reason, alarm_event_id, at, state, acknowledged from alarm_event;
+select e.alarm_id, e.time, e.event, coalesce((select nullif(p.name, '') from contact p
+         where p.contact_id = substring(e.person from '^contact ([0-9]{1,9})$')::int4), e.person) as person,
+       e.reason, e.alarm_event_id, e.at, e.state, e.acknowledged, e.detail
+from alarm_event e;
 
 create view v_shelf as
 select s.rule, s.station, c.channel, s.person, s.reason, s.since, s.until

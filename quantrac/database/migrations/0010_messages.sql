@@ -1,46 +1,4 @@
--- People, the outbox of messages to them, and what became of each message, part by part.
-
--- The addresses of programs hold secrets, so views show only where they lead.
-create table contact (
-  contact_id  int4 generated always as identity primary key,
-  name        text not null,
-  phone_e164  text check (phone_e164 ~ '^\+[1-9][0-9]{6,14}$'),
-  email       text,
-  language    text not null default 'vi' check (language in ('vi', 'en')),
-  groups      text[] not null default '{}',
-  stations    text[] not null default '{}',
-  active      boolean not null default true,
-  stopped_at  timestamptz,
-  webhook     text check (webhook ~ '^https?://'),          -- a program that is told by signed JSON
-  apprise     text check (apprise ~ '^[a-z][a-z0-9+.-]*://'),  -- any service that Apprise knows
-  tags        text[] not null default '{}',
-  parameters  text[] not null default '{}',
-  media       text[] not null default '{}',
-  severity    text check (severity in ('low', 'medium', 'high', 'critical')),
-  quiet_from  time,
-  quiet_to    time,
-  wake        text check (wake in ('low', 'medium', 'high', 'critical')),
-  cap         int4 check (cap > 0),
-  consent     text check (consent in ('given', 'refused')),
-  consent_on  date,
-  accented    boolean not null default false,
-  constraint contact_has_an_address check (coalesce(phone_e164, email, webhook, apprise) is not null),
-  constraint contact_quiet check ((quiet_from is null) = (quiet_to is null))
-);
-comment on column contact.stations is 'stations this person is told about; empty: all';
-comment on column contact.stopped_at is 'the person asked for no more short messages (STOP)';
-comment on column contact.tags is 'only alarms of stations with one of these tags (area, species); empty: all';
-comment on column contact.parameters is 'only alarms of these parameters; empty: all';
-comment on column contact.media is 'only by these media; empty: all that routes say';
-comment on column contact.severity is 'only alarms as bad as this; null: all';
-comment on column contact.wake is 'the least severity that goes through the own quiet hours; null: as the level says';
-comment on column contact.cap is 'short messages within a day; more are held for the digest; null: as network.yaml says';
-comment on column contact.consent is 'refused: told nothing; null: not recorded';
-comment on column contact.accented is 'short messages in Vietnamese with diacritics (UCS-2: 70 signs a part, not 160)';
-create unique index contact_phone on contact (phone_e164) where active;
-create unique index contact_email on contact (lower(email)) where active;
-create unique index contact_webhook on contact (webhook) where active;
-create unique index contact_apprise on contact (apprise) where active;
+-- The outbox of messages to people, and what became of each message, part by part.
 
 create table notification (
   notification_id  bigint generated always as identity primary key,
@@ -54,6 +12,7 @@ create table notification (
   body             text not null,
   queued_at        timestamptz not null,
   sent_at          timestamptz,
+  failed_at        timestamptz,
   delivered_at     timestamptz,
   attempts         int4 not null default 0,
   due_at           timestamptz,
@@ -69,11 +28,13 @@ create table notification (
 );
 comment on column notification.carrier is 'who took it or failed last: esms, speedsms, modem, smtp';
 comment on column notification.facts is 'the message as data: numbers, UTC times, and words for the placeholders of templates';
+comment on column notification.failed_at is 'since when no carrier takes it; null: none has refused it, or one took it since';
 comment on column notification.due_at is 'since when its hand-over is due; from here on counts when it is given up';
 comment on column notification.next_attempt_at is 'null: it is not handed over again';
 comment on column notification.held_for is 'storm, grouping, cap or quiet hours';
 create index notification_due on notification (medium, next_attempt_at) where status in ('queued', 'failed');
 create index notification_queued on notification (queued_at);
+create index notification_failed on notification (failed_at) where status = 'failed';
 create index notification_held on notification (held_until) where status = 'held';
 create index notification_person on notification (contact_id, queued_at);
 
@@ -103,8 +64,10 @@ create table sms_inbound (
   sent_at      timestamptz not null,
   received_at  timestamptz not null,
   meaning      text,           -- what was made of it
+  contact_id   int4 references contact,  -- who wrote it; null: nobody whom we know
   unique (carrier, from_number, sent_at, body)
 );
+create index sms_inbound_person on sms_inbound (contact_id, received_at);
 
 create table carrier (
   carrier        text primary key,
@@ -122,11 +85,11 @@ select n.notification_id, n.alarm_id, n.contact_id,
        n.medium,
        case when n.status = 'queued' and n.attempts = 0 and n.next_attempt_at > n.queued_at then 'held' else n.status end
          as status,
-       n.queued_at, n.sent_at, n.delivered_at, n.attempts, n.error, n.purpose, n.carrier,
+       n.queued_at, n.sent_at, n.delivered_at, n.attempts, without_addresses(n.error) as error, n.purpose, n.carrier,
        case when n.status in ('queued', 'failed') then n.next_attempt_at when n.status = 'held' then n.held_until end
          as next_attempt_at,
-       n.held_for
+       n.held_for, n.alarm_event_id
 from notification n join contact c using (contact_id);
 
 create view v_carrier as
-select carrier, medium, ok_at, failing_since, needs_person, error from carrier;
+select carrier, medium, ok_at, failing_since, needs_person, without_addresses(error) as error from carrier;

@@ -24,7 +24,7 @@ DAY_MS: Final = 24 * HOUR_MS
 
 
 class Basis(StrEnum):
-    """What a value is made of."""
+    """The readings that a value is made of."""
 
     MOMENT = "moment"
     """What the inputs read at the same time."""
@@ -38,7 +38,7 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a formula must know beside its inputs."""
+    """Options of a formula beside its inputs."""
 
     valid_share: float = 0.75
     """Share of the expected values that makes a mean valid."""

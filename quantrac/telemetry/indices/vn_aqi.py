@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from quantrac.telemetry.indices.breakpoints import between, half_up
+from quantrac.telemetry.words import Words
 
 INDEX: Final = (0, 50, 100, 150, 200, 300, 400, 500)
 BREAKPOINTS: Final[Mapping[str, tuple[float, ...]]] = {
@@ -21,6 +22,48 @@ BREAKPOINTS: Final[Mapping[str, tuple[float, ...]]] = {
 OZONE_8H_HIGHEST: Final = 400.0
 """Above it the decree takes the 8-hour ozone out of the day's index."""
 PARTICLES: Final = ("pm10", "pm2_5")
+
+
+class IndexClass(NamedTuple):
+    """A class of index values, as the decree names and colours it."""
+
+    highest: int
+    """The last index value that belongs to it."""
+    words: Words
+    colour: str
+    advice: Words
+    """For the public, short enough for a short message: after the decree's advice, not in its words."""
+
+
+CLASSES: Final = (
+    IndexClass(50, Words("Tốt", "Good"), "#00e400", Words("Tự do hoạt động ngoài trời", "Enjoy being outdoors")),
+    IndexClass(
+        100, Words("Trung bình", "Moderate"), "#ffff00",
+        Words("Người nhạy cảm theo dõi ho, khó thở", "Sensitive people: watch for cough, short breath"),
+    ),
+    IndexClass(
+        150, Words("Kém", "Poor"), "#ff7e00",
+        Words("Người nhạy cảm giảm hoạt động mạnh ngoài trời", "Sensitive people: less exertion outdoors"),
+    ),
+    IndexClass(
+        200, Words("Xấu", "Bad"), "#ff0000",
+        Words("Mọi người giảm hoạt động mạnh ngoài trời", "Everybody: less exertion outdoors"),
+    ),
+    IndexClass(
+        300, Words("Rất xấu", "Very bad"), "#8f3f97",
+        Words("Hạn chế tối đa ra ngoài; phải ra thì đeo khẩu trang", "Avoid going out; if you must, wear a mask"),
+    ),
+    IndexClass(
+        500, Words("Nguy hại", "Hazardous"), "#7e0023",
+        Words("Ở trong nhà, đóng cửa ra vào và cửa sổ", "Stay indoors, close doors and windows"),
+    ),
+)  # fmt: skip
+"""Table 3 of the decree: RGB (0;228;0), (255;255;0), (255;126;0), (255;0;0), (143;63;151), (126;0;35)."""
+
+
+def class_of(value: float) -> IndexClass:
+    """Return the class of an index value; of one above 500 the worst."""
+    return next((one for one in CLASSES if half_up(value) <= one.highest), CLASSES[-1])
 
 
 def index(pollutant: str, concentration: float) -> int:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.reading_window import instant
 from alerts.rules.block import JudgedReading
 from alerts.telling.attachments import Attach, nothing_more
@@ -135,6 +136,32 @@ def insert(conn: Connection, channel_id: int, samples: Iterable[JudgedReading]) 
                 for t, value, _, received, _ in samples
             ],
         )
+
+
+def run_all(worker: Evaluator) -> None:
+    """Evaluate until nothing is left."""
+    while worker.round():
+        pass
+
+
+def flag(conn: Connection, channel_id: int, first: int, last: int, value: int, cause: str = "flag") -> None:
+    """A person's flag on the readings of some minutes, or a correction to `value`."""
+    with conn.transaction():
+        for minute in range(first, last + 1):
+            time = START + timedelta(minutes=minute)
+            if cause == "flag":
+                conn.execute(
+                    "insert into reading_flag (channel_id, time, flag, by, at) values (%s, %s, %s, 'lan', %s)",
+                    [channel_id, time, value, START],
+                )
+            else:
+                conn.execute(
+                    "insert into correction (channel_id, time, value, reason, by, at, approved_by, approved_at) "
+                    "values (%s, %s, %s, 'fouled', 'lan', %s, 'minh', %s)",
+                    [channel_id, time, value, START, START],
+                )
+        times = START + timedelta(minutes=first), START + timedelta(minutes=last)
+        append_changes(conn, [NewChange(STATION, channel_id, *times, last - first + 1, cause)])
 
 
 def rows(conn: Connection, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:

@@ -8,15 +8,29 @@ import pytest
 
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
+from quantrac.database.pool import Connection, connect
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from tests.fixtures.program import PROJECT
-from tests.integration.alerts.centre import Clock, saying
+from tests.integration.alerts.centre import Clock, add_network, saying
 
 
 @pytest.fixture(scope="session")
 def network() -> Network:
     """The shipped network, without quiet hours."""
     return saying(load_network(PROJECT / "station_configs"), quiet_hours=None)
+
+
+@pytest.fixture
+def other(database: str) -> Iterator[Connection]:
+    """A connection of the worker that is tested."""
+    with connect(database, "test worker") as connection:
+        yield connection
+
+
+@pytest.fixture
+def channel_id(conn: Connection) -> int:
+    """The oxygen channel of the centre's station."""
+    return add_network(conn)
 
 
 @pytest.fixture

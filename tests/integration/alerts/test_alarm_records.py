@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Rollback
@@ -125,7 +126,7 @@ def told_by_history(conn: Connection, alarm_id: int) -> Life:
     return life
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(latched=st.booleans(), happenings=st.lists(HAPPENINGS, min_size=1, max_size=25))
 def test_whatever_happens_the_row_is_what_the_history_tells(
     conn: Connection, latched: bool, happenings: list[Callable[[Centre], None]]
@@ -143,3 +144,21 @@ def test_whatever_happens_the_row_is_what_the_history_tells(
                 assert (cleared is not None) == (State(state) in OVER)
                 assert parent is None or state in (State.SUPPRESSED, *OVER)
         raise Rollback
+
+
+@pytest.mark.parametrize(
+    ("told_until", "begins"), [(None, 60), (20, 20), (90, 60)], ids=["stands", "ended before", "ended behind"]
+)
+def test_an_alarm_of_the_past_begins_where_what_was_told_does_not_cover_it(
+    conn: Connection, told_until: int | None, begins: int
+) -> None:
+    """Minutes: a lesser alarm was told from 0 on; readings that came late show it from 10 on, the worse level at 60."""
+    subject = Subject("do-low", STATION, add_network(conn))
+    watch, act, _ = LEVELS
+    reach_level(conn, subject, watch, START, TEXTS, START)
+    if told_until is not None:
+        end = START + told_until * MINUTE
+        clear_alarm(conn, subject, 6.0, end, end)
+    period, worst_at = (START + 10 * MINUTE, START + 120 * MINUTE), START + 60 * MINUTE
+    record_late(conn, subject, act, period, TEXTS, [], START + 300 * MINUTE, worst_at=worst_at)
+    assert rows(conn, "select raised_at, cleared_at from alarm where late") == [(START + begins * MINUTE, period[1])]

@@ -8,14 +8,18 @@ from datetime import date, timedelta
 from math import isnan
 from pathlib import Path
 
-from alerts.trials.backtest_run import run_backtest, too_often
+import pytest
+
+from alerts.trials.backtest_run import EVALUATED, TooManyAlarms, run_backtest, too_often
 from alerts.trials.history import stored_stretches
 from alerts.trials.normals import departing_channels
+from quantrac.config.loader import load_rules
 from quantrac.config.network import Network
+from quantrac.config.rule_edits import RuleEdit, propose_rules
 from quantrac.database.pool import Connection
 from quantrac.telemetry.states import State
-from tests.fixtures.program import PROJECT, quantrac
-from tests.integration.alerts.centre import CHANNEL, START, START_MS, add_network, rows, store
+from tests.fixtures.program import quantrac
+from tests.integration.alerts.centre import CHANNEL, START, START_MS, add_channel, add_network, rows, store
 from tests.unit.alerts.rules import MINUTE
 from tests.unit.alerts.series import read_series
 
@@ -44,9 +48,23 @@ def test_the_alarms_are_those_that_live_evaluation_would_have_raised_and_nothing
     assert line.by_level == {"act": 1, "danger": 1}
     assert (line.median_minutes, line.longest_minutes, line.days_with_alarms) == (33, 35, 1)
     assert (report.kpis.alarms, report.kpis.per_day, report.kpis.peak_in_ten_minutes) == (2, 2.0, 1)
-    assert {(p.contact, p.messages) for p in report.people} == {("Ông Sáu", 4), ("Operator", 4)}
+    assert {(p.contact, p.messages) for p in report.people} == {("Ông Sáu", 4), ("Operator", 5)}
     for table in ("alarm", "notification", "rule_state"):
         assert rows(conn, f"select count(*) from {table}") == [(0,)]
+    assert len(run_backtest(conn, network, DAY, DAY, most_alarms=2).alarms) == 2
+    with pytest.raises(TooManyAlarms, match="more than 1 alarms would rise: set longer delays"):
+        run_backtest(conn, network, DAY, DAY, most_alarms=1)
+
+
+def test_twins_are_counted_as_the_one_alarm_that_they_would_have_been(conn: Connection, network: Network) -> None:
+    add_network(conn)
+    for name, course in (("water_temp", "31x10 34x200 31x200"), ("level_temp", "31x40 34x200 31x170")):
+        channel_id = add_channel(conn, name, parameter="water_temp")
+        store(conn, channel_id, read_series(course, MINUTE, start_ms=START_MS))
+    report = run_backtest(conn, network, DAY, DAY)
+    found = [(a.rule, a.channel, _minute(a.raised_ms), _minute(a.cleared_ms or 0)) for a in report.alarms]
+    assert found == [("water-hot", "st-my-thanh/water_temp", 69, 359)]
+    assert {(p.contact, p.messages) for p in report.people} >= {("Ông Sáu", 2)}
 
 
 def test_history_is_what_the_view_says_also_where_people_and_tests_have_judged(conn: Connection) -> None:
@@ -77,17 +95,53 @@ def test_history_is_what_the_view_says_also_where_people_and_tests_have_judged(c
     assert sorted(set(block.quality.tolist())) == [1, 3, 4, 9]
 
 
-def test_a_new_file_is_compared_with_the_rules_in_force(conn: Connection, database: str, tmp_path: Path) -> None:
-    store(conn, add_network(conn), read_series(COURSE, MINUTE, start_ms=START_MS))
-    new = tmp_path / "new.yaml"
-    shipped = (PROJECT / "station_configs/rules/oxygen.yaml").read_text("utf-8")
-    new.write_text(shipped.replace("limit: 3.0", "limit: 2.5").replace("clear: 3.3", "clear: 2.9"), "utf-8")
-    done = backtest(database, "--rules", str(new), "--json")
+def test_other_limits_are_compared_with_the_rules_in_force_and_the_alarms_on_record_and_written_as_a_patch(
+    conn: Connection, database: str, network: Network, tmp_path: Path
+) -> None:
+    channel_id = add_network(conn)
+    store(conn, channel_id, read_series(COURSE, MINUTE, start_ms=START_MS))
+    for minute, false_by in ((70, "Lan"), (71, None), (200, None)):
+        conn.execute(
+            """insert into alarm (rule, level, station, channel_id, severity, state, raised_at, cleared_at, false_at,
+               false_by) values ('do-low', 'act', 'st-my-thanh', %s, 'high', 'cleared', %s, %s, %s, %s)""",
+            [channel_id, START + timedelta(minutes=minute), START + timedelta(minutes=minute + 9),
+             START if false_by else None, false_by],
+        )  # fmt: skip
+    edits = "do-low.below.act.limit=2.5", "do-low.below.act.clear=2.9"
+    patch = tmp_path / "new.patch"
+    done = backtest(database, *(word for edit in edits for word in ("--set", edit)), "--diff", str(patch))
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert [alarm["level"] for alarm in report["alarms"]] == ["danger"]
-    assert [alarm["level"] for alarm in report["difference"]["only_in_force"]] == ["act"]
-    assert (report["difference"]["only_new"], report["difference"]["in_both"]) == ([], 1)
+    lines = done.stdout.splitlines()
+    assert "- do-low  st-my-thanh/do  act  2026-11-24 02:09:00Z" in lines
+    assert "against the rules in force: 1 alarms less, 0 more, 1 the same" in lines
+    assert "Operator: 3 messages in place of 5" in lines
+    assert [line.rpartition(";")[2] for line in lines if line.startswith("!")] == [
+        " marked as false by Lan", " not marked as false",
+    ]  # fmt: skip
+    assert (
+        "on record: 1 of 1 marked as false would not rise, 1 of 1 others would not; "
+        "1 that the rules in force do not raise either"
+    ) in lines
+    proposal = propose_rules(network, [RuleEdit.parse(edit) for edit in edits])
+    assert patch.read_text("utf-8") == proposal.diff
+
+    new = tmp_path / "new.yaml"
+    new.write_text(proposal.files[0].after, "utf-8")
+    shares: list[float] = []
+    report = run_backtest(conn, network, DAY, DAY, new=load_rules(new, network), progress=shares.append)
+    assert report.comparison is not None
+    assert [alarm.level for alarm in report.alarms] == ["danger"]
+    assert [alarm.level for alarm in report.comparison.difference.only_in_force] == ["act"]
+    assert (report.comparison.difference.only_new, report.comparison.difference.in_both) == ((), 1)
+    assert (shares[0], shares[-1]) == (EVALUATED, 1.0)
+    assert shares.count(EVALUATED) > 1, "it may be given up after the last week, too"
+
+    def give_up(_: float) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        run_backtest(conn, network, DAY - timedelta(days=20), DAY, progress=give_up)
+    assert run_backtest(conn, network, DAY, DAY, stations=[]).readings == 0
 
 
 def test_without_other_rules_it_prints_a_line_a_rule_and_the_figures(conn: Connection, database: str) -> None:
@@ -97,7 +151,7 @@ def test_without_other_rules_it_prints_a_line_a_rule_and_the_figures(conn: Conne
     lines = done.stdout.splitlines()
     assert lines[0].startswith("do-low  st-my-thanh  2 alarms (1 act, 1 danger)  median 33 min, longest 35 min")
     assert lines[1].startswith("2 alarms, 2.00 a day, at most 1 in ten minutes")
-    assert "Operator: 4 messages, a week 4 at the median, 4 at most" in lines
+    assert "Operator: 5 messages, a week 5 at the median, 5 at most" in lines
 
 
 def test_normals_are_made_of_good_readings_and_a_back_test_takes_them(

@@ -108,3 +108,15 @@ def test_what_is_asked_for_no_more_ends(station: Connection, network: Network) -
     assert len(check_calibrations(station, silent, DUE + DAY)) == 1
     assert check_calibrations(station, silent, DUE + DAY) == []
     assert rows(station, "select reason from v_alarm_event where event = 'cleared'") == [(EndCause.NOT_ASKED_FOR,)]
+
+
+def test_a_longer_interval_is_no_calibration(station: Connection, network: Network) -> None:
+    check_calibrations(station, network, DUE)
+    station.execute("reset role")
+    longer = {"devices": {"sonde": {**EVERY["devices"]["sonde"], "calibration": {"every_ms": 90 * 86_400_000}}}}
+    station.execute("update station set config = %s", [Jsonb(longer)])
+    station.execute("set role quantrac_alerts")
+    check_calibrations(station, network, DUE + DAY)
+    assert rows(station, "select ended_by from v_alarm") == [(EndCause.TERM_CHANGED,)]
+    ((body,),) = rows(station, "select body from notification where purpose = 'withdrawn' and contact_id = 3")
+    assert "ĐÃ ĐỔI THỜI HẠN" in body

@@ -8,7 +8,6 @@ The rule of the table: oxygen < 3.0 for 30 samples raises, > 3.3 for 30 clears, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -29,6 +28,7 @@ from tests.integration.alerts.centre import (
     add_channel,
     add_network,
     rows,
+    run_all,
     store,
 )
 from tests.unit.alerts.rules import small_rule
@@ -51,20 +51,14 @@ def channel_id(conn: Connection) -> int:
 
 
 @pytest.fixture
-def worker(database: str, rule: ChannelRule, channel_id: int, clock: Clock) -> Iterator[Evaluator]:
-    with connect(database, "test comparison") as own:
-        yield Evaluator(own, {CHANNEL: [rule]}, ROUTING, clock)
+def worker(other: Connection, rule: ChannelRule, channel_id: int, clock: Clock) -> Evaluator:
+    return Evaluator(other, {CHANNEL: [rule]}, ROUTING, clock)
 
 
 def course(text: str, at: int = 0, *, received: int | None = None) -> list[JudgedReading]:
     """A series of one reading a second from second `at`; `received` (second): all came together then."""
     samples = read_series(text, SECOND, start_ms=START_MS + at * SECOND)
     return [s if received is None else s._replace(received_ms=START_MS + received * SECOND) for s in samples]
-
-
-def run_all(worker: Evaluator) -> None:
-    while worker.round():
-        pass
 
 
 def alarms(conn: Connection) -> list[tuple[bool, float, float | None]]:
@@ -207,4 +201,4 @@ def test_three_hundred_alarms_at_once_are_three_messages_to_a_person(
         assert [purpose for purpose, _ in told] == ["raised", "raised", "summary"]
         assert told[0][1] - START <= timedelta(seconds=30)  # with the first reading that completes a delay
     (text,) = rows(conn, "select body from notification where medium = 'sms' and purpose = 'summary'")[0]
-    assert text == "CANH BAO CAO: Oxy thap 2,00, Song My Thanh. Nang nhat trong 298 canh bao moi, 08:00 24/11."
+    assert text == "NGHIEM TRONG: Oxy thap 2,00, Song My Thanh. Nang nhat trong 298 canh bao moi, 08:00 24/11."

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from alerts.evaluating import composites
 from alerts.evaluating.evaluator import Evaluator
+from alerts.evaluating.judged_readings import read_blocks
 from alerts.evaluating.past import SETTLE
+from alerts.evaluating.reading_window import ReadingWindow
 from alerts.evaluating.stored_normals import save_cells
+from alerts.rules.block import ReadingBlock
 from alerts.rules.composite import CONDITION, CompositeRule, Member
 from alerts.rules.normals import ALL_PHASES, Cell
 from alerts.rules.rule import ChannelRule, Measure, MeasureKind
 from quantrac.config.composites import parse_expression
 from quantrac.config.rules import Level, Side
-from quantrac.database.pool import Connection, connect
+from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
-from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
+from tests.integration.alerts.centre import (
+    CHANNEL,
+    ROUTING,
+    START,
+    START_MS,
+    STATION,
+    add_channel,
+    add_network,
+    flag,
+    rows,
+    run_all,
+    store,
+)
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
 from tests.unit.alerts.series import read_series
 
@@ -46,31 +62,21 @@ class Centre:
         self.now = START
         self.restart()
 
-    def restart(self, *composites: CompositeRule, rules: dict[str, list[ChannelRule]] | None = None) -> None:
-        own = composites or (POND,)
-        self.worker = Evaluator(self._conn, rules or {}, ROUTING, lambda: self.now, own)
+    def restart(self, *own: CompositeRule, rules: dict[str, list[ChannelRule]] | None = None) -> None:
+        self.worker = Evaluator(self._conn, rules or {}, ROUTING, lambda: self.now, own or (POND,))
 
     def run(self) -> None:
-        while self.worker.round():
-            pass
+        run_all(self.worker)
 
 
 @pytest.fixture
 def ids(conn: Connection) -> tuple[int, int]:
-    do = add_network(conn)
-    row = conn.execute(
-        "insert into channel (station, name, parameter, unit, kind, interval_s) "
-        "values (%s, 'water_temp', 'water_temp', 'Cel', 'mean', 60) returning channel_id",
-        [STATION],
-    ).fetchone()
-    assert row is not None
-    return do, int(row[0])
+    return add_network(conn), add_channel(conn, "water_temp")
 
 
 @pytest.fixture
-def centre(database: str, ids: tuple[int, int]) -> Iterator[Centre]:
-    with connect(database, "test composing") as own:
-        yield Centre(own)
+def centre(other: Connection, ids: tuple[int, int]) -> Centre:
+    return Centre(other)
 
 
 def minute(t: datetime | None) -> float | None:
@@ -99,6 +105,31 @@ def test_it_is_evaluated_when_every_member_has_reached_the_time_and_is_one_alarm
     assert rows(conn, "select purpose from notification where medium = 'sms' order by 1") == [("cleared",), ("raised",)]
 
 
+def test_a_rule_at_rest_reads_its_past_again_only_when_it_may_hold(
+    conn: Connection, ids: tuple[int, int], centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[ReadingWindow] = []
+
+    def recorded(conn: Connection, windows: Sequence[ReadingWindow]) -> dict[int, ReadingBlock]:
+        read.extend(windows)
+        return read_blocks(conn, windows)
+
+    monkeypatch.setattr(composites, "read_blocks", recorded)
+    falls = replace(member("low", CHANNEL, Side.BELOW, -1.0).rule, measure=Measure(MeasureKind.CHANGE, 180 * MINUTE))
+    centre.restart(replace(POND, members=(Member("low", falls), POND.members[1])))
+    for at, hot in ((0, "30x5"), (5, "32x5"), (10, "30x5"), (15, "30x5")):
+        start_ms = START_MS + at * MINUTE
+        for id_, text in zip(ids, ("5x5", hot), strict=True):
+            store(conn, id_, read_series(text, MINUTE, start_ms=start_ms))
+        centre.run()
+        assert bool(read) == (at == 5)  # hot, and nobody knows yet whether oxygen falls
+        read.clear()
+    before = rows(conn, "select xmin::text from composite_state")
+    store(conn, ids[0], read_series("5x1", MINUTE, start_ms=START_MS + 20 * MINUTE))
+    centre.run()
+    assert rows(conn, "select xmin::text from composite_state") == before
+
+
 def test_a_standing_alarm_says_since_when_nothing_is_known(
     conn: Connection, ids: tuple[int, int], centre: Centre
 ) -> None:
@@ -120,6 +151,56 @@ def test_a_new_process_goes_on_where_the_old_one_stood_also_within_a_delay(
         centre.run()
         centre.restart()
     assert alarms(conn) == [("pond", None, False, 9, None)]
+
+
+def test_a_new_process_knows_what_a_member_said_ahead_of_the_others(
+    conn: Connection, ids: tuple[int, int], centre: Centre
+) -> None:
+    do, temp = ids
+    own = (*POND.members, member("high", CHANNEL, Side.ABOVE, 6.0))
+    at_once = replace(POND.rule, levels=(replace(LEVEL, on_delay_ms=0),))
+    rules = [
+        CompositeRule(
+            replace(at_once, rule=name), tuple(one for one in own if one.name in {"hot", ahead}), parse_expression(when)
+        )
+        for name, ahead, when in (
+            ("all", "low", {"all": ["low", "hot"]}),
+            ("any", "high", {"any": ["high", "hot"]}),
+            ("not", "high", {"all": [{"not": "high"}, "hot"]}),
+        )
+    ]
+    centre.restart(*rules)
+    for id_, text in zip(ids, ("5x10", "30x10"), strict=True):
+        store(conn, id_, read_series(text, MINUTE, start_ms=START_MS))
+    centre.run()
+    store(conn, do, read_series("3x1", MINUTE, start_ms=START_MS + 10 * MINUTE))
+    centre.run()
+    centre.restart(*rules)
+    store(conn, temp, read_series("32x1", MINUTE, start_ms=START_MS + 10 * MINUTE))
+    centre.run()
+    assert sorted(alarms(conn)) == [(name, None, False, 10, None) for name in ("all", "any", "not")]
+
+
+@pytest.mark.parametrize("judged_while_away", [False, True])
+def test_a_new_process_knows_what_a_correction_made_of_a_reading_ahead_of_the_others(
+    conn: Connection, ids: tuple[int, int], centre: Centre, *, judged_while_away: bool
+) -> None:
+    do, temp = ids
+    at_once = replace(POND, rule=replace(POND.rule, levels=(replace(LEVEL, on_delay_ms=0),)))
+    centre.restart(at_once)
+    for id_, text in zip(ids, ("5x10", "30x10"), strict=True):
+        store(conn, id_, read_series(text, MINUTE, start_ms=START_MS))
+    centre.run()
+    store(conn, do, read_series("5x1", MINUTE, start_ms=START_MS + 10 * MINUTE))  # ahead, and cannot matter
+    centre.run()
+    if judged_while_away:
+        centre.restart(at_once)
+    flag(conn, do, 10, 10, 3, "correction")
+    centre.run()
+    centre.restart(at_once)
+    store(conn, temp, read_series("32x1", MINUTE, start_ms=START_MS + 10 * MINUTE))
+    centre.run()
+    assert alarms(conn) == [("pond", None, False, 10, None)]
 
 
 def test_a_stale_member_is_waited_for_no_more_and_its_late_readings_make_an_alarm_of_the_past(

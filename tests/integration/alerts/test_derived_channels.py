@@ -13,7 +13,7 @@ from quantrac.config.loader import load_network
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
 from quantrac.desks.network import apply_network
-from tests.integration.alerts.centre import ROUTING, START, rows
+from tests.integration.alerts.centre import ROUTING, START, rows, run_all
 
 STATION = "st-dai-ngai"
 NETWORK = load_network(Path(__file__).parents[3] / "station_configs")
@@ -54,8 +54,7 @@ def test_much_toxic_ammonia_raises_an_alarm_and_a_spike_of_ph_does_not(conn: Con
             pass
         while rounds.round_of(conn, of_derived, 100):
             pass
-        while worker.round():
-            pass
+        run_all(worker)
 
     store_minutes(conn, 0, 20, 7.0)
     store_minutes(conn, 20, 21, 11.9)  # plausible, but a spike

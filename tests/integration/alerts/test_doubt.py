@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
-
 from alerts.evaluating.evaluator import Evaluator
-from quantrac.database.feed import NewChange, append_changes
-from quantrac.database.pool import Connection, connect
-from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
+from quantrac.database.pool import Connection
+from tests.integration.alerts.centre import (
+    CHANNEL,
+    ROUTING,
+    START,
+    START_MS,
+    STATION,
+    flag,
+    rows,
+    run_all,
+    store,
+)
 from tests.integration.alerts.test_composites import POND
 from tests.unit.alerts.rules import ACT, MINUTE, oxygen_rule
 from tests.unit.alerts.series import read_series
 
 
-@pytest.fixture
-def other(database: str) -> Iterator[Connection]:
-    with connect(database, "test questioning") as connection:
-        yield connection
-
-
-@pytest.fixture
-def channel_id(conn: Connection) -> int:
-    return add_network(conn)
-
-
 def evaluate(other: Connection) -> None:
     worker = Evaluator(other, {CHANNEL: [oxygen_rule(ACT)]}, ROUTING, lambda: START + timedelta(hours=1), (POND,))
-    while worker.round():
-        pass
-
-
-def flag(conn: Connection, channel_id: int, first: int, last: int, value: int, cause: str = "flag") -> None:
-    """A person's flag on the readings of some minutes, or a correction to `value`."""
-    with conn.transaction():
-        for minute in range(first, last + 1):
-            time = START + timedelta(minutes=minute)
-            if cause == "flag":
-                conn.execute(
-                    "insert into reading_flag (channel_id, time, flag, by, at) values (%s, %s, %s, 'lan', %s)",
-                    [channel_id, time, value, START],
-                )
-            else:
-                conn.execute(
-                    "insert into correction (channel_id, time, value, reason, by, at, approved_by, approved_at) "
-                    "values (%s, %s, %s, 'fouled', 'lan', %s, 'minh', %s)",
-                    [channel_id, time, value, START, START],
-                )
-        times = START + timedelta(minutes=first), START + timedelta(minutes=last)
-        append_changes(conn, [NewChange(STATION, channel_id, *times, last - first + 1, cause)])
+    run_all(worker)
 
 
 def questioned(conn: Connection) -> list[tuple[str, str | None]]:

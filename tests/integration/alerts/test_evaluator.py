@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from alerts.alarm.change import EndCause
+from alerts.evaluating import past
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.evaluating.reading_window import instant
 from alerts.evaluating.rule_memory import RuleMemory
 from alerts.rules.rule import ChannelRule
+from quantrac.config.rules import Level, Side
 from quantrac.database import feed
 from quantrac.database.feed import NewChange, append_changes
-from quantrac.database.pool import Connection, connect
+from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.severity import Severity
 from tests.integration.alerts.centre import (
     CHANNEL,
     ROUTING,
     START,
     START_MS,
     STATION,
+    add_channel,
     add_network,
     minutes_of,
     rows,
+    run_all,
     store,
 )
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule
@@ -39,22 +43,6 @@ def evaluator(conn: Connection, *rules: ChannelRule) -> Evaluator:
     return Evaluator(conn, {CHANNEL: list(rules) or [oxygen_rule()]}, ROUTING, lambda: START)
 
 
-def run_all(worker: Evaluator) -> None:
-    while worker.round():
-        pass
-
-
-@pytest.fixture
-def channel_id(conn: Connection) -> int:
-    return add_network(conn)
-
-
-@pytest.fixture
-def other(database: str) -> Iterator[Connection]:
-    with connect(database, "test evaluator") as connection:
-        yield connection
-
-
 def test_an_alarm_rises_and_clears_at_the_times_of_the_readings(
     conn: Connection, other: Connection, channel_id: int
 ) -> None:
@@ -63,6 +51,18 @@ def test_an_alarm_rises_and_clears_at_the_times_of_the_readings(
     assert minutes_of(conn) == [("act", 29.0, 63.0)]
     assert rows(conn, 'select severity, state, value, "limit" from v_alarm') == [("high", "returned", 2.8, 3.0)]
     assert rows(conn, "select event from v_alarm_event order by alarm_event_id") == [("raised",), ("cleared",)]
+
+
+def test_a_trend_is_read_at_the_resolution_of_the_parameter_not_at_the_decimals_shown(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    ammonia = f"{STATION}/nh3"
+    above = Level("act", Side.ABOVE, 0.1, 0.09, 0, 0, Severity.HIGH, ("farmers",))
+    rule = replace(oxygen_rule(above), channel=ammonia, parameter="nh3")
+    readings = read_series("0.092x1 0.095x1 0.098x1 0.101x1", MINUTE, start_ms=START_MS)
+    store(conn, add_channel(conn, "nh3"), readings)
+    run_all(Evaluator(other, {ammonia: [rule]}, ROUTING, lambda: START))
+    assert "0,101 mg/l, duoi 0,1, dang tang" in rows(conn, "select body from notification where medium = 'sms'")[0][0]
 
 
 @pytest.mark.parametrize("block", [1, 3, 7])
@@ -123,9 +123,12 @@ def test_a_worse_level_must_be_acknowledged_again(conn: Connection, other: Conne
     assert rows(conn, "select state, acknowledged_by from v_alarm") == [("unacknowledged", None)]
 
 
+@pytest.mark.parametrize("piece_minutes", [60_000, 7], ids=["at once", "in pieces"])
 def test_late_readings_disturb_nothing_and_their_alarm_is_recorded(
-    conn: Connection, other: Connection, channel_id: int
+    conn: Connection, other: Connection, channel_id: int, piece_minutes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """However long the period of late readings is: it is replayed piece by piece, and none is left out."""
+    monkeypatch.setattr(past, "PIECE_MS", piece_minutes * MINUTE)
     now = [START]
     worker = Evaluator(other, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: now[0])
     store(conn, channel_id, read_series("4.6x5 _x60 4.6x5", MINUTE, start_ms=START_MS))
@@ -140,6 +143,26 @@ def test_late_readings_disturb_nothing_and_their_alarm_is_recorded(
     assert minutes_of(conn) == [("danger", 9.0, 69.0)]  # five minutes low from the fifth on; five good ones end nothing
     assert rows(conn, STATE) == state
     assert rows(conn, "select lag_rows from v_feed where consumer = 'alerts'") == [(0,)]
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.5, [("danger", 0.5, None)]), (2.5, [])])
+def test_danger_in_late_readings_of_a_time_of_a_milder_alarm_is_on_record_and_told(
+    conn: Connection, other: Connection, channel_id: int, value: float, shown: list[tuple[str, float, None]]
+) -> None:
+    """An alarm was told as it happened; how bad it was stood in what came later."""
+    now = [START]
+    worker = Evaluator(other, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: now[0])
+    store(conn, channel_id, read_series("4.6x5 2.8x15 _x10 2.8x5 4.6x40", MINUTE, start_ms=START_MS))
+    run_all(worker)
+    late = read_series(f"{value}x10", MINUTE, start_ms=START_MS + 20 * MINUTE)
+    store(conn, channel_id, [s._replace(received_ms=START_MS + 75 * MINUTE) for s in late])
+    run_all(worker)
+    now[0] += SETTLE
+    worker.tell_summaries()
+    assert rows(conn, "select level, value, untold from v_alarm where late") == shown
+    told = rows(conn, "select body from notification where purpose = 'late' and medium = 'sms'")
+    assert len(told) == len(shown)
+    assert all("0,50" in body for (body,) in told)
 
 
 def test_a_flag_of_the_quality_service_keeps_a_reading_from_raising(

@@ -86,7 +86,7 @@ def test_escalation_tells_the_next_once_and_then_repeats_to_whoever_was_told(con
     assert [call_again(conn, PLAN, START + after * MINUTE) for after in (15, 16)] == [1, 0]
     assert sent(conn)[1:] == [("escalated", "sms", "queued")]
     (body,) = rows(conn, "select body from notification where purpose = 'escalated'")[0]
-    assert body.startswith("CHUA AI NHAN: ")
+    assert body.startswith("CHUA AI XAC NHAN: ")
     assert call_again(conn, PLAN, START + 10 * HOUR) == 1  # repeats that were missed are one
     assert sorted(sent(conn)[2:]) == [("repeated", "email", "queued"), ("repeated", "sms", "queued")]
     assert call_again(conn, PLAN, START + 20 * HOUR) == 0

@@ -17,7 +17,8 @@ from alerts.alarm.life import AlarmEvent
 from alerts.alarm.records import add_event, clear_alarm, raise_alarm
 from alerts.channels.email_smtp import SmtpNotifier
 from alerts.channels.sms_esms import EsmsNotifier
-from alerts.people.contacts import outcomes, queue_test, reached
+from alerts.people.contact_record import reached
+from alerts.people.test_message import outcomes, queue_test
 from alerts.telling.notifier import Gone, NeedsPerson, NotCarried, Notifier, Outgoing, TryAgain, UndeliverableError
 from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.relay import Relay
@@ -160,8 +161,10 @@ def test_what_needs_a_person_is_tried_again_while_its_alarm_stands(outbox: Outbo
     assert outbox.shown("status, attempts, error") == [
         ("failed", 2, "eSMS: 101 wrong ApiKey or SecretKey Authorize Failed")
     ]
+    assert rows(outbox.conn, "select failed_at from notification") == [(START,)], "since when"
     outbox.clock.now += LONGEST_WAIT
     assert outbox.send(esms(sms.url)) == 1
+    assert rows(outbox.conn, "select failed_at from notification") == [(None,)]
     assert [message.text for message in sms.messages] == ["oxy 2,8"]
     assert outbox.shown("status, error") == [("sent", None)]
 
@@ -201,6 +204,27 @@ def test_of_messages_about_an_alarm_that_were_refused_the_newest_is_tried_again(
     assert outbox.shown("status") == [("dead",), ("sent",)]
 
 
+@pytest.mark.parametrize("way", ["shelved", "out of service"])
+@pytest.mark.parametrize("error", [NeedsPerson("103 balance too low"), TryAgain("busy")], ids=["refused", "waits"])
+def test_no_message_about_an_alarm_is_tried_while_it_is_withheld(
+    outbox: Outbox, way: str, error: UndeliverableError
+) -> None:
+    carrier = Refusing()
+    carrier.error = error
+    outbox.queue()
+    outbox.send(carrier)
+    if way == "shelved":
+        desk.shelve(outbox.conn, outbox.alarm_id, "lan", "boat works", START + timedelta(hours=4), START)
+    else:
+        desk.take_out_of_service(outbox.conn, STATION, None, "lan", "works", START + timedelta(hours=4), START)
+    carrier.error = None
+    outbox.clock.now += timedelta(hours=1)
+    assert outbox.send(carrier) == 0
+    outbox.clock.now = START + timedelta(hours=4)
+    assert outbox.send(carrier) == 1
+    assert outbox.shown("status") == [("sent",)]
+
+
 def test_a_number_that_does_not_exist_is_not_tried_again(outbox: Outbox) -> None:
     carrier = Refusing()
     carrier.error = Gone("no such number")
@@ -208,7 +232,7 @@ def test_a_number_that_does_not_exist_is_not_tried_again(outbox: Outbox) -> None
     outbox.send(carrier)
     outbox.clock.now += timedelta(hours=1)
     assert outbox.send(carrier) == 0
-    assert outbox.shown("status") == [("failed",)]
+    assert rows(outbox.conn, "select status, failed_at from notification") == [("failed", START)]
 
 
 def test_a_refused_all_clear_is_tried_for_six_hours(outbox: Outbox) -> None:
@@ -327,7 +351,7 @@ def test_a_test_message_goes_through_the_outbox_and_the_log_says_who_was_reached
     outbox: Outbox, sms: SmsCatcher
 ) -> None:
     conn = outbox.conn
-    queue_test(conn, FARMER, START)
+    queue_test(conn, FARMER, "lan", START)
     assert outcomes(conn, FARMER, START) == {"sms": ("queued", None)}
     outbox.send(esms(sms.url))
     assert outcomes(conn, FARMER, START) == {"sms": ("sent", None)}

@@ -8,16 +8,21 @@ from datetime import timedelta
 import pytest
 
 from alerts import desk
+from alerts.alarm_search import AlarmQuery, alarm_page
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.stored_normals import with_normals
-from alerts.people.contacts import listed, save_contacts
+from alerts.people.contact_search import listed
+from alerts.people.contacts import save_contacts
 from alerts.rules.composite import compile_composites
 from alerts.trials.backtest_run import run_backtest
 from alerts.trials.normals import make_normals
 from alerts.watchdogs.books import check_books
+from alerts.watchdogs.breaches import check_breaches
 from alerts.watchdogs.feed_lag import check_feed
+from alerts.watchdogs.ministry_files import check_ministry
 from quantrac.config.network import Contact, Network
 from quantrac.config.notifications import Medium
+from quantrac.config.rule_files import LoadedRules
 from quantrac.database.beat import Beat
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection, connect
@@ -31,6 +36,7 @@ from tests.integration.alerts.centre import (
     add_network,
     minutes_of,
     rows,
+    run_all,
     send_all,
     store,
 )
@@ -48,11 +54,10 @@ def service(database: str) -> Iterator[Connection]:
 def test_the_whole_path_runs_with_the_rights_of_alerts(conn: Connection, service: Connection) -> None:
     channel_id = add_network(conn)
     store(conn, channel_id, read_series("2.8x10 4.6x30", MINUTE, start_ms=START_MS))
-    save_contacts(service, [Contact(name="Lan", email="lan@example.org", groups=("operators",))], START)
+    save_contacts(service, {"lan": Contact(name="Lan", email="lan@example.org", groups=("operators",))}, START)
     Beat(service, "alerts", "test", START).beat(START)
     worker = Evaluator(service, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: START)
-    while worker.round():
-        pass
+    run_all(worker)
     send_all(service, Medium.EMAIL, KeepingCarrier(), lambda: START)
     assert minutes_of(conn) == [("act", 9.0, 39.0)]
     assert rows(conn, "select count(*) from notification where status = 'sent'") == [(4,)]
@@ -70,24 +75,32 @@ def test_composites_normals_back_tests_books_and_feed_need_no_more(
     with conn.transaction():
         times = START, START + timedelta(minutes=19)
         append_changes(conn, [NewChange(STATION, channel_id, *times, 20, "flag")])
-    while worker.round():
-        pass
+    run_all(worker)
     worker.take_normals()
     worker.tell_summaries()
     day = START.date()
     make_normals(service, network, [CHANNEL], day, day, START)
     assert run_backtest(service, network, day, day).readings == 20
     check_books(service, network, START)
+    check_breaches(service, network, START)
     check_feed(service, network, START)
+    check_ministry(service, network, START)
     assert rows(conn, "select station from composite_state") == [(STATION,)]
 
 
-def test_the_desk_works_with_the_rights_of_the_console(conn: Connection, service: Connection) -> None:
+def test_the_desk_and_back_tests_work_with_the_rights_of_the_console(
+    conn: Connection, service: Connection, network: Network
+) -> None:
     channel_id = add_network(conn)
     store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
     Evaluator(conn, {CHANNEL: [oxygen_rule()]}, ROUTING, lambda: START).round()
     service.execute("set role quantrac_console")
-    (row,) = desk.alarms(service)
+    (row,) = alarm_page(service, AlarmQuery(), 100).rows
     desk.acknowledge(service, row.alarm_id, "lan", "seen", START)
     desk.comment(service, row.alarm_id, "lan", "aerators on", START)
     assert [event.event for event in desk.history(service, row.alarm_id)] == ["raised", "acknowledged", "comment"]
+    day, everything = START.date(), LoadedRules(network.rules, network.composites)
+    report = run_backtest(service, network, day, day, new=everything)
+    assert (report.readings, [one.alarm_id for one in report.comparison.recorded] if report.comparison else None) == (
+        10, [row.alarm_id],
+    )  # fmt: skip

@@ -90,9 +90,10 @@ class Centre:
 @pytest.fixture
 def centre(database: str, tmp_path: Path, sms: SmsCatcher, mail: MailCatcher) -> Iterator[Centre]:
     config = tmp_path / "configs"
-    for folder in ("stations", "devices"):
-        shutil.copytree(PROJECT / "station_configs" / folder, config / folder)
-    (config / "rules").mkdir()
+    shutil.copytree(PROJECT / "station_configs" / "devices", config / "devices")
+    for folder in ("stations", "rules"):
+        (config / folder).mkdir()
+    shutil.copy(PROJECT / "station_configs" / "stations" / "st-my-thanh.yaml", config / "stations")
     (config / "rules" / "oxygen.yaml").write_text(RULES, "utf-8")
     (config / "network.yaml").write_text(NETWORK, "utf-8")
     environment = {
@@ -286,7 +287,8 @@ def test_lost_connections_are_made_again(conn: Connection, centre: Centre, sms: 
     eventually(
         lambda: needed.items() <= dict(rows(conn, f"select application_name, count(*) {theirs} group by 1")).items()
     )
-    assert rows(conn, f"select bool_and(pg_terminate_backend(pid)) {theirs}") == [(True,)]
+    ((ended,),) = rows(conn, f"select count(*) filter (where pg_terminate_backend(pid)) {theirs}")
+    assert ended >= sum(needed.values())
     store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=START_MS))
     eventually(lambda: len(sms.messages) == 1)
     assert minutes_of(conn) == [("act", 9.0, None)]
@@ -308,7 +310,8 @@ class TestRulesEditedWhileRunning:
         rules.write_text(RULES.replace("off_delay: 30m", "off_delay: 5m"), "utf-8")
         eventually(lambda: "files_taken" in (tmp_path / "alerts.log").read_text())
         conn.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'quantrac alerts'"
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = 'quantrac alerts' and datname = current_database()"
         )
         assert minutes_of(conn) == [("act", 9.0, None)]
         store(conn, channel_id, read_series("4.6x5", MINUTE, start_ms=START_MS + 10 * MINUTE))

@@ -113,7 +113,7 @@ def test_a_mail_keeps_its_accents_and_no_line_break_enters_a_header(mail: MailCa
 )
 def test_a_subject_arrives_as_it_was_written_however_long(mail: MailCatcher, station: str) -> None:
     """Python 3.13 made two spaces of one where it folded "(An Thạnh)"."""
-    subject = f"[Cảnh báo cao] Oxy thấp: {station} 2,40 mg/l, 20:54 24/11"
+    subject = f"[Nghiêm trọng] Oxy thấp: {station} 2,40 mg/l, 20:54 24/11"
     SmtpNotifier(mail.url, "canhbao@example.org").send(replace(MESSAGE, subject=subject))
     assert [letter.subject for letter in mail.messages] == [subject]
 

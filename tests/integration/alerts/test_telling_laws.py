@@ -60,7 +60,7 @@ waits = st.sampled_from([0, 0, 1, 2, 5, 10, 60, 240]).map(lambda minutes: timede
 days = st.lists(st.tuples(waits, acts), min_size=6, max_size=20)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=35, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(networks, people, days)
 def test_what_is_held_is_sent_merged_or_dropped_with_its_reason_and_explanations_come_true(
     conn: Connection, routing: Routing, contacts: Sequence[Addressee], day: Sequence[tuple[timedelta, Any]]
@@ -106,7 +106,9 @@ def rise(conn: Connection, channel_id: int, routing: Routing, act: Rise, now: da
     )  # fmt: skip
     book = AddressBook(conn)
     ids = [one.contact_id for one in book.contacts]
-    recent = RecentMessages(conn, routing, now, change.alarm_id).of_what_might_be(rule, STATION, CHANNEL, ids, now)
+    recent = RecentMessages(conn, routing, now, change.alarm_id).of_what_might_be(
+        Subject(rule, STATION, None), CHANNEL, ids, now
+    )
     foretold = [line for line in explain(book.contacts, routing, matter, now, recent) if line.occasion == "raised"]
     to = Audience(STATION, tuple(act.to), routing, breaks_quiet_hours=act.breaks)
     tell(conn, change, to, Figures(CHANNEL, "mg/L", value=2.5, limit=3.0, parameter="do"), now)

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from alerts import desk
 from alerts.alarm.change import Mark, Purpose, Subject
 from alerts.alarm.records import clear_alarm, raise_alarm, reach_level, record_late
+from alerts.alarm_search import AlarmQuery, alarm_page
 from alerts.evaluating.evaluator import Evaluator
 from alerts.telling import summary_texts
 from alerts.telling.attachments import attachments
@@ -25,6 +26,7 @@ from alerts.telling.summary_texts import SummaryLine
 from quantrac.config.notifications import Cap, EscalationStep, Grouping, Medium, QuietHours, Route, Storm
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection
+from quantrac.desks.overview import look
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 from tests.integration.alerts.centre import (
@@ -86,9 +88,9 @@ def test_a_reminder_has_the_present_value_its_course_and_the_link(
     carrier, soon = KeepingCarrier(), START + HOUR
     send_all(conn, Medium.EMAIL, carrier, lambda: soon, attachments(linking, lambda: soon))
     (letter,) = carrier.kept
-    assert letter.subject.startswith("[Cảnh báo cao] nhắc lại: Oxy thấp: Sông Mỹ Thanh " + expected)
+    assert letter.subject.startswith("[Nghiêm trọng] nhắc lại: Oxy thấp: Sông Mỹ Thanh " + expected)
     assert letter.facts["link"].startswith("https://quantrac.example.vn/a/1.2.")
-    assert f"\n{'Giá trị hiện nay' if goes_on else 'Giá trị'}: {expected}\n" in letter.body
+    assert f"\n{'Giá trị hiện tại' if goes_on else 'Giá trị'}: {expected}\n" in letter.body
     if goes_on:
         assert "\nCảnh báo bắt đầu: 08:00:00 24/11/2026\n" in letter.body
         assert letter.facts["course"][-1][1] == pytest.approx(1.9)
@@ -183,7 +185,7 @@ def test_a_person_who_is_not_told_of_ends_does_not_read_of_a_past_alarm_as_if_it
     ("mark", "is_kind", "head"),
     [
         (Mark("danger", Severity.CRITICAL, 1.5, 2.0), False, "KHAN CAP, NANG HON: Oxy thap"),
-        (Mark("act", Severity.HIGH, 2.5, 3.0), False, "CANH BAO CAO, NANG HON: Oxy thap"),
+        (Mark("act", Severity.HIGH, 2.5, 3.0), False, "NGHIEM TRONG, NANG HON: Oxy thap"),
         (Mark("other", Severity.MEDIUM, 2.5, 3.0), True, "CANH BAO: Oxy thap"),  # another kind of trouble is not worse
     ],
 )
@@ -318,12 +320,27 @@ def test_alarms_of_the_past_are_told_by_the_parameters_people_chose_and_not_of_t
     ]  # fmt: skip
 
 
+def test_why_nobody_is_told_of_an_alarm_of_the_past_is_on_record(conn: Connection) -> None:
+    channel_id = add_network(conn)
+    conn.execute("update contact set consent = 'refused'")
+    mark, period = Mark("act", Severity.HIGH, 2.5, 3.0), (START - HOUR, START - 30 * MINUTES)
+    record_late(conn, Subject("low-oxygen", STATION, channel_id), mark, period, TEXTS, ["farmers", "operators"], START)
+    record_late(conn, Subject("second", STATION, channel_id), mark, period, TEXTS, ["managers"], START)
+    with conn.transaction():
+        assert tell_late(conn, PLAN, START) == 2
+    consent, nobody = (row.untold for row in reversed(alarm_page(conn, AlarmQuery("all"), 100).rows))
+    assert consent == "nobody to tell: 2 times consent refused"
+    assert nobody == "nobody to tell: no contact and route for managers, high"
+    assert [late.untold for late in look(conn, START).untold] == [consent, nobody]
+
+
 def test_who_would_be_told_depends_on_what_they_have_been_told_of_other_alarms(conn: Connection) -> None:
     channel_id = add_network(conn)
     alarm = rise(conn, channel_id, START, rule="first", to=("farmers",), routing=GROUPED).alarm_id
 
     def told_by(rule: str, until: datetime, without: int | None = None) -> dict[tuple[int, Medium], Recent]:
-        return RecentMessages(conn, GROUPED, until, without).of_what_might_be(rule, STATION, CHANNEL, [1, 2], until)
+        about = Subject(rule, STATION, None)
+        return RecentMessages(conn, GROUPED, until, without).of_what_might_be(about, CHANNEL, [1, 2], until)
 
     soon = START + MINUTES
     assert told_by("second", soon) == {(1, Medium.SMS): Recent(others=1, station_at=START, messages=0)}

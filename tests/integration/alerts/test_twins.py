@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from alerts import desk
 from alerts.evaluating.evaluator import Evaluator
+from alerts.evaluating.past import SETTLE
 from alerts.rules.rule import ChannelRule
+from alerts.telling.messages import tell_withheld
 from quantrac.config.rules import Level, Side
 from quantrac.database.pool import Connection, connect
 from quantrac.telemetry.severity import Severity
@@ -22,6 +25,7 @@ from tests.integration.alerts.centre import (
     add_channel,
     add_network,
     rows,
+    run_all,
     store,
 )
 from tests.unit.alerts.rules import MINUTE, oxygen_rule
@@ -40,7 +44,8 @@ class Pair:
         self.conn = conn
         self.sonde, self.gauge = add_network(conn), add_channel(conn, "gauge_do", parameter="do")
         rules = {CHANNEL: [rule], GAUGE: [replace(rule, channel=GAUGE)]}
-        self.evaluator = Evaluator(other, rules, ROUTING, lambda: START)
+        self.now = START
+        self.evaluator = Evaluator(other, rules, ROUTING, lambda: self.now)
 
     def measure(self, sonde: str, gauge: str, *, after: int = 0) -> None:
         """Store both series, minute by minute from so many minutes after the start, and evaluate."""
@@ -49,8 +54,18 @@ class Pair:
             for channel_id, series in zip((self.sonde, self.gauge), both, strict=True):
                 if minute < len(series):
                     store(self.conn, channel_id, [series[minute]])
-            while self.evaluator.round():
-                pass
+            run_all(self.evaluator)
+
+    def fill(self, channel_id: int, series: str, *, after: int, received: int) -> None:
+        """Store what came in one block, so many minutes after the start, and evaluate it."""
+        late = read_series(series, MINUTE, start_ms=START_MS + after * MINUTE)
+        store(self.conn, channel_id, [one._replace(received_ms=START_MS + received * MINUTE) for one in late])
+        run_all(self.evaluator)
+
+    def settle(self) -> None:
+        """Let late readings settle, and tell what they show."""
+        self.now += SETTLE
+        self.evaluator.tell_summaries()
 
     def history(self) -> list[tuple[str, str | None]]:
         return rows(self.conn, "select event, detail->>'level' from alarm_event order by alarm_event_id")
@@ -61,9 +76,8 @@ class Pair:
 
 
 @pytest.fixture
-def pair(conn: Connection, database: str) -> Iterator[Pair]:
-    with connect(database, "test evaluator") as other:
-        yield Pair(conn, other)
+def pair(conn: Connection, other: Connection) -> Pair:
+    return Pair(conn, other)
 
 
 ROSE_AND_ENDED: list[tuple[str, str | None]] = [("raised", "low"), ("cleared", None)]
@@ -120,3 +134,50 @@ def test_a_rule_that_names_one_channel_has_no_twins(conn: Connection, database: 
         pair.evaluator = Evaluator(other, {CHANNEL: [SONDE_RULE]}, ROUTING, lambda: START)
         pair.measure("6x13", "6x3 3x5 6x5")
         assert rows(conn, "select from alarm") == []
+
+
+def test_a_story_that_is_shelved_is_not_told_by_its_twin(pair: Pair) -> None:
+    pair.measure("6x3 3x6", "6x9")
+    ((alarm_id,),) = rows(pair.conn, "select alarm_id from v_alarm")
+    desk.shelve(pair.conn, alarm_id, "Lan", "they know", START + timedelta(days=1), START)
+    pair.measure("6x5", "6x5", after=9)
+    pair.measure("6x9", "6x3 1x6", after=14)
+    assert rows(pair.conn, "select channel, state from v_alarm order by alarm_id") == [
+        (CHANNEL, "cleared"), (GAUGE, "shelved"),
+    ]  # fmt: skip
+    assert pair.told() == ["raised", "cleared"]
+
+
+@pytest.mark.parametrize(("sonde", "gauge"), [("6x3 3x15 6x9", "6x9 3x6 6x12"), ("6x9 3x9 6x9", "6x3 3x12 6x12")])
+def test_maintenance_of_one_twin_withholds_what_stands_at_it_alone(pair: Pair, sonde: str, gauge: str) -> None:
+    """Whichever raised the alarm: while the other one stands, people hear of it."""
+    pair.conn.execute("""update station set config = '{"devices": {"sonde": {"channels": {"do": {}}}}}'""")
+    desk.take_out_of_service(pair.conn, STATION, "sonde", "lan", "new probe", START + timedelta(hours=4), START)
+    first: dict[str, int] = {}
+    both = [read_series(series, MINUTE, start_ms=START_MS) for series in (sonde, gauge)]
+    for minute in range(27):
+        for channel_id, series in zip((pair.sonde, pair.gauge), both, strict=True):
+            if minute < len(series):
+                store(pair.conn, channel_id, [series[minute]])
+        run_all(pair.evaluator)
+        tell_withheld(pair.conn, ROUTING, pair.now)
+        for (state,) in rows(pair.conn, "select state from v_alarm"):
+            first.setdefault(state, minute)
+    order = ["unacknowledged", "out of service", "cleared"]
+    if sonde.startswith("6x3"):
+        order[:2] = order[1::-1]
+    assert sorted(first, key=first.__getitem__) == order
+    assert pair.told() == ONCE
+
+
+@pytest.mark.parametrize("shelved", [False, True], ids=["told", "shelved"])
+def test_late_readings_of_twins_show_one_alarm_of_the_past(pair: Pair, shelved: bool) -> None:
+    pair.measure("3x4 6x3 _x40 6x3", "6x7 _x40 6x3")
+    if shelved:
+        ((alarm_id,),) = rows(pair.conn, "select alarm_id from v_alarm")
+        desk.shelve(pair.conn, alarm_id, "Lan", "they know", START + timedelta(days=1), START)
+    for channel_id, series in ((pair.sonde, "6x5 3x10 6x25"), (pair.gauge, "6x9 1x10 6x21")):
+        pair.fill(channel_id, series, after=7, received=51)
+    pair.settle()
+    assert rows(pair.conn, "select level, untold from v_alarm where late") == [("bad", "shelved" if shelved else None)]
+    assert pair.told() == ["raised", "cleared", *([] if shelved else ["late"])]

@@ -22,8 +22,9 @@ from quantrac.desks.network import apply_network
 from tests.integration.community.conftest import compress_everything, loose_rows
 from tests.integration.database.conftest import NOON, World
 from tests.integration.database.test_backup import counts, fill
+from tests.integration.ingest.given import Given
 from tests.integration.ingest.test_importing import CONFIGS, load, month, order
-from tests.integration.ingest.test_rollups import T0, Given, everything, follow, station, store
+from tests.integration.ingest.test_rollups import T0, everything, follow, station, store
 
 __all__ = ["station"]
 

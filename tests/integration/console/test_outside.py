@@ -42,10 +42,18 @@ def test_opening_a_link_changes_nothing_and_its_button_acknowledges_once(console
     assert (status, console.acknowledged_by(number)) == (200, None)
     assert "Oxy thấp" in page
     assert "Chị Lan" in page
+    assert "2,10 mg/l" in page
+    assert "ngưỡng 3" in page
+    assert "<svg" not in page
+    console.arrive("st-cu-lao-dung/do", 3.4)
+    console.arrive("st-cu-lao-dung/do", 2.1)
+    drawn = ask(console, link)[1]
+    assert drawn.count("<svg") == drawn.count('class="limit"') == drawn.count('class="curve"') == 1
     assert '<form method="post">' in page
     status, page = ask(console, link, "POST")
     assert (status, console.acknowledged_by(number)) == (200, "Chị Lan")
     assert '<form method="post">' not in page
+    assert "Chị Lan" in page
     events = "select event, person, reason from v_alarm_event"
     assert ask(console, link, "POST")[0] == 200
     assert console.conn.execute(events).fetchall() == [("acknowledged", "Chị Lan", "by the link in a mail")]
@@ -106,3 +114,15 @@ def test_a_link_shows_the_picture_of_its_alarm_and_none_of_another(console: Runn
     assert ask(console, f"{links.public_url}/api/alarms/{mine}/pictures/gate") == (200, "JPEG")
     assert ask(console, f"{link.replace('/a/1.', '/a/2.')}/pictures/gate")[0] == 410
     assert ask(console, f"{link}/pictures/river")[0] == 404
+
+
+def test_pages_lead_to_grafana_without_the_login_of_its_address(
+    unstarted_console: Callable[..., RunningConsole],
+) -> None:
+    console = unstarted_console(grafana_url="http://push:geheim@grafana:3000/")
+    console.start()
+    assert 'href="http://grafana:3000/d/quantrac-network"' in console.ask("GET", "/")[2]
+    page = console.ask("GET", "/stations/st-tran-de")[2]
+    assert 'href="http://grafana:3000/d/quantrac-station?var-station=st-tran-de"' in page
+    assert "geheim" not in page
+    assert "grafana" not in console.ask("GET", "/sign-in")[2]

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from dashboards.console.app import create_app
-from dashboards.console.context import Console, StationCommand
-from dashboards.console.hub import Hub
+from dashboards.console.context import StationCommand
 from dashboards.console.series import opening_hours
 from dashboards.console.service import command_of
 from dashboards.console.set_aside import read_set_aside
 from quantrac.config.settings import Settings
 from quantrac.database import audit
-from quantrac.database.pool import Connection, open_pool
+from quantrac.database.pool import Connect, Connection, connect
 from quantrac.desks.commands import NotSent
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from tests.fixtures.console import ARRIVED
+from tests.fixtures.console import ARRIVED, session_of, with_session
+from tests.integration.console.test_admission import NOW, served
 
 pytestmark = pytest.mark.usefixtures("configured")
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 STATION = "st-tran-de"
 SAID = """
 insert into station_event (time, station, device, kind, detail, epoch, seq, index, received_at)
@@ -66,34 +65,30 @@ def test_charts_open_on_a_day_as_soon_as_there_is_more_than_an_hour_of_data(conn
     assert opening_hours(conn, STATION, NOW + timedelta(days=2)) == 0.25
 
 
-class Silent:
-    """A watcher that nobody asks."""
-
-
 async def end(database: str, command: StationCommand | None) -> httpx.Response:
     """Ask a console that gives commands in this way to end maintenance."""
-    with open_pool(database, "test aside") as pool:
-        console = Console(pool, Hub(), Silent(), lambda: NOW, None, command)  # type: ignore[arg-type]
-        transport = httpx.ASGITransport(create_app(console))
-        async with httpx.AsyncClient(transport=transport, base_url="http://console") as http:
-            return await http.post(f"/api/stations/{STATION}/end-maintenance", json=WISH)
+    with connect(database, "test aside") as conn:
+        headers = with_session(session_of(conn, "Trần Thị Bình", NOW)) | {"Accept-Language": "vi"}
+    async with served(database, None, command=command) as (http, _):
+        return await http.post(f"/api/stations/{STATION}/end-maintenance", json=WISH, headers=headers)
 
 
-WISH = {"person": "Trần Thị Bình", "reason": "xong", "device": "sonde"}
+WISH = {"reason": "xong", "device": "sonde"}
 
 
 async def test_the_station_is_told_to_end_it_and_its_refusal_is_shown(database: str) -> None:
     asked: list[tuple[str, Mapping[str, Any], str, str]] = []
 
     def command(
-        conn: Connection, station: str, order: Mapping[str, Any], *, person: str, reason: str
+        connect: Connect, station: str, order: Mapping[str, Any], *, person: str, reason: str
     ) -> Mapping[str, Any]:
         asked.append((station, order, person, reason))
         return {"ok": True} if len(asked) == 1 else {"ok": False, "error": "no device 'sonde'"}
 
     assert (await end(database, command)).status_code == 200
     refused = await end(database, command)
-    assert (refused.status_code, "no device 'sonde'" in refused.json()["error"]) == (409, True)
+    words = f"trạm {STATION} chưa kết thúc bảo trì; trạm trả lời: no device 'sonde'"
+    assert (refused.status_code, refused.json()["error"]) == (409, words)
     order = {"do": "maint", "device": "sonde", "off": True}
     assert asked == [(STATION, order, "Trần Thị Bình", "xong")] * 2
     assert "QUANTRAC_COMMAND_KEYS" in (await end(database, None)).json()["error"]
@@ -110,6 +105,6 @@ def test_the_order_goes_by_the_desk_of_commands(
     assert command is not None
     order = {"do": "maint", "device": None, "off": True}
     with pytest.raises(NotSent, match="is not connected"):
-        command(conn, STATION, order, person="bình", reason="xong")
+        command(lambda: nullcontext(conn), STATION, order, person="bình", reason="xong")
     first = conn.execute("select person, reason, detail->'order' from audit where action = 'command'").fetchall()
     assert first == [("bình", "xong", order)]

@@ -6,6 +6,7 @@ import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -61,12 +62,29 @@ def counts(conn: Connection) -> dict[str, int]:
     return {name: 0 if row is None else row[0] for name, row in counts.items()}
 
 
+def as_user(conn: Connection, database: str, name: str, groups: str) -> str:
+    """Return the address of a database for a user in these groups, who is made where absent."""
+    if conn.execute("select from pg_roles where rolname = %s", [name]).fetchone() is None:
+        conn.execute(f"create role {name} login password 'pw' in role {groups}")
+    parts = urlsplit(database)
+    return urlunsplit(parts._replace(netloc=f"{name}:pw@{parts.hostname}:{parts.port}"))
+
+
 def test_a_restored_database_holds_the_same_rows_and_goes_on(
     world: World, database: str, empty_database: str, tmp_path: Path
 ) -> None:
+    """Written by the user that docs/installation.md gives `jobs run`, who is not the owner."""
     fill(world)
     file = tmp_path / "new" / "quantrac.dump"
-    assert backup(database, file) == file.stat().st_size > 0
+    file.parent.mkdir()
+    file.with_name("quantrac.dump.part").touch(mode=0o644)  # of a run that was killed
+    jobs_groups = "quantrac_ingest, quantrac_alerts"
+    with pytest.raises(BackupFailed, match=r"permission denied.*grant quantrac_backup"):
+        backup(as_user(world.conn, database, "jobs_without_backups", jobs_groups), file)
+    writer = as_user(world.conn, database, "jobs_with_backups", f"{jobs_groups}, quantrac_backup")
+    assert backup(writer, file) == file.stat().st_size > 0
+    with connect(writer, "test") as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute("delete from review")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     restore(empty_database, file)
     with connect(empty_database, "test") as conn:
@@ -93,7 +111,7 @@ def test_a_restored_database_holds_the_same_rows_and_goes_on(
 def test_only_an_empty_database_is_filled(world: World, database: str, tmp_path: Path) -> None:
     file = tmp_path / "a.dump"
     backup(database, file)
-    with pytest.raises(RestoreFailed, match=r"found tables \(alarm.*expected an empty database"):
+    with pytest.raises(RestoreFailed, match=r"found tables \(account.*expected an empty database"):
         restore(database, file)
     with pytest.raises(RestoreFailed, match="no such file"):
         restore(database, tmp_path / "b.dump")
@@ -115,6 +133,8 @@ def test_a_backup_that_fails_leaves_the_last_one(tmp_path: Path) -> None:
         backup("postgresql://x:secret@127.0.0.1:1/none", file)
     assert file.read_text() == "yesterday's"
     assert list(tmp_path.iterdir()) == [file]
+    with pytest.raises(BackupFailed, match=r"/sys/kernel/x/x.dump: .*ReadWritePaths="):
+        backup("postgresql://x:secret@127.0.0.1:1/none", Path("/sys/kernel/x/x.dump"))
 
 
 def test_the_newest_backups_stay_and_other_files_too(world: World, database: str, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from quantrac.database.columns import array, array_of_times, read_columns
+from quantrac.database.columns import array, packed, read_columns
 
 TYPES = {"a": "int2", "b": "int4", "c": "int8", "d": "float8", "e": "timestamptz"}
 QUERY = """
@@ -24,11 +24,27 @@ def test_columns_hold_what_rows_hold(conn: psycopg.Connection) -> None:
     assert {name: len(column) for name, column in none.items()} == dict.fromkeys(TYPES, 0)
 
 
-def test_times_go_as_they_come(conn: psycopg.Connection) -> None:
-    times = np.array([-14_159_019_876_544, 0, 1_780_000_000_123_456])
-    query = "select t as e from unnest(%(times)s::timestamptz[]) t"
-    found = read_columns(conn, query, {"times": array_of_times(times)}, {"e": "timestamptz"})
-    assert found["e"].tolist() == times.tolist()
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("timestamptz", [-14_159_019_876_544, 0, 1_780_000_000_123_456]),
+        ("int2", [-(2**15), 7]),
+        ("int4", [-(2**31), 7]),
+        ("int8", [-(2**63), 7]),
+        ("float8", [-0.0, 0.1, 1e-308, 1e308]),
+        ("int4", []),
+    ],
+)
+def test_a_packed_array_comes_as_it_went(conn: psycopg.Connection, word: str, values: list[float]) -> None:
+    query = f"select t as a from unnest(%(values)s::{word}[]) t"
+    found = read_columns(conn, query, {"values": packed(np.array(values), word)}, {"a": word})["a"].tolist()
+    assert [(each, str(each)) for each in found] == [(each, str(each)) for each in values]
+
+
+def test_some_of_a_packed_array_are_null(conn: psycopg.Connection) -> None:
+    given = packed(np.array([0.5, np.nan, np.nan, 2.5]), "float8", np.array([False, True, False, False]))
+    rows = conn.execute("select unnest(%s::float8[])", [given]).fetchall()
+    assert [str(value) for (value,) in rows] == ["0.5", "None", "nan", "2.5"]
 
 
 def test_a_null_is_no_number(conn: psycopg.Connection) -> None:

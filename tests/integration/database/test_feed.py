@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import psycopg
 import pytest
 
 from quantrac.database.feed import (
@@ -63,6 +65,24 @@ def test_a_consumer_sees_only_its_causes_and_its_position_passes_the_others(conn
     assert conn.execute("select lag_rows from v_feed where consumer = 'alerts'").fetchone() == (0,)
 
 
+def test_a_consumer_that_wants_nothing_of_later_readings_passes_them(conn: Connection) -> None:
+    consumer, later = Consumer(conn, "stages", [Cause.READING]), NOON + timedelta(seconds=1)
+    append(conn, change(1), change(2)._replace(from_t=later, to_t=later), change(3)._replace(to_t=later))
+    taken = consumer.take(until=lambda: NOON)
+    assert [row.channels for row in taken] == [(1,), (3,)]
+    consumer.advance(taken[-1].id)
+    append(conn, change(4)._replace(from_t=later, to_t=later))
+    assert consumer.take(until=lambda: NOON) == []
+    assert conn.execute("select lag_rows from v_feed where consumer = 'stages'").fetchone() == (0,)
+
+    def until() -> datetime:
+        append(conn, change(5)._replace(from_t=later, to_t=later))
+        return NOON
+
+    assert consumer.take(until=until) == []
+    assert [row.channels for row in consumer.take()] == [(5,)], "what came after the question was not passed"
+
+
 def test_a_consumer_never_passes_the_one_it_comes_after(conn: Connection) -> None:
     quality, alerts = Consumer(conn, "quality", [Cause.READING]), Consumer(conn, "alerts", list(Cause), after="quality")
     append(conn, change(1), change(2))
@@ -93,6 +113,39 @@ def test_wait_wakes_at_an_append_of_another_connection(database: str, conn: Conn
         assert consumer.wait(120) is True
         assert time.monotonic() - begun < 60, "it was not woken: its time ran out"
         timer.join()
+
+
+def test_wait_wakes_when_the_leader_moves_though_it_appends_nothing(database: str, conn: Connection) -> None:
+    alerts = Consumer(conn, "alerts", list(Cause), after="quality")
+    with connect(database, "leader") as other:
+        quality = Consumer(other, "quality", [Cause.READING])
+        append(other, change())
+        (taken,) = quality.take()
+        assert alerts.take() == []
+        while alerts.wait(0.5):  # the append itself
+            pass
+        quality.advance(taken.id)
+        assert alerts.wait(120) is True
+        assert alerts.take() == [taken]
+
+
+def test_what_was_appended_meanwhile_wakes_once_and_is_not_kept(database: str, conn: Connection) -> None:
+    """psycopg keeps every notification that comes while something else is executed."""
+
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(each, psycopg.Notify) for each in gc.get_objects())
+
+    before = kept()
+    consumer = Consumer(conn, "alerts", list(Cause))
+    with connect(database, "writer") as writer:
+        for _ in range(50):
+            append(writer, change())
+            consumer.take()
+        assert kept() - before < 25
+        append(writer, *(change() for _ in range(50)))
+        conn.execute("select 1")
+        assert sum(consumer.wait(0.01) for _ in range(50)) < 25
 
 
 def test_two_processes_of_one_name_are_noticed(database: str, conn: Connection) -> None:

@@ -67,6 +67,21 @@ def test_a_contact_is_masked(conn: Connection, contact: str | None, shown: str |
     assert conn.execute("select masked(%s)", [contact]).fetchone() == (shown,)
 
 
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        ("550 5.1.1 <nguyen.an@example.vn>: no such user here", "550 5.1.1 <…@…>: no such user here"),
+        ("eSMS: 103 balance too low", "eSMS: 103 balance too low"),
+        ("+84912345678 refused; 0912 345 678, 0084-912-345-678 and 84912345678 too", "… refused; …, … and … too"),
+        ("POST https://u:pw@hooks.example.vn:8443/secret/x?t=1: 502", "POST https://hooks.example.vn:8443/… 502"),
+        ("discord://id/token at 2026-11-29 07:05:00", "discord://id/… at 2026-11-29 07:05:00"),
+        (None, None),
+    ],
+)
+def test_errors_show_no_address(conn: Connection, error: str | None, shown: str | None) -> None:
+    assert conn.execute("select without_addresses(%s)", [error]).fetchone() == (shown,)
+
+
 def test_readings_of_the_last_months_are_never_dropped(conn: Connection) -> None:
     with pytest.raises(Exception, match="last 90 days are never dropped"):
         conn.execute("select drop_readings_before(now() - interval '89 days')")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from quantrac.database.migration import MigrationError, migrate, migrations
+from quantrac.database.migration import MigrationError, NotMigrated, migrate, migrations, refuse_old_database
 from quantrac.private_services.postgres import PrivatePostgres
 
 NAMES = [migration.name for migration in migrations()]
@@ -20,7 +20,30 @@ def test_from_nothing_all_migrations_are_applied_once(empty_database: str) -> No
     assert migrate(empty_database) == []
 
 
-def test_the_table_of_readings_is_a_hypertable_with_only_its_key_as_index(database: str) -> None:
+def test_a_service_on_an_older_database_says_all_that_is_pending(empty_database: str) -> None:
+    with pytest.raises(NotMigrated, match=f"pending: {', '.join(NAMES)}; run quantrac db migrate"):
+        refuse_old_database(empty_database, "quantrac ingest")
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_vietnamese_is_refused_with_the_command_that_makes_one(
+    postgres: PrivatePostgres, encoding: str
+) -> None:
+    """Debian's packages make a cluster of SQL_ASCII where LANG is unset."""
+    name = f"foreign_{encoding.lower()}"
+    create = f"create database {name} template template0 encoding '{encoding}' locale 'C'"
+    with psycopg.connect(postgres.url(), autocommit=True) as conn:
+        conn.execute(create)
+    try:
+        for ask in (migrate, lambda url: refuse_old_database(url, "quantrac ingest")):
+            with pytest.raises(MigrationError, match=f"{encoding}, expected UTF8.* --encoding UTF8 ") as found:
+                ask(postgres.url(name))
+            assert "\n" not in str(found.value)
+    finally:
+        postgres.drop_database(name)
+
+
+def test_the_table_of_readings_is_a_hypertable_whose_one_index_of_all_rows_is_its_key(database: str) -> None:
     with psycopg.connect(database) as conn:
         chunk = conn.execute(
             "select time_interval from timescaledb_information.dimensions where hypertable_name = 'reading'"
@@ -28,7 +51,9 @@ def test_the_table_of_readings_is_a_hypertable_with_only_its_key_as_index(databa
         indexes = conn.execute("select indexdef from pg_indexes where tablename = 'reading'").fetchall()
     assert chunk is not None
     assert chunk[0].days == 7
-    assert [re.sub(r".*USING", "", text) for (text,) in indexes] == [' btree (channel_id, "time")']
+    key = ' btree (channel_id, "time")'
+    blamed = f"{key} WHERE ((state <> 0) OR (tests <> 0))"
+    assert sorted(re.sub(r".*USING", "", text) for (text,) in indexes) == [key, blamed]
 
 
 def test_two_migrations_of_one_database_apply_each_file_once(empty_database: str) -> None:

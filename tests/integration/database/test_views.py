@@ -7,8 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
+from quantrac.database import audit
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
+from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection
 from quantrac.telemetry.states import State
 from tests.integration.database.conftest import NOON, World, add_channel
@@ -34,6 +37,9 @@ PROMISED = {
     "v_ingest_health": "from_t, to_t, healthy",
     "v_hourly": "time, station, channel, parameter, value, mean, min, max, sd, count, expected, completeness, valid",
     "v_daily": "time, station, channel, parameter, value, mean, min, max, sd, count, expected, completeness, valid",
+    "v_review": "review_id, station, channel, kind, state, from_t, to_t, readings, flag, value, factor, added, drift, "
+    "drift_from, drift_to, person, reason, at",
+    "v_flag": 'time, station, channel, test, flag, reason, "by", at, review_id, flag_id',
 }
 
 
@@ -63,10 +69,51 @@ def test_ingest_has_the_rights_it_needs_also_in_a_new_chunk(world: World) -> Non
     with world.conn.transaction():
         append_changes(world.conn, [NewChange("st-test", world.channel_id, NOON, NOON, 2, Cause.READING)])
     assert world.one("select count(*) from v_reading") == 2
+    with pytest.raises(psycopg.errors.RaiseException, match="keeps readings for good"):
+        world.conn.execute("select drop_readings_before('2026-06-01')")
+    world.conn.execute("reset role")
+    world.conn.execute("update network set readings_kept = now() - timestamptz '2026-06-01'")
+    world.conn.execute("set role quantrac_ingest")
     assert world.one("select count(*) from drop_readings_before('2026-06-01')") == 1
     assert world.one("select count(*) from v_reading") == 1
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        world.conn.execute("update reading set value = 0")
+    for forbidden in ("update reading set value = 0", "update network set readings_kept = '90 days'"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            world.conn.execute(forbidden)
+
+
+def test_ingest_writes_findings_of_tests_and_speaks_for_no_person(world: World) -> None:
+    world.reading(NOON)
+    world.conn.execute("set role quantrac_ingest")
+    world.flag(3)
+    for flag in (1, None):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="a verdict of a person"):
+            world.conn.execute(
+                """insert into reading_flag (channel_id, time, flag, "by", at) values (%s, %s, %s, 'Bình', now())""",
+                [world.channel_id, NOON, flag],
+            )
+    assert world.one("select quality from v_reading") == 3
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="audit"):
+        audit.record(world.conn, NOON, "Bình", "replay", "dead letter 5")
+    for forged in ("person = 'Bình'", "approved_by = 'Bình', approved_at = now()", "content = '{}'"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="sign_off"):
+            world.conn.execute(f"update sign_off set {forged}")
+    world.conn.execute("update sign_off set reopened_at = now(), reopened_cause = 'reading'")
+    world.conn.execute("set role quantrac_console")
+    world.flag(1, None, "Bình")
+    assert world.one("select quality from v_reading") == 1
+
+
+def test_statements_of_people_end_after_a_minute_and_those_of_services_do_not(world: World, database: str) -> None:
+    migrate(database)
+    with psycopg.connect(database) as person:
+        assert person.execute("show statement_timeout").fetchone() == ("1min",)
+        person.execute(
+            sql.SQL("alter database {} set statement_timeout = '5s'").format(sql.Identifier(person.info.dbname))
+        )
+    migrate(database)
+    with psycopg.connect(database) as person:
+        assert person.execute("show statement_timeout").fetchone() == ("5s",), "what an administrator has set stays"
+    assert world.one("show statement_timeout") == "0"
 
 
 def test_a_reading_shows_its_state_and_tests_as_text(world: World) -> None:
@@ -88,6 +135,15 @@ def test_late_means_more_than_15_minutes_after_its_time_or_some_intervals_where_
     assert world.one("select late from v_reading") is late
 
 
+def agree(world: World) -> None:
+    """The function reads at once what the view looks up for each reading, and says the same."""
+    columns = "time, value, raw_value, state, quality"
+    judged = world.conn.execute(
+        f"select {columns} from channel c cross join judged_readings(c.channel, '-infinity', 'infinity') order by time"
+    )
+    assert judged.fetchall() == world.conn.execute(f"select {columns} from v_reading order by time").fetchall() != []
+
+
 def test_the_newest_finding_of_each_test_counts_and_a_person_stands_above_all(world: World) -> None:
     world.reading(tests=8)
     state = "select quality, tests from v_reading"
@@ -98,11 +154,13 @@ def test_the_newest_finding_of_each_test_counts_and_a_person_stands_above_all(wo
     assert world.one(state) == (4, "{expect,flat_line,spike}")
     world.flag(1, "spike")  # withdrawn: the neighbour that made it a spike arrived late
     assert world.one(state) == (3, "{expect,flat_line}")
+    agree(world)
     world.flag(1, None, by="data officer")
     assert world.one(state) == (1, "{expect,flat_line}")
     world.flag(4, None, by="data officer")
     assert world.one(state) == (4, "{expect,flat_line}")
     assert world.one("select quality, tests from v_latest") == (4, "{expect,flat_line}")
+    agree(world)
 
 
 def test_only_an_approved_correction_in_force_replaces_the_value(world: World) -> None:
@@ -115,8 +173,10 @@ def test_only_an_approved_correction_in_force_replaces_the_value(world: World) -
     world.conn.execute("update correction set approved_by = 'binh', approved_at = now()")
     assert world.one(values) == (6.0, 5.0)
     assert world.one("select value, raw_value from v_latest") == (6.0, 5.0)
+    agree(world)
     world.conn.execute("update correction set revoked_by = 'binh', revoked_at = now()")
     assert world.one(values) == (5.0, 5.0)
+    agree(world)
 
 
 def test_a_reading_is_not_evaluated_until_quality_has_passed_it(world: World) -> None:
@@ -124,11 +184,18 @@ def test_a_reading_is_not_evaluated_until_quality_has_passed_it(world: World) ->
     quality = "select quality from v_reading where channel = 'st-test/do' order by time"
     world.reading()
     assert world.one(quality) == 2, "nobody has registered as quality"
+    agree(world)
     consumer = Consumer(world.conn, "quality", [Cause.READING])
     with world.conn.transaction():
         append_changes(world.conn, [NewChange("st-test", world.channel_id, NOON, NOON, 1, Cause.READING)])
     assert world.one(quality) == 2
     assert world.one("select quality from v_latest") == 2
+    agree(world)
+    world.conn.execute(
+        "insert into derived_reading select channel_id, %s, 2, 0, 3, now() from channel", [NOON - timedelta(hours=1)]
+    )
+    agree(world)
+    world.conn.execute("delete from derived_reading")
     consumer.advance(consumer.take(1)[0].id)
     assert world.one(quality) == 1
     world.reading(NOON + timedelta(minutes=1), tests=2)
@@ -136,6 +203,7 @@ def test_a_reading_is_not_evaluated_until_quality_has_passed_it(world: World) ->
         later = NOON + timedelta(minutes=1)
         append_changes(world.conn, [NewChange("st-test", world.channel_id, later, later, 1, Cause.READING)])
     assert [found for (found,) in world.conn.execute(quality)] == [1, 4], "a stateless failure needs no waiting"
+    agree(world)
 
 
 def test_the_latest_reading_has_its_age(world: World) -> None:
@@ -182,7 +250,7 @@ def test_a_day_of_one_channel_is_read_by_the_primary_key(world: World) -> None:
     for number in range(30):
         add_channel(world.conn, f"c{number}", ["spike"])
     world.conn.execute(
-        """insert into reading select c, now() - n * interval '5 minutes', 1, 0, 0, now()
+        """insert into reading select c, timestamptz '2026-03-10 12:00Z' - n * interval '5 minutes', 1, 0, 0, now()
            from generate_series(1, 31) c, generate_series(1, 2000) n"""
     )
     world.conn.execute(
@@ -190,7 +258,8 @@ def test_a_day_of_one_channel_is_read_by_the_primary_key(world: World) -> None:
            from reading order by channel_id, time desc"""
     )
     world.conn.execute("analyze")
-    day = _plan(world.conn, "select * from v_reading where channel = 'st-test/c7' and time > now() - interval '1 day'")
+    of_one = "select * from v_reading where channel = 'st-test/c7' and time > "
+    day = _plan(world.conn, of_one + "timestamptz '2026-03-09 12:00Z'")
     assert "Seq Scan on _hyper" not in day
     assert "_reading_pkey" in day
     assert "_hyper" not in _plan(world.conn, "select * from v_latest"), "the newest values need no chunk"

@@ -1,4 +1,4 @@
-"""Dead letters through the desk: found, shown, closed once, audited."""
+"""Dead letters through the desks: found, shown, closed once, audited."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ingest import desk
+from ingest.books.dead_letter import NoSuchDeadLetter
 from quantrac.database.pool import Connection
 from quantrac.desks import books
 
@@ -52,14 +54,14 @@ def test_the_payload_is_shown_byte_for_byte(conn: Connection) -> None:
 
 def test_discarding_names_the_person_and_the_reason_and_happens_once(conn: Connection) -> None:
     number = refuse(conn, b"{")
-    books.discard(conn, number, "binh", "test of the modem", NOW)
+    desk.discard(conn, number, "binh", "test of the modem", NOW)
     letter = books.dead_letter(conn, number)
     assert (letter.status, letter.closed_by, letter.closed_reason, letter.closed_at) == (
         "discarded", "binh", "test of the modem", NOW,
     )  # fmt: skip
     audit = conn.execute("select at, person, action, subject, reason from audit").fetchall()
     assert audit == [(NOW, "binh", "discard", f"dead letter {number}", "test of the modem")]
-    with pytest.raises(books.AlreadyClosed, match="is discarded already"):
-        books.discard(conn, number, "an", "again", NOW)
-    with pytest.raises(books.NoSuchDeadLetter):
-        books.discard(conn, 999, "an", "x", NOW)
+    with pytest.raises(desk.LetterClosedError, match="is discarded already"):
+        desk.discard(conn, number, "an", "again", NOW)
+    with pytest.raises(NoSuchDeadLetter):
+        desk.discard(conn, 999, "an", "x", NOW)

@@ -87,6 +87,22 @@ def test_only_the_chosen_channels_are_written(world: World) -> None:
     assert len(_csv(world, ReadingRange(DAY.after, DAY.until, stations=("st-test",)))) == 2
 
 
+def test_an_earlier_moment_has_what_had_come_and_been_corrected_by_then(world: World) -> None:
+    minute, correct = (
+        timedelta(minutes=1),
+        'insert into correction (channel_id, time, value, "by", reason, at, approved_by,',
+    )
+    world.reading(NOON - minute, value=1.0)
+    world.reading(NOON, value=2.0, received=NOON + 60 * minute)
+    world.conn.execute(
+        f"{correct} approved_at, revoked_by, revoked_at) values (%s, %s, 9, 'a', 'b', %s, 'a', %s, 'a', %s)",
+        [world.channel_id, NOON - minute, NOON, NOON + 10 * minute, NOON + 90 * minute],
+    )
+    for after, values in ((5, [1.0]), (20, [9.0]), (70, [9.0, 2.0]), (100, [1.0, 2.0])):
+        selection = ReadingRange(DAY.after, DAY.until, as_of=NOON + after * minute)
+        assert list(_csv(world, selection)["value"]) == values, after
+
+
 def test_excel_holds_the_same_with_times_a_sheet_can_count(world: World, stored: Stored) -> None:
     out = io.BytesIO()
     assert export_readings(world.conn, DAY, "xlsx", out) == len(stored)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from quantrac.config.loader import load_network
-from quantrac.config.network import Network, Rollups
+from quantrac.config.network import Network, Quotas, Retention, Rollups, Samples
 from quantrac.config.stations import Channel, Station
 from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
-from quantrac.desks.network import Applied, ChannelChangesMeaning, apply_network, foresee
+from quantrac.desks.network import Applied, ChannelChangesMeaning, SettingChange, apply_network, foresee
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 CONFIGS = Path(__file__).parents[3] / "station_configs"
@@ -36,7 +36,7 @@ def known(conn: Connection, network: Network) -> Connection:
 
 
 def apply(conn: Connection, network: Network) -> dict[str, Applied]:
-    return {row.station: row for row in apply_network(conn, network, "an", NOW)}
+    return {row.station: row for row in apply_network(conn, network, "an", NOW).stations}
 
 
 def with_station(network: Network, station: Station) -> Network:
@@ -84,7 +84,8 @@ def test_all_stations_and_every_channel_are_known(conn: Connection, network: Net
 
 def test_applying_again_changes_nothing_and_says_so(known: Connection, network: Network) -> None:
     before = known.execute("select max(id) from change").fetchone()
-    assert {row.outcome for row in apply_network(known, network, "an", NOW + timedelta(hours=1))} == {"unchanged"}
+    again = apply_network(known, network, "an", NOW + timedelta(hours=1))
+    assert ({row.outcome for row in again.stations}, again.settings) == ({"unchanged"}, [])
     assert known.execute("select max(id) from change").fetchone() == before
     assert known.execute("select count(distinct applied_at) from station").fetchone() == (1,)
 
@@ -96,14 +97,15 @@ def test_what_applying_would_do_is_shown_and_nothing_is_done(known: Connection, 
     wanted = altered(without(network, "ph"), expect=(1.0, 9.0))
     wanted = replace(wanted, stations={n: s for n, s in wanted.stations.items() if n != "st-vinh-chau"})
     before = known.execute("select * from channel order by channel_id").fetchall()
-    by_name = {each.applied.station: each for each in foresee(known, wanted, NOW)}
+    by_name = {each.applied.station: each for each in foresee(known, wanted, NOW).stations}
     assert by_name[STATION].applied.removed == ("ph",)
     assert by_name[STATION].applied.changed == ("do",)
     assert by_name["st-vinh-chau"].applied.outcome == "deactivated"
     assert by_name["st-dai-ngai"].applied.outcome == "unchanged"
     agents = {name: by_name[name].agent for name in (STATION, "st-tran-de", "st-dai-ngai")}
     assert agents == {STATION: "other", "st-tran-de": "other", "st-dai-ngai": "unheard"}
-    assert {each.agent for each in foresee(known, network, NOW) if each.applied.station == STATION} == {"same"}
+    found = foresee(known, network, NOW).stations
+    assert {each.agent for each in found if each.applied.station == STATION} == {"same"}
     assert known.execute("select * from channel order by channel_id").fetchall() == before
 
 
@@ -153,11 +155,58 @@ def test_a_series_never_changes_its_meaning(known: Connection, network: Network)
     assert known.execute("select unit from channel where channel = 'st-my-thanh/do'").fetchone() == ("%",)
 
 
-def test_the_share_that_makes_an_hour_valid_reaches_the_database(known: Connection, network: Network) -> None:
-    assert known.execute("select valid_share from network").fetchone() == (0.75,)
-    settings = network.settings.model_copy(update={"rollups": Rollups(valid_share=0.9)})
-    apply(known, replace(network, settings=settings))
-    assert known.execute("select valid_share from network").fetchone() == (0.9,)
+def test_the_share_that_makes_an_hour_valid_and_four_eyes_reach_the_database(
+    known: Connection, network: Network
+) -> None:
+    asked = "select valid_share, four_eyes from network"
+    assert known.execute(asked).fetchone() == (0.75, False)
+    settings = network.settings.model_copy(update={"rollups": Rollups(valid_share=0.9), "four_eyes": True})
+    for _ in range(2):
+        apply(known, replace(network, settings=settings))
+    assert known.execute(asked).fetchone() == (0.9, True)
+    acts = known.execute("select count(*) from audit where subject = 'network' and detail ? 'four_eyes'").fetchone()
+    assert acts == (1,)
+
+
+@pytest.mark.parametrize("setting", [{"rollups": Rollups(valid_share=0.9)}, {"time_zone": "Asia/Jayapura"}])
+def test_what_holds_for_all_stations_is_a_change_of_each_and_an_act(
+    known: Connection, network: Network, setting: dict[str, Any]
+) -> None:
+    """Derived values depend on it: whoever follows the feed must hear of it."""
+    newest = known.execute("select coalesce(max(id), 0) from change").fetchone()
+    other = replace(network, settings=network.settings.model_copy(update=setting))
+    for _ in range(2):
+        assert {applied.outcome for applied in apply(known, other).values()} == {"unchanged"}
+    told = known.execute("select station, cause from change where id > %s order by station", newest).fetchall()
+    assert told == [(name, "configuration") for name in sorted(network.stations)]
+    acts = known.execute("select action from audit where subject = 'network'").fetchall()
+    assert acts == [("apply",)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "subject", "name", "before", "after"),
+    [
+        ({"retention": Retention(readings="730d")}, "network", "retention.readings", None, "730d"),
+        ({"quotas": Quotas(oldest="1000h", epochs=50)}, "network", "quotas.oldest", None, "1000h"),
+        ({"four_eyes": True}, "network", "four_eyes", False, True),
+        ({"time_zone": "Asia/Jayapura"}, "network", "time_zone", "Asia/Ho_Chi_Minh", "Asia/Jayapura"),
+        ({"samples": Samples(around="90s")}, "tolerances", "samples.around", None, "90s"),
+    ],
+)
+def test_a_changed_setting_is_foreseen_told_and_audited_with_its_reason(
+    known: Connection, network: Network, setting: dict[str, Any], subject: str, name: str, before: Any, after: Any
+) -> None:
+    other = replace(network, settings=network.settings.model_copy(update={"samples": Samples()}))
+    apply(known, other)
+    other = replace(other, settings=other.settings.model_copy(update=setting))
+    foreseen = foresee(known, other, NOW).settings
+    assert SettingChange(name, before, after) in foreseen
+    done = apply_network(known, other, "an", NOW, "vì sao")
+    assert (done.settings, {one.outcome for one in done.stations}) == (foreseen, {"unchanged"})
+    assert apply_network(known, other, "an", NOW, "lần nữa").settings == foresee(known, other, NOW).settings == []
+    acts = known.execute("select reason, detail -> %s from audit where subject = %s and reason is not null",
+                         [name, subject])  # fmt: skip
+    assert acts.fetchall() == [("vì sao", {"before": before, "after": after})]
 
 
 def test_an_interval_that_changed_is_remembered_for_the_time_before(known: Connection, network: Network) -> None:
@@ -205,5 +254,5 @@ def test_another_time_zone_is_in_the_database_and_has_the_rollups_made_anew(
     settings = network.settings.model_copy(update={"time_zone": "Asia/Jayapura"})
     apply(known, replace(network, settings=settings))
     assert (time_zone(known).key, consumers()) == ("Asia/Jayapura", [])
-    detail = {"time_zone": "Asia/Jayapura", "before": "Asia/Ho_Chi_Minh"}
+    detail = {"time_zone": {"before": "Asia/Ho_Chi_Minh", "after": "Asia/Jayapura"}}
     assert known.execute("select person, detail from audit where subject = 'network'").fetchall() == [("an", detail)]

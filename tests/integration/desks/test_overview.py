@@ -52,6 +52,7 @@ def test_alarms_messages_and_dead_letters_are_counted(world: World) -> None:
     world.conn.execute(
         """insert into alarm (rule, level, station, severity, state, raised_at, late)
            values ('do-low', 'act', 'st-test', 'high', 'unacknowledged', now(), false),
+                  ('shelved', 'act', 'st-test', 'high', 'shelved', now(), false),
                   ('old', 'act', 'st-test', 'high', 'unacknowledged', now(), true)"""
     )
     world.conn.execute("insert into contact (name, email) values ('An', 'an@example.org')")
@@ -60,6 +61,11 @@ def test_alarms_messages_and_dead_letters_are_counted(world: World) -> None:
            select contact_id, 'email', 'raised', status, '', now() - ago
            from contact, (values ('queued', interval '6 min'), ('queued', '1 min'), ('failed', '1 h'),
                                  ('failed', '25 h'), ('sent', '1 h')) as one (status, ago)"""
+    )
+    world.conn.execute(
+        """insert into notification (alarm_id, contact_id, medium, purpose, status, body, queued_at)
+           select alarm_id, contact_id, 'email', purpose, 'queued', '', now() - interval '1 h'
+           from alarm, contact, unnest(array['raised', 'cleared']) purpose where rule = 'shelved'"""
     )
     world.conn.execute(
         """insert into dead_letter
@@ -71,8 +77,9 @@ def test_alarms_messages_and_dead_letters_are_counted(world: World) -> None:
     )
     overview = look(world.conn, now)
     assert overview.strangers == [Stranger("st-new", 4, now - timedelta(hours=2), now)]
-    assert [alarm.rule for alarm in overview.alarms] == ["do-low"]
-    assert (overview.stuck_messages, overview.failed_messages, overview.dead_letters) == (1, 1, 8)
+    assert [alarm.rule for alarm in overview.alarms] == ["do-low", "shelved"]
+    assert overview.stuck_messages == 2, "what calls to a shelved alarm waits for its end; an all-clear does not"
+    assert (overview.failed_messages, overview.dead_letters) == (1, 8)
 
 
 def test_the_last_calibration_on_record_says_when_the_next_is_due(world: World) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,12 +15,14 @@ from typer.testing import CliRunner
 from ingest.rollups import consumer as rollups
 from quantrac.cli.commands.review import app
 from quantrac.database.feed import Cause, Consumer
-from quantrac.database.pool import Connection
+from quantrac.database.pool import Connection, connect
 from quantrac.desks import acts, review
-from quantrac.desks.acts import BadReview, NoSuchReview
-from quantrac.desks.review import CorrectionFormula, NotPossible, ReviewedReadings
+from quantrac.desks.acts import Act, BadReview, NoSuchReview, ReviewedReadings
+from quantrac.desks.finding_queue import finding_queue
+from quantrac.desks.review import CorrectionFormula, NotPossible
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
+from tests.fixtures.timing import eventually
 from tests.integration.database.conftest import NOON, World, add_channel
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -82,6 +87,8 @@ def test_withdrawing_brings_back_what_stood_before_in_any_order(readings: World)
     [
         (CorrectionFormula(value=6.5), [6.5, 6.5]),
         (CorrectionFormula(factor=1.1, added=-0.3), [3 * 1.1 - 0.3, 4 * 1.1 - 0.3]),
+        (CorrectionFormula(drift=-0.8), [3 - 0.4, 4 - 0.8]),
+        (CorrectionFormula(added=0.1, drift=0.2), [3 + 0.1 + 0.1, 4 + 0.1 + 0.2]),
     ],
 )
 def test_a_correction_replaces_the_value_and_keeps_the_raw_one(
@@ -97,6 +104,114 @@ def test_a_correction_replaces_the_value_and_keeps_the_raw_one(
     review.withdraw(conn, act.review_id, "lan", "wrong factor", NOW)
     assert seen(conn, "value") == seen(conn, "raw_value")
     review.correct(conn, between(3, 6), CorrectionFormula(value=1), "an", "also", NOW)
+
+
+def test_verdicts_end_and_come_back_when_that_is_withdrawn(readings: World) -> None:
+    conn = readings.conn
+    readings.flag(3, time=NOON + 5 * MINUTE)
+    first = review.flag(conn, between(3, 6), Quality.FAIL, "lan", "fouled", NOW)
+    review.flag(conn, between(5, 6), Quality.GOOD, "an", "cleaned", NOW)
+    ended = review.unflag(conn, between(4, 10), "an", "look again", NOW)
+    assert (ended.kind, ended.flag, ended.readings, ended.to_t) == ("unflag", None, 2, NOON + 6 * MINUTE)
+    assert seen(conn, "quality")[3:6] == [4, 3, 1], "outside it the verdict stands; inside the spike test speaks"
+    with pytest.raises(BadReview, match="nobody's verdict stands"):
+        review.unflag(conn, between(4, 10), "an", "again", NOW)
+    later = review.flag(conn, between(5, 6), Quality.SUSPECT, "lan", "fouled", NOW)
+    review.withdraw(conn, later.review_id, "lan", "doubled", NOW)
+    assert seen(conn, "quality")[3:6] == [4, 3, 1]
+    review.withdraw(conn, ended.review_id, "an", "was right", NOW)
+    assert seen(conn, "quality")[3:6] == [4, 4, 1]
+    review.withdraw(conn, first.review_id, "lan", "not fouled", NOW)
+    assert seen(conn, "quality")[3:6] == [1, 3, 1]
+    assert {cause for cause, _ in told(conn)} == {"flag"}
+
+
+def test_whoever_looked_before_another_persons_act_is_told_and_decides(readings: World) -> None:
+    conn, stretch = readings.conn, between(2, 6)
+
+    def version() -> int:
+        return acts.version_of(acts.acts_there(conn, stretch))
+
+    before = version()
+    act = review.flag(conn, between(5, 9), Quality.FAIL, "lan", "fouled", NOW, seen=0)
+    review.flag(conn, between(8, 10), Quality.FAIL, "lan", "elsewhere", NOW)
+    refusals: list[Callable[[], Act]] = [
+        lambda: review.flag(conn, stretch, Quality.GOOD, "an", "fine", NOW, seen=before),
+        lambda: review.correct(conn, stretch, CorrectionFormula(added=1), "an", "drift", NOW, seen=before),
+        lambda: review.unflag(conn, stretch, "an", "fine", NOW, seen=before),
+    ]
+    for refused in refusals:
+        with pytest.raises(NotPossible, match="lan has reviewed some of these readings at 2026-11-24 08:00:00Z, after"):
+            refused()
+    looked = version()
+    review.withdraw(conn, act.review_id, "chi", "not fouled", NOW + MINUTE)
+    with pytest.raises(NotPossible, match="chi has reviewed"):
+        review.unflag(conn, stretch, "an", "fine", NOW, seen=looked)
+    assert (before, looked, version()) == (0, 1, 2)
+    proposal = review.correct(conn, stretch, CorrectionFormula(added=1), "an", "off", NOW, proposed=True, seen=2)
+    review.approve(conn, proposal.review_id, "lan", NOW)
+    assert version() == 4
+    assert acts.readings_there(conn, stretch) == 4
+
+
+def test_two_acts_at_once_are_done_one_after_the_other(readings: World, database: str) -> None:
+    """The second sees what the first did, though both began before that."""
+    conn, refused = readings.conn, []
+
+    def act(person: str) -> None:
+        with connect(database, "test act") as own:
+            try:
+                review.flag(own, between(2, 6), Quality.FAIL, person, "fouled", NOW, seen=0)
+            except NotPossible as error:
+                refused.append(str(error))
+
+    waiting = (
+        "select count(*) from pg_locks join pg_database d on d.oid = database "
+        "where relation = 'review'::regclass and not granted and d.datname = current_database()"
+    )
+
+    def is_waiting(count: int) -> bool:
+        return conn.execute(waiting).fetchone() == (count,)
+
+    threads = [threading.Thread(target=act, args=[person]) for person in ("lan", "an")]
+    with conn.transaction():
+        conn.execute(review.ONE_AT_A_TIME)
+        for count, thread in enumerate(threads, 1):
+            thread.start()
+            eventually(partial(is_waiting, count))
+    for thread in threads:
+        thread.join()
+    assert [act.person for act in acts.acts(conn)] == ["lan"]
+    assert [why.partition(" at ")[0] for why in refused] == ["lan has reviewed some of these readings"]
+
+
+def test_the_queue_has_what_tests_found_and_nobody_judged_the_worst_first(readings: World) -> None:
+    conn = readings.conn
+
+    def queue(place: str = "st-test") -> list[tuple[int, int, int, list[str]]]:
+        found = finding_queue(conn, place, NOON, NOON + timedelta(hours=9))
+        return [
+            (int((one.from_t - NOON) / MINUTE), int((one.to_t - NOON) / MINUTE), one.flag, one.tests) for one in found
+        ]
+
+    assert queue() == []
+    readings.flag(3, time=NOON + 2 * MINUTE)
+    readings.flag(3, "rate", time=NOON + 5 * MINUTE)
+    for minute, state, tests in ((180, State.OK, 2), (181, State.OK, 10), (300, State.SUSPECT, 0)):
+        readings.reading(NOON + minute * MINUTE, 99.0, state, tests)
+    for minute, state in ((400, State.MAINT), (401, State.CAL), (402, State.COMM)):
+        readings.reading(NOON + minute * MINUTE, None if state is State.COMM else 9.0, state)
+    whole = [(180, 181, 4, ["expect", "range"]), (2, 5, 3, ["rate", "spike"]), (300, 300, 3, ["state"])]
+    assert queue() == queue(DO) == whole
+    assert queue("st-other") == []
+    (worst, *_) = finding_queue(conn, DO, NOON, NOON + timedelta(hours=9))
+    assert (worst.readings, worst.low, worst.high) == (2, 99.0, 99.0)
+    confirmed = review.flag(conn, between(1, 2), Quality.FAIL, "lan", "really", NOW)
+    review.flag(conn, between(179, 181), Quality.GOOD, "lan", "a flood", NOW)
+    assert queue() == [(5, 5, 3, ["rate"]), (300, 300, 3, ["state"])]
+    review.withdraw(conn, confirmed.review_id, "lan", "not sure", NOW)
+    review.unflag(conn, between(180, 181), "an", "no flood", NOW)
+    assert queue() == [(181, 181, 4, ["expect", "range"]), (2, 5, 3, ["rate", "spike"]), (300, 300, 3, ["state"])]
 
 
 def test_a_proposal_counts_once_another_person_approves_it(readings: World) -> None:
@@ -131,6 +246,7 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(readings: World) -> N
         (between(0, 3), CorrectionFormula(), "x", "needs a value"),
         (between(0, 3), CorrectionFormula(float("nan")), "x", "finite"),
         (between(0, 3), CorrectionFormula(1), " ", "needs a reason"),
+        (between(0, 3), CorrectionFormula(factor=1e308), "x", "too large"),
     ):
         with pytest.raises(BadReview, match=why):
             review.correct(conn, stretch, formula, "lan", reason, NOW)
@@ -157,10 +273,10 @@ def test_each_act_is_audited_and_listed(readings: World) -> None:
 
 def test_hours_follow_a_verdict_a_correction_and_their_withdrawal(readings: World) -> None:
     conn = readings.conn
-    feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
+    feed, rounds = Consumer(conn, rollups.NAME, rollups.CAUSES), rollups.RollupRounds()
 
     def hour() -> Any:
-        rollups.round_of(conn, feed, 100)
+        rounds.round_of(conn, feed, 100)
         return readings.one("select mean, count from v_hourly")
 
     low = review.flag(conn, between(0, 5), Quality.FAIL, "lan", "in the air", NOW)
@@ -182,7 +298,9 @@ def test_a_long_review_is_told_in_changes_of_a_day(readings: World) -> None:
 def test_the_consoles_user_may_review(readings: World) -> None:
     readings.conn.execute("set role quantrac_console")
     act = review.flag(readings.conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
+    review.unflag(readings.conn, between(0, 1), "lan", "not fouled", NOW)
     review.correct(readings.conn, between(0, 2), CorrectionFormula(3.0), "lan", "hand meter", NOW)
+    finding_queue(readings.conn, DO, NOON, NOW)
     review.withdraw(readings.conn, act.review_id, "lan", "not fouled", NOW)
 
 
@@ -215,6 +333,20 @@ def test_the_commands_review_in_local_time_and_say_what_they_did(
     assert "withdrawn" in run("withdraw", "1", *signed)
     assert [line.split()[0] for line in run("list").splitlines()] == ["2"]
     assert seen(readings.conn, "value")[2] == 2.5
+    drifted = run("correct", DO, "--from", "2026-11-24T12:04", "--to", "2026-11-24T12:06", "--drift", "1", *signed)
+    assert "= raw * 1 + 0, drift 1 from 2026-11-24 12:04:00 to 2026-11-24 12:06:00" in drifted
+    assert seen(readings.conn, "value")[4:6] == [5.5, 7.0]
+    run("flag", DO, "fail", *at, *signed, "--seen", "0", code=1)
+    shown = json.loads(run("show", DO, *span, "--json"))
+    assert (shown["readings"], shown["version"]) == (2, 2)
+    assert "version 2" in run("show", DO, *span)
+    run("flag", DO, "suspect", *span, *signed, "--seen", "2")
+    assert "no verdict" in run("unflag", DO, *span, *signed, "--seen", "3")
+    readings.flag(4, time=NOON + 8 * MINUTE)
+    queued = run("queue", "st-test", "--from", "2026-11-24", "--to", "2026-11-25").split()
+    assert queued == ["fail", DO, *["2026-11-24", "12:08:00", "..", "2026-11-24", "12:08:00"], "1", "readings", "spike",
+                      "8", "..", "8"]  # fmt: skip
+    assert "--from and --to" in run("correct", DO, *at, "--drift", "1", *signed, code=2)
     assert "allowed good, suspect, fail" in run("flag", DO, "bad", *span, *signed, code=2)
     assert "--at alone" in run("flag", DO, "fail", "--from", "2026-11-24", *signed, code=2)
     assert "expected a date or time such as 2026-11-24" in run("flag", DO, "fail", "--at", "noon", *signed, code=2)

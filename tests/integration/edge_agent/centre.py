@@ -67,13 +67,13 @@ class Centre:
             self.seqs[epoch] = {seq for seq in self.seqs[epoch] if seq <= above}
             self.values = {key: value for key, value in self.values.items() if (value or 0) <= above}
 
-    def holds(self, wanted: Callable[[Centre], bool], within_s: float) -> bool:
+    def holds(self, wanted: Callable[[Centre], bool], within_s: float = 180.0) -> bool:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             with self._lock:
                 if wanted(self):
                     return True
-            time.sleep(0.02)
+            time.sleep(0.05)
         return False
 
     def _settled(self, seqs: set[int], upto: int | None) -> Settled:

@@ -22,7 +22,7 @@ from quantrac.config.stations import Station
 from tests.fixtures.instruments import now_ms
 from tests.fixtures.timing import eventually
 
-LONGEST_S = 120.0
+LONGEST_S = 180.0
 SPOOLED = 3
 """What the agents are told that their spools hold."""
 

@@ -24,6 +24,8 @@ TELLINGS = 3
 """A line that keeps its promise in one of so many tellings keeps it: a machine that stalls is no fault of ours."""
 GOOD, SLOW, GARBLING = 0.99, 0.95, 0.90
 """The shares of readings that have to come of a unit in order, of a slow one, of one that garbles half its frames."""
+SPREAD = tuple(f"tally_{pair}" for pair in range(0, 60, 14))
+"""Five requests."""
 EVERYTHING = (
     "late:0.1s..3s,0.1@2", "garble:0.2@2", "truncate:0.1@2", "noise-before:0.2@2", "noise-after:0.2@2", "length:0.1@2",
     "foreign:0.1@2", "exception:4,0.05@2", "split:20ms,0.3@2", "dead,0.1@2",
@@ -35,6 +37,8 @@ TIMED = {
     # always 0.8 s, each second, on RTU and on TCP; and one that takes 20 ms or 1 to 4.5 s: one limit has to suit both
     "slow each second": Story([2, 1, 3], ["latency:0.78s@2"], timeout_ms=500, signals=SIGNALS[:1]),
     "slow over TCP": Story([2, 1, 3], ["latency:0.78s@2"], timeout_ms=500, signals=SIGNALS[:1], kind="modbus-tcp"),
+    # five reads of 0.4 s each second: twice as much as there is
+    "overloaded": Story([2, 1, 3], ["latency:0.38s@2"], timeout_ms=500, signals=SPREAD),
     "late now and then, first": Story([2, 1, 3], ["late:1s..4.5s,0.3@2"]),
     "dead, long timeout": Story([2, 1, 3], ["dead@2"], timeout_ms=1_500),
     "chatter": Story([1, 2], ["chatter:0.1s..0.6s@*"]),
@@ -54,6 +58,7 @@ PROMISED: Mapping[str, Mapping[int, float]] = {
     "slow": {1: GOOD, 2: SLOW},
     "slow each second": {1: GOOD, 2: SLOW, 3: GOOD},
     "slow over TCP": {1: GOOD, 2: SLOW, 3: GOOD},
+    "overloaded": {1: GOOD, 3: GOOD},
     "late now and then, first": {1: GOOD, 3: GOOD},
     "dead, long timeout": {1: GOOD, 3: GOOD},
     "chatter": {1: GOOD, 2: GOOD},

@@ -36,7 +36,7 @@ async def one_sweep(place: dict[str, Any], kind: str) -> dict[str, list[float]]:
     bus = Bus(name="level", kind="sdi-12", port=place["port"])
     line, stop, mountings = SerialBus(bus, now_ms), asyncio.Event(), []
     of = profile("sdi-12", {"water_level": {"measure": kind, "value": 1}})
-    times = {"sample_ms": PERIOD_MS, "report_ms": PERIOD_MS, "timeout_ms": 2_000}
+    times = {"sample_ms": PERIOD_MS, "report_ms": PERIOD_MS, "timeout_ms": 60_000}
     for address in ADDRESSES:
         one = device(of, {f"level_{address}": "water_level"}, address, bus, f"gauge-{address}", **times)
         mountings.append(mounting(one, Sdi12Sensor(one, line), now_ms))

@@ -20,7 +20,7 @@ from edge_agent.spooling import inspection
 from edge_agent.spooling.inspection import NoSpool
 from quantrac.cli.demo.comparison import Absence, StoredReading, differences
 from quantrac.cli.demo.journals import ABSENCE, channel_series, milliseconds, read_journal
-from quantrac.config.loader import load_network
+from quantrac.config.loader import load_station
 from quantrac.telemetry.slots import slot_end
 from quantrac.telemetry.states import State
 from tests.fixtures.simulation import simulated
@@ -101,7 +101,7 @@ def test_killed_in_mid_slot_every_slot_is_told_and_no_value_differs_from_the_jou
             if kind == "restart" and device is not None and (span := ABSENCE.search(detail)):
                 absences[device].append(Absence(milliseconds(span[1]), milliseconds(span[2])))
 
-    station = load_network(field / "config").stations[STATION]
+    station = load_station(field / "config", None, STATION)
     assert set(absences) == {*station.devices, "agent"}
     for name, series in channel_series(station, read_journal(field / "journal" / f"{STATION}.jsonl")):
         channel = name.split("/")[1]

@@ -21,7 +21,8 @@ from edge_agent.lines.endings import Ending
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.misses import LineDown, NoAnswer
 from edge_agent.readings.records import SlotRecord
-from quantrac.config.loader import load_network
+from quantrac.config.loader import load_station
+from quantrac.config.profile_files import load_profile
 from quantrac.config.stations import Bus
 from quantrac.private_services.ports import free_port
 from quantrac.telemetry.states import State
@@ -116,7 +117,7 @@ async def test_a_talker_that_is_unplugged_is_heard_again_at_its_stable_name(tmp_
         "devices: {wind: {profile: gill-windobserver, bus: mast, sample: 500ms, report: 1s, timeout: 1s,"
         " channels: {wind_speed: {}}}}\n"
     )
-    station = load_network(tmp_path / "configs").stations["st-mast"].model_copy(update={"agent_channels": {}})
+    station = load_station(tmp_path / "configs", None, "st-mast").model_copy(update={"agent_channels": {}})
     records: list[SlotRecord] = []
     stop = asyncio.Event()
     around = Surroundings(now_ms, AgentChannels(tmp_path, lambda: 0), records.append, "boot 1")
@@ -147,7 +148,7 @@ async def asked_at(
     line = PtyLine(WireSettings.parse("9600 8N1"))
     mount = Mount("dust", "", Bam1020(sources), Journal(folder / "journal.jsonl"))
     BamTerminal(line, mount, lambda: t).start()
-    of = load_network(ROOT / "station_configs").profiles["met-one-bam-1020"]
+    of = load_profile(ROOT / "station_configs/devices/met-one-bam-1020.yaml")
     made = device(
         of, {"pm2_5": "pm2_5"}, None, Bus(name="dust", kind="ascii", port=line.path, guard_ms=100),
         sample_ms=300_000, report_ms=3_600_000, timeout_ms=timeout_ms,

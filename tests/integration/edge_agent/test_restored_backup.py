@@ -28,7 +28,8 @@ def empty(postgres: PrivatePostgres) -> Iterator[str]:
 
 def roll_up(conn: Connection) -> None:
     feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
-    while rollups.round_of(conn, feed, 50):
+    rounds = rollups.RollupRounds()
+    while rounds.round_of(conn, feed, 50):
         pass
 
 
@@ -60,7 +61,7 @@ def test_the_network_heals_itself(
         agent.wait_made(agent.sampling.made + 100)
         ingest.start(QUANTRAC_DATABASE_URL=empty)
         agent.wait_made(agent.sampling.made + 200)
-        outcome = desk.drain(agent.folder, 60)
+        outcome = desk.drain(agent.folder, 180)
     ingest.stop()
     made = agent.sampling.made
     assert outcome["drained"], outcome

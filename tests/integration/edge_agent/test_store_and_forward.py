@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from edge_agent import desk
 from edge_agent.spooling import inspection
+from quantrac.mqtt import MqttAddress, Session, session
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import decode_message
 from tests.fixtures.proxy import TcpProxy
@@ -32,7 +34,7 @@ def centre(broker: PrivateMosquitto) -> Iterator[Centre]:
 
 def drained(agent: Running) -> dict[str, object]:
     eventually(agent.answers)
-    outcome = desk.drain(agent.folder, 60.0)
+    outcome = desk.drain(agent.folder, 180)
     agent.end()
     assert outcome["drained"] is True, outcome
     return outcome
@@ -56,6 +58,25 @@ def test_everything_produced_is_acknowledged_and_the_agent_ends(
     assert ("restart", "boot 1, agent start 1") in centre.events
 
 
+def test_a_session_that_another_client_takes_is_an_event_of_the_station(
+    broker: PrivateMosquitto, centre: Centre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "TAKEN_OVER_S", 1.0)
+    agent = Running(broker.url(STATION), tmp_path, Numbers(most=1))
+    assert centre.holds(lambda c: c.has_all(1))
+    has_taken = threading.Event()
+    thief = Session(
+        MqttAddress.parse(broker.url(STATION)), f"edge-{STATION}", expiry_s=0, receive_maximum=1,
+        on_connect=lambda _: has_taken.set(),
+    )  # fmt: skip
+    thief.start()
+    assert has_taken.wait(60)
+    thief.stop()
+    taken = "another client came to the broker with this station's identifier"
+    assert centre.holds(lambda c: ("session_taken", taken) in c.events)
+    drained(agent)
+
+
 def test_kill_9_of_the_agent(broker: PrivateMosquitto, centre: Centre, tmp_path: Path) -> None:
     chance = random.Random(3)
     command = [sys.executable, "-m", "tests.integration.edge_agent.agent", broker.url(STATION), str(tmp_path)]
@@ -64,7 +85,7 @@ def test_kill_9_of_the_agent(broker: PrivateMosquitto, centre: Centre, tmp_path:
         wanted = before + chance.randrange(20, 150)
         with subprocess.Popen(command, cwd=PROJECT) as child:
             try:
-                assert centre.holds(lambda c: sum(map(len, c.seqs.values())) >= wanted, 60)
+                assert centre.holds(lambda c: sum(map(len, c.seqs.values())) >= wanted)
             finally:
                 child.kill()
     assert [*inspection.verify(tmp_path / STATION)] == []
@@ -93,7 +114,7 @@ def test_a_disk_that_is_full_when_the_agent_starts(broker: PrivateMosquitto, cen
         try:
             eventually(lambda: "cannot be written" in disk(tmp_path / STATION))
             resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (hard, hard))
-            assert centre.holds(lambda c: any(kind == "spool_unwritable" for kind, _ in c.events), 60)
+            assert centre.holds(lambda c: any(kind == "spool_unwritable" for kind, _ in c.events))
         finally:
             child.kill()
     messages = [decode_message(line) for line in inspection.export(tmp_path / STATION)]
@@ -127,7 +148,7 @@ def test_an_ack_that_goes_back_brings_everything_again(
 ) -> None:
     agent = Running(broker.url(STATION), tmp_path, Numbers(most=200))
     agent.wait_made(200)
-    assert centre.holds(lambda c: [*map(len, c.seqs.values())] == [201], 60)
+    assert centre.holds(lambda c: [*map(len, c.seqs.values())] == [201])
     (epoch,) = centre.seqs
     centre.forget(epoch, 50)
     centre.say()
@@ -152,12 +173,12 @@ def test_a_cloned_card_begins_an_epoch_of_its_own_and_loses_nothing(
 ) -> None:
     original = Running(broker.url(STATION), tmp_path / "a", Numbers(most=50))
     original.wait_made(50)
-    assert centre.holds(lambda c: len(c.values) == 50, 60)
+    assert centre.holds(lambda c: len(c.values) == 50)
     original.end()
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     original = Running(broker.url(STATION), tmp_path / "a", Numbers(most=100))
     original.wait_made(100)
-    assert centre.holds(lambda c: len(c.values) == 150, 60)
+    assert centre.holds(lambda c: len(c.values) == 150)
     drained(original)
     clone = Running(broker.url(STATION), tmp_path / "b", Numbers(most=30, channel="ph"))
     clone.wait_made(30)
@@ -178,11 +199,10 @@ def test_a_line_that_breaks_every_second_still_brings_everything(
     agent.wait_made(3000)
     for _ in range(4):
         line.restore()
-        before = len(centre.values)
-        centre.holds(lambda c: len(c.values) > before, 20)
+        more = min(len(centre.values) + 1, 3000)
+        assert centre.holds(lambda c: len(c.values) >= more)
         time.sleep(0.2)
         line.cut()
-    assert len(centre.values) > 0
     line.restore()
     drained(agent)
     assert centre.has_all(3000)
@@ -192,7 +212,7 @@ def test_a_silent_centre_is_never_taken_for_a_loss(broker: PrivateMosquitto, cen
     centre.silent = True
     agent = Running(broker.url(STATION), tmp_path, Numbers(most=50))
     agent.wait_made(50)
-    assert centre.holds(lambda c: len(c.values) == 50, 60)
+    assert centre.holds(lambda c: len(c.values) == 50)
     time.sleep(RESEND_AFTER_S * 3)
     assert centre.kinds.count("readings") == 51
     assert "backfill" not in centre.kinds

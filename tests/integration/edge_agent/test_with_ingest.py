@@ -33,7 +33,7 @@ def test_broker_and_ingest_killed(
         broker.start()
         ingest.start()
         agent.wait_made(600)
-        outcome = desk.drain(agent.folder, 60)
+        outcome = desk.drain(agent.folder, 180)
     made = agent.sampling.made
     assert outcome["drained"], outcome
     assert outcome["produced"] == outcome["acknowledged"] == made + 1

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from quantrac.database.pool import Connection
-from quantrac.mqtt import Delivery, MqttAddress, Outcome, Session, SettledPublish, Subscription
+from quantrac.mqtt import Delivery, MqttAddress, Outcome, Retained, Session, SettledPublish, Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry import topics, wire
@@ -65,22 +65,24 @@ class RunningIngest:
         }
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._starts = 0
 
     def start(self, *, wait: bool = True, **env: str) -> None:
-        """Start, and wait until it is subscribed."""
-        self._starts += 1
+        """Start, and wait until both of its sessions are subscribed."""
+        before = self._subscribed() if self.log.exists() else [0, 0]
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "quantrac", "ingest", "run"], env={**self._env, **env}, stderr=out
             )
         if wait:
-            eventually(lambda: self.subscriptions() >= self._starts)
+            eventually(lambda: all(now > then for now, then in zip(self._subscribed(), before, strict=True)))
 
     def subscriptions(self) -> int:
         """How often it has subscribed, by its log."""
+        return min(self._subscribed())
+
+    def _subscribed(self) -> list[int]:
         text = self.log.read_text()
-        return min(text.count(each) for each in SUBSCRIBED)
+        return [text.count(each) for each in SUBSCRIBED]
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -133,7 +135,7 @@ class Edge:
             f"edge-{station}",
             expiry_s=3600,
             receive_maximum=100,
-            subscriptions=[Subscription(topics.topic(station, "ack"), retained_always=True)],
+            subscriptions=[Subscription(topics.topic(station, "ack"), retained=Retained.ALWAYS)],
             on_message=self._heard,
             on_publish_settled=self.settled.append,
         )
@@ -162,5 +164,13 @@ class Edge:
 def edge(broker: PrivateMosquitto, ingest: RunningIngest) -> Iterator[Edge]:
     """Station st-test."""
     station = Edge(broker, "st-test")
+    yield station
+    station.session.stop()
+
+
+@pytest.fixture
+def stranger(broker: PrivateMosquitto, ingest: RunningIngest) -> Iterator[Edge]:
+    """Station st-tran-de, which the broker knows and the database does not."""
+    station = Edge(broker, "st-tran-de")
     yield station
     station.session.stop()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from ingest.desk import ReplayError, replay
+from ingest.desk import LetterClosedError, ReplayError, replay
 from quantrac.desks import books
 from quantrac.telemetry import wire
 from quantrac.telemetry.wire import Birth, Held, Status
@@ -154,7 +154,7 @@ def test_a_replayed_dead_letter_moves_from_dead_to_stored(edge: Edge, network: p
     assert network.execute("select channel, value from v_reading").fetchall() == [("st-test/nitrate", 1.5)]
     assert network.execute("select status, closed_by from v_dead_letter").fetchall() == [("replayed", "lan")]
     assert network.execute("select person, action from audit").fetchall() == [("lan", "replay")]
-    with pytest.raises(ReplayError, match="is replayed"):
+    with pytest.raises(LetterClosedError, match=r"is replayed already \(by lan\)"):
         replay(network, number, "lan", now)
 
 

@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from ingest.quality.service import works
 from ingest.rollups import consumer as rollups
 from ingest.rollups.consumer import rebuild as rebuild_hours
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
+from tests.integration.ingest.given import Given, numbers, store_given
 from tests.integration.ingest.test_rollups import everything
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
@@ -33,16 +34,6 @@ DERIVED = {
 }
 
 
-class Given(NamedTuple):
-    """A reading of st-air/<name>, minutes after T0."""
-
-    name: str
-    minute: float
-    value: float | None
-    state: int = 0
-    tests: int = 0
-
-
 @pytest.fixture
 def station(network: psycopg.Connection) -> psycopg.Connection:
     """st-air, with readings each minute and derived channels as `stations apply` writes them."""
@@ -54,7 +45,7 @@ def station(network: psycopg.Connection) -> psycopg.Connection:
         add_channel(network, name, name, 60, "mean", derived=False)
     for name, (parameter, interval, formula, inputs) in DERIVED.items():
         add_channel(network, name, parameter, interval, "last" if parameter == "vn_aqi" else "mean", derived=True)
-        known = numbers(network)
+        known = numbers(network, "st-air")
         network.execute(
             "insert into derived_channel (channel_id, formula, inputs) values (%s, %s, %s)",
             [known[name], formula, Jsonb({entry: known[channel] for entry, channel in inputs.items()})],
@@ -72,36 +63,11 @@ def add_channel(
     )
 
 
-def numbers(conn: psycopg.Connection) -> dict[str, int]:
-    return dict(conn.execute("select name, channel_id from channel where station = 'st-air'").fetchall())
-
-
 def store(conn: psycopg.Connection, readings: Sequence[Given]) -> None:
-    """Store readings and tell the feed, as ingest does."""
-    known = numbers(conn)
-    with conn.transaction():
-        rows = [
-            (
-                known[r.name],
-                at(r.minute),
-                r.value,
-                r.state,
-                r.tests,
-                max(NOW, at(r.minute)) + timedelta(seconds=r.minute),
-            )
-            for r in readings
-        ]
-        conn.cursor().executemany("insert into reading values (%s, %s, %s, %s, %s, %s) on conflict do nothing", rows)
-        spans: dict[tuple[str, int], list[float]] = {}
-        for each in readings:
-            spans.setdefault((each.name, int(each.minute // 60)), []).append(each.minute)
-        append_changes(
-            conn,
-            [
-                NewChange("st-air", known[name], at(min(minutes)), at(max(minutes)), len(minutes), "reading")
-                for (name, _), minutes in spans.items()
-            ],
-        )
+    store_given(
+        conn, "st-air", T0, readings,
+        lambda one: max(NOW, at(one.minute)) + timedelta(seconds=one.minute),
+    )  # fmt: skip
 
 
 def at(minute: float) -> datetime:
@@ -214,7 +180,7 @@ def test_a_verdict_and_a_correction_flow_through_to_the_index(station: psycopg.C
         store(station, [each for number in range(4) for each in hour(name, number, level)])
     derive(station)
     assert values(station, "aqi_hour")[240] == 40
-    number = numbers(station)["pm10"]
+    number = numbers(station, "st-air")["pm10"]
     with station.transaction():
         for minute in range(181, 241):
             station.execute(
@@ -324,7 +290,7 @@ def test_a_round_asks_as_often_for_many_derived_channels_as_for_one(station: psy
 
 def add_more(conn: psycopg.Connection, count: int) -> None:
     """Add derived channels of the same inputs, and tell the feed, as `stations apply` does."""
-    known = numbers(conn)
+    known = numbers(conn, "st-air")
     with conn.transaction():
         for number in range(count):
             for kind, like in (("nh3", "nh3"), ("mean", "o3_1h")):
@@ -333,7 +299,7 @@ def add_more(conn: psycopg.Connection, count: int) -> None:
                     conn.execute(
                         "insert into derived_channel (channel_id, formula, inputs)"
                         " select %s, formula, inputs from derived_channel where channel_id = %s",
-                        [numbers(conn)[name], known[like]],
+                        [numbers(conn, "st-air")[name], known[like]],
                     )
         append_changes(conn, [NewChange("st-air", None, NOW, NOW, 0, "configuration")])
 
@@ -398,10 +364,11 @@ def test_any_order_gives_the_bits_of_a_rebuild(station: psycopg.Connection, seed
             derive(station, chance.choice([1, 7, 100]))
     derive(station)
     rolling_feed = Consumer(station, rollups.NAME, rollups.CAUSES)
-    while rollups.round_of(station, rolling_feed, 50):
+    rounds = rollups.RollupRounds()
+    while rounds.round_of(station, rolling_feed, 50):
         pass
     found, hours = bits(station), everything(station)
-    assert {row[0] for row in found} == {numbers(station)[name] for name in DERIVED}
+    assert {row[0] for row in found} == {numbers(station, "st-air")[name] for name in DERIVED}
     station.execute("truncate derived_reading, hourly, daily")
     derived.make_everything(station)
     for _ in rebuild_hours(station):
@@ -411,7 +378,7 @@ def test_any_order_gives_the_bits_of_a_rebuild(station: psycopg.Connection, seed
 
 
 def amend(conn: psycopg.Connection, reading: Given, chance: random.Random) -> None:
-    number, time = numbers(conn)[reading.name], at(reading.minute)
+    number, time = numbers(conn, "st-air")[reading.name], at(reading.minute)
     with conn.transaction():
         cause = chance.choice(["flag", "correction"])
         if cause == "flag":

@@ -147,7 +147,6 @@ def test_an_acknowledgement_of_an_older_connection_is_dropped(
         eventually(lambda: waits_for_a_lock(network))  # ingest holds the message in an open transaction
         broker.kill()
         broker.start()
-        eventually(lambda: edge.session.subscribed)
         eventually(lambda: published(edge, 2))
     eventually(lambda: book(network)["stored"] == 2)
 

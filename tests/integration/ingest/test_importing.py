@@ -161,7 +161,8 @@ def test_imported_hours_are_complete_by_their_own_interval(conn: Connection, tmp
     """Channels report each minute now; twelve five-minute values make a whole hour of the years before."""
     load(conn, order(month(tmp_path / "a.txt"), chosen={"Temp": "water_temp"}))
     feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
-    while rollups.round_of(conn, feed, 500):
+    rounds = rollups.RollupRounds()
+    while rounds.round_of(conn, feed, 500):
         pass
     hours = conn.execute("select count, expected, valid, count(*)::int from v_hourly group by 1, 2, 3").fetchall()
     assert hours == [(12, 12, True, 3 * 48)]
@@ -223,14 +224,14 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         for _ in range(100):
             out.write(text)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    count = sum(1 for _ in ministry.lines(file, ZONE))
+    count = sum(1 for _ in ministry.lines(file))
     assert count == 101 * 2592
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000, "kB"
 
 
 def test_a_line_may_be_damaged_in_any_way(tmp_path: Path) -> None:
-    assert isinstance(ministry.line(FilePlace(tmp_path, 1), "\t\t\t\t", ZONE), LineProblem)
-    good = ministry.line(FilePlace(tmp_path, 1), "DO\t-\tmg/l\t20250301000500", ZONE)
+    assert isinstance(ministry.line(FilePlace(tmp_path, 1), "\t\t\t\t"), LineProblem)
+    good = ministry.line(FilePlace(tmp_path, 1), "DO\t-\tmg/l\t20250301000500")
     assert good == ImportLine(FilePlace(tmp_path, 1), "DO", None, "mg/l", int(FIVE_PAST.timestamp() * 1000), State.COMM)
     file = tmp_path / "b.csv"
     file.write_bytes(b"\xff\xfe\x00time\n\n,,")

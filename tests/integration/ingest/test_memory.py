@@ -12,7 +12,7 @@ from tests.integration.ingest.conftest import Edge, RunningIngest
 from tests.integration.ingest.test_books import book
 from tests.integration.ingest.test_path import T
 
-BUNDLES = 900
+BUNDLES = 480
 LINES = 8
 PADDING = "x" * 31_000
 """Of an event's detail: eight such lines are a payload near the broker's bound of 256 KiB."""
@@ -51,7 +51,7 @@ def test_a_stalled_database_costs_little_memory_and_nothing_is_lost(
             most = max(most, rss_bytes(ingest.process.pid))
             time.sleep(0.1)
     sent = BUNDLES * len(bundle(1))
-    assert sent > 5 * MOST_BYTES
+    assert sent > 3 * MOST_BYTES
     assert most - calm < MOST_BYTES + 40_000_000, f"{(most - calm) / 1e6:.0f} MB of {sent / 1e6:.0f} MB sent"
     eventually(lambda: book(network)["stored"] == BUNDLES * LINES, 180)
     assert book(network)["received"] == BUNDLES * LINES

@@ -4,7 +4,6 @@ import json
 import time
 
 import psycopg
-import pytest
 
 from quantrac.mqtt import Outcome
 from quantrac.telemetry import topics, wire
@@ -105,15 +104,6 @@ def test_an_event_is_on_record_and_a_message_may_hold_nothing_else(edge: Edge, n
     assert network.execute("select stored, new, rejected from v_ledger").fetchone() == (1, 1, 0)
 
 
-@pytest.fixture
-def stranger(edge: Edge, network: psycopg.Connection) -> Edge:
-    """A station that the broker knows and the database does not."""
-    network.execute("delete from channel where station = 'st-test'")
-    network.execute("delete from station where station = 'st-test'")
-    configured(network, "st-test")
-    return edge
-
-
 def configured(conn: psycopg.Connection, station: str) -> None:
     """Append to the feed as `stations apply` does."""
     conn.execute(
@@ -128,20 +118,20 @@ def test_an_unknown_station_is_a_dead_letter_until_it_is_configured(
     stranger: Edge, network: psycopg.Connection
 ) -> None:
     birth = wire.Birth(epoch="e1", epochs={}, t=T, agent="1", config="x", channels=[])
-    stranger.session.publish(topics.topic("st-test", "birth"), wire.encode(birth), retain=True)
+    stranger.session.publish(topics.topic("st-tran-de", "birth"), wire.encode(birth), retain=True)
     stranger.send(b'{"online":true,"t":1,"epoch":"e1","epochs":{}}', "status")
     stranger.send(message(1))
     letters = "select reason, topic, epoch, seq from v_dead_letter order by topic"
     eventually(lambda: network.execute(letters).fetchall() == [
-        ("unknown_station", topics.topic("st-test", "birth"), None, None),
-        ("unknown_station", topics.topic("st-test", "readings"), "e1", 1),
-        ("unknown_station", topics.topic("st-test", "status"), None, None),
+        ("unknown_station", topics.topic("st-tran-de", "birth"), None, None),
+        ("unknown_station", topics.topic("st-tran-de", "readings"), "e1", 1),
+        ("unknown_station", topics.topic("st-tran-de", "status"), None, None),
     ])  # fmt: skip
-    add_station(network, "st-test")
-    add_channel(network, "st-test", "do")
-    configured(network, "st-test")
+    add_station(network, "st-tran-de")
+    add_channel(network, "st-tran-de", "do")
+    configured(network, "st-tran-de")
     stranger.send(message(2))
-    eventually(lambda: network.execute("select channel from v_reading").fetchall() == [("st-test/do",)])
+    eventually(lambda: network.execute("select channel from v_reading").fetchall() == [("st-tran-de/do",)])
 
 
 def test_a_payload_cannot_speak_for_another_station(edge: Edge, network: psycopg.Connection) -> None:

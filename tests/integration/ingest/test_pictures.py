@@ -1,18 +1,18 @@
 """Pictures of cameras: stored once, in the books, acknowledged, refused where they make no sense."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import psycopg
 import pytest
 
 from ingest.books.receipt import Receipt
 from ingest.desk import ReplayError, replay
+from ingest.receiving.quotas import LEAST_PICTURE, LetterQuota, PictureQuota, QuotasInForce
 from ingest.receiving.registry import Registry
 from ingest.storing import pictures
 from quantrac.mqtt import Delivery, Outcome
-from quantrac.private_services.mosquitto import PrivateMosquitto
 from tests.fixtures.stations import add_station
 from tests.fixtures.timing import eventually
 from tests.integration.ingest.conftest import Edge, RunningIngest
@@ -99,13 +99,6 @@ def test_pictures_wait_at_the_broker_while_ingest_is_away(
     assert network.execute("select count(*), sum(length) from v_image").fetchone() == (10, 10 * len(JPEG) + 11)
 
 
-@pytest.fixture
-def stranger(broker: PrivateMosquitto, ingest: RunningIngest) -> Iterator[Edge]:
-    edge = Edge(broker, "st-tran-de")
-    yield edge
-    edge.session.stop()
-
-
 def test_a_picture_of_an_unknown_station_is_kept_whole_and_replayed_once_the_station_is_known(
     stranger: Edge, network: psycopg.Connection
 ) -> None:
@@ -118,9 +111,7 @@ def test_a_picture_of_an_unknown_station_is_kept_whole_and_replayed_once_the_sta
     with pytest.raises(ReplayError, match="refused still: unknown_station"):
         replay(network, number, "lan", NOW)
     add_station(network, "st-tran-de")
-    network.execute("set role quantrac_ingest")
     assert replay(network, number, "lan", NOW, "station added").pictures == 1
-    network.execute("reset role")
     shown = network.execute("select station, camera, cause, bytes, epoch, seq from v_image").fetchall()
     assert shown == [("st-tran-de", "gate", "motion", JPEG, "cam1", 1)]
     assert book(network) == (1, 0, 1, 0, 0, 1, 0)  # stored now; in the book by arrival it stays rejected
@@ -136,6 +127,37 @@ def test_of_a_picture_that_nothing_can_cure_only_the_beginning_is_kept(edge: Edg
         replay(network, number, "lan", NOW)
 
 
+def test_of_pictures_a_station_has_so_many_bytes_a_day_and_what_is_beyond_is_put_off(
+    network: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quotas = QuotasInForce(pictures_mb=2.5 * len(JPEG) / 1e6)
+    known, letters, most = Registry.of([("st-test", 0)], [], quotas=quotas), LetterQuota(), PictureQuota()
+
+    def store(seq: int, jpeg: bytes, hours: int) -> str:
+        said = (("epoch", "cam1"), ("seq", str(seq)), ("t", str(T + seq)), ("camera", "pond"), ("cause", "motion"))
+        delivery = Delivery(TOPIC, jpeg, 1, 1, False, False, len(jpeg), None, said)
+        return pictures.store(network, Receipt(delivery, (T + hours * 3_600_000) * 1000), known, letters, most).outcome
+
+    assert store(1, JPEG, 0) == "new"
+    with monkeypatch.context() as broken:
+        broken.setattr("ingest.books.ledger.book", Mock(side_effect=psycopg.OperationalError))
+        with pytest.raises(psycopg.OperationalError):
+            store(2, JPEG, 0)
+    assert store(1, JPEG, 0) == "duplicate"
+    assert [store(seq, JPEG, 0) for seq in (2, 3)] == ["new", "rejected"], "only what was stored is charged"
+    assert store(3, JPEG, 6) == "new", "the station sent it again"
+    assert [store(4, JPEG[:9], 6), store(5, JPEG, 6)] == ["new", "rejected"]
+    assert network.execute("select station, kind, count, bytes, detail from v_breach").fetchall() == [
+        ("st-test", "pictures", 2, 2 * len(JPEG), "camera pond")
+    ]
+    assert book(network) == (4, 0, 5, 4, 1, 0, 0)
+    assert network.execute("select rejected from v_ledger where epoch = ''").fetchone() == (2,)
+    for small in range(6, 20):
+        store(small, JPEG[:9], 6)
+    small_ones = len(JPEG) // 8 // LEAST_PICTURE
+    assert network.execute("select count(*) from v_image").fetchone() == (3 + small_ones,), "they cost so much at least"
+
+
 def test_refused_pictures_are_kept_whole_up_to_a_bound(
     network: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +167,6 @@ def test_refused_pictures_are_kept_whole_up_to_a_bound(
         jpeg = JPEG + bytes([number])
         delivery = Delivery("quantrac/v1/st-tran-de/image", jpeg, 1, 1, retain=False, dup=False, length=len(jpeg),
                             sha256=None, properties=tuple(properties.items()))  # fmt: skip
-        pictures.store(network, Receipt(delivery, T * 1000), Registry.of([], []))
+        pictures.store(network, Receipt(delivery, T * 1000), Registry.of([], []), LetterQuota(), PictureQuota())
     assert network.execute("select count(*) from v_dead_letter").fetchone() == (4,)
     assert network.execute("select count(*), sum(length(jpeg)) from dead_picture").fetchone() == (2, 2 * len(JPEG) + 2)

@@ -80,7 +80,8 @@ def test_a_picture_under_a_topic_of_any_length_is_a_dead_letter(writer: Writer, 
 def test_what_is_beyond_a_limit_of_the_database_is_singled_out(writer: Writer, network: psycopg.Connection) -> None:
     """An index that somebody adds refuses with class 54 (program limit exceeded) what the table alone would take."""
     network.execute("create index on station_event (detail)")
-    event = b'{"epoch":"e1","seq":2,"t":%d,"r":[],"e":[["door",null,"%s",%d]]}' % (T, LONG.encode(), T)
+    detail = "".join(map(chr, random.Random(4).choices(range(0x4E00, 0x9FA5), k=wire.MAX_TEXT)))
+    event = b'{"epoch":"e1","seq":2,"t":%d,"r":[],"e":[["door",null,"%s",%d]]}' % (T, detail.encode(), T)
     stored = writer.write([good(1), receipt("quantrac/v1/st-test/readings", event), good(3)])
     assert (sum(each.new for each in stored), sum(each.rejected for each in stored)) == (2, 1)
     assert network.execute("select reason from dead_letter").fetchall() == [("refused_by_database",)]

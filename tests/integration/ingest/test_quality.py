@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from ingest.quality import consumer as quality
 from ingest.quality.tables import TestedChannels
-from ingest.quality.windows import Reach, still, windows
+from ingest.quality.windows import Reach, ReachColumns, still, windows
 from quantrac.database.feed import Cause, Change, Consumer, NewChange, append_changes
 from quantrac.database.pool import connect
 
@@ -51,9 +51,10 @@ def store(conn: psycopg.Connection, readings: Sequence[Stored]) -> None:
         append_changes(conn, [NewChange("st-test", channel, min(times), max(times), len(times), "reading")])
 
 
-def judge(conn: psycopg.Connection) -> None:
+def judge(conn: psycopg.Connection, known: TestedChannels | None = None) -> None:
+    """Take all changes; `known` remembers what earlier rounds read."""
     feed = Consumer(conn, quality.NAME, [Cause.READING])
-    while quality.round_of(conn, feed, lambda: NOW, 3):
+    while quality.round_of(conn, feed, lambda: NOW, 3, known):
         pass
 
 
@@ -83,16 +84,30 @@ def test_spikes_are_found_and_said_in_the_view(tested: psycopg.Connection) -> No
 
 @pytest.mark.parametrize("seed", range(5))
 def test_late_and_repeated_data_give_the_flags_of_one_calm_pass(tested: psycopg.Connection, seed: int) -> None:
-    chance = random.Random(seed)
+    chance, known = random.Random(seed), TestedChannels()
     pieces = [CALM[at : at + 7] for at in range(0, len(CALM), 7)] + [CALM[at : at + 11] for at in range(0, 60, 20)]
     pieces += [[reading] for reading in CALM[15:35]]
     chance.shuffle(pieces)
     for piece in pieces:
         store(tested, piece)
         if chance.random() < 0.6:
-            judge(tested)
-    judge(tested)
+            judge(tested, known)
+    judge(tested, known)
     assert flags(tested) == {200: 3, 300: 4}
+
+
+def test_each_reading_is_read_once_while_they_come_in_order(tested: psycopg.Connection) -> None:
+    """Those that were read are changed behind its back: nobody looks at them again, unless a late one comes."""
+    known = TestedChannels()
+    store(tested, CALM[:18])
+    judge(tested, known)
+    tested.execute("update reading set value = 90")
+    store(tested, CALM[18:26])
+    judge(tested, known)
+    assert flags(tested) == {200: 3}
+    store(tested, [Stored(165, 28.0)])
+    judge(tested, known)
+    assert flags(tested) == {165: 4, 170: 4, 200: 3}
 
 
 def test_a_finding_is_withdrawn_when_a_late_neighbour_explains_it(tested: psycopg.Connection) -> None:
@@ -160,7 +175,7 @@ STANDSTILL = [Stored(10 * n, 28.0 + 0.01 * (n % 7) if n < 30 or n > 400 else 29.
 def test_a_standstill_is_found_in_any_order_and_withdrawn_when_it_moved(tested: psycopg.Connection, seed: int) -> None:
     """Suspect after 600 s, failed after 1200 s; then a late reading in the middle says that it moved."""
     tested.execute("update channel set history_tests = '{flat,spike}', history_limits = %s", [Jsonb({"flat": 600})])
-    chance = random.Random(seed)
+    chance, known = random.Random(seed), TestedChannels()
     rest = [reading for reading in STANDSTILL if reading.at_s != 2000]
     pieces = [rest[at : at + 13] for at in range(0, len(rest), 13)]
     if seed:
@@ -168,13 +183,13 @@ def test_a_standstill_is_found_in_any_order_and_withdrawn_when_it_moved(tested: 
     for piece in [*pieces, chance.choice(pieces)]:
         store(tested, piece)
         if chance.random() < 0.6:
-            judge(tested)
-    judge(tested)
+            judge(tested, known)
+    judge(tested, known)
     suspect = dict.fromkeys(range(900, 1500, 10), 3)
     fail = {at: 4 for at in range(1500, 4010, 10) if at != 2000}
     assert flags(tested, "flat") == suspect | fail
     store(tested, [Stored(2000, 29.6)])
-    judge(tested)
+    judge(tested, known)
     again = dict.fromkeys(range(2610, 3210, 10), 3) | dict.fromkeys(range(3210, 4010, 10), 4)
     fail = dict.fromkeys(range(1500, 2000, 10), 4)
     assert flags(tested, "flat") == suspect | fail | again
@@ -187,7 +202,7 @@ def test_a_minute_that_moves_reads_no_half_day(tested: psycopg.Connection) -> No
     channel = tested.execute("select channel_id from channel where channel = 'st-test/water_temp'").fetchone() or (0,)
     at = T0 + timedelta(seconds=1990)
     change = Change(1, "st-test", (channel[0],), at, at, 1, Cause.READING, NOW)
-    minute = windows([change], {channel[0]: Reach(1_200_000_000, 0, 30_000_000)})
+    minute = windows([change], ReachColumns.of({channel[0]: Reach(1_200_000_000, 0, 30_000_000)}))
     standing = still(tested, minute, np.array([600.0]))
     assert (standing.load_to[0] - standing.load_from[0]) / 1e6 == 1200  # no farther than there are readings
     tested.execute("update reading set value = 28 where time = %s", [T0 + timedelta(seconds=1900)])

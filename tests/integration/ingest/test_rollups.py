@@ -5,7 +5,7 @@ import random
 import statistics
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from ingest.quality.follower import Follower
 from ingest.quality.service import works
 from ingest.rollups import consumer as rollups
-from ingest.rollups.consumer import rebuild
+from ingest.rollups.consumer import RollupRounds, rebuild
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
+from tests.integration.ingest.given import Given, store_given
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
 """Seven hours into a local day."""
@@ -25,42 +26,14 @@ HOURLY = "select time, channel, value, mean, min, max, sd, count, expected, comp
 DAILY = HOURLY.replace("v_hourly", "v_daily")
 
 
-class Given(NamedTuple):
-    """A reading of st-test/<name>, minutes after T0."""
-
-    name: str
-    minute: float
-    value: float | None
-    state: int = 0
-    tests: int = 0
-
-
 def store(conn: psycopg.Connection, readings: Sequence[Given]) -> None:
-    """Store readings and tell the feed, as ingest does: a row of the feed a channel and stretch without a gap."""
-    numbers: dict[str, int] = dict(
-        conn.execute("select name, channel_id from channel where station = 'st-test'").fetchall()
-    )
-    with conn.transaction():
-        conn.cursor().executemany(
-            "insert into reading values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
-            [(numbers[r.name], T0 + timedelta(minutes=r.minute), r.value, r.state, r.tests, NOW) for r in readings],
-        )
-        spans: dict[tuple[str, datetime], list[datetime]] = {}
-        for each in readings:
-            time = T0 + timedelta(minutes=each.minute)
-            spans.setdefault((each.name, time.replace(minute=0)), []).append(time)
-        append_changes(
-            conn,
-            [
-                NewChange("st-test", numbers[name], min(times), max(times), len(times), "reading")
-                for (name, _), times in spans.items()
-            ],
-        )
+    store_given(conn, "st-test", T0, readings, lambda _: NOW)
 
 
-def follow(conn: psycopg.Connection, most: int = 100) -> None:
-    feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
-    while rollups.round_of(conn, feed, most):
+def follow(conn: psycopg.Connection, most: int = 100, rounds: RollupRounds | None = None) -> None:
+    """Take all changes; `rounds` remembers what earlier ones wrote."""
+    feed, rounds = Consumer(conn, rollups.NAME, rollups.CAUSES), rounds or RollupRounds()
+    while rounds.round_of(conn, feed, most):
         pass
 
 
@@ -119,6 +92,28 @@ def test_a_number_whose_square_overflows_stops_no_rollup_even_where_a_person_pas
     follow(station)
     assert hours(station, "st-test/do", "value, count, received") == [(20.0, 1, 3)]
     assert [hours(station, f"st-test/{name}") for name in ("rain", "battery_v")] == [[20.0], [20.0]]
+
+
+def test_a_station_that_sends_far_more_readings_of_an_hour_than_its_channels_make_is_told(
+    station: psycopg.Connection,
+) -> None:
+    def told(*readings: Given) -> list[Any]:
+        store(station, readings)
+        follow(station, rounds=rounds)
+        return station.execute("select station, count, detail from v_breach where kind = 'surplus'").fetchall()
+
+    rounds = RollupRounds()
+    say = "st-test/do: {} readings of the hour from 2026-05-01 00:00Z, 60 expected".format
+    assert told(*(Given("do", 1 + n / 10, 5.0) for n in range(3 * 60 + 10))) == []
+    assert told(Given("do", 50, 5.0)) == [("st-test", 1, say(191))]
+    assert told(Given("do", 51, 5.0)) == [("st-test", 1, say(191))], "the same hour"
+    assert station.execute("select last_at > first_at from v_breach").fetchall() == [(True,)], "it goes on"
+    assert told(Given("do", 0.5, 5.0)) == [("st-test", 2, say(193))], "late, so that the hour is made anew"
+    judged = NewChange("st-test", 0, T0, T0 + timedelta(minutes=30), 1, Cause.FLAG)
+    number = "select channel_id from channel where channel = 'st-test/do'"
+    with station.transaction():
+        append_changes(station, [judged._replace(channel_id=channel_id) for (channel_id,) in station.execute(number)])
+    assert told() == [("st-test", 2, say(193))], "a finding brings no reading"
 
 
 def test_each_kind_has_its_own_value(station: psycopg.Connection) -> None:
@@ -273,6 +268,38 @@ def test_an_hour_that_grows_follows_another_interval_and_reads_only_what_is_new(
     assert hours(station, "st-test/do", "max, count, expected") == [(99.0, 31, 40 + 40)]
 
 
+def test_an_hour_that_another_wrote_or_deleted_meanwhile_is_read_again(station: psycopg.Connection) -> None:
+    rounds = RollupRounds()
+    store(station, [Given("do", minute, 5.0) for minute in range(1, 11)])
+    follow(station, rounds=rounds)
+    store(station, [Given("do", minute, 6.0) for minute in (11, 12)])
+    list(rebuild(station))
+    store(station, [Given("do", 13, 7.0)])
+    follow(station, rounds=rounds)
+    assert hours(station, "st-test/do", "max, count") == [(7.0, 13)]
+    station.execute("delete from hourly")
+    store(station, [Given("do", 14, 8.0)])
+    follow(station, rounds=rounds)
+    assert hours(station, "st-test/do", "min, max, count") == [(5.0, 8.0, 14)]
+
+
+def test_days_that_are_owed_are_made_some_at_a_time(
+    station: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollups, "DAYS_A_ROUND", 2)
+    rounds, feed = RollupRounds(), Consumer(station, rollups.NAME, rollups.CAUSES)
+    made = []
+    for minute in range(3):
+        for day in range(5):
+            store(station, [Given("do", day * 1440 + minute, float(day))])
+        assert len(rounds.round_of(station, feed)) == 5
+        for _ in range(4):
+            rounds.round_of(station, feed)
+            made.append(station.execute("select sum(count) from v_daily").fetchone())
+    assert made == [(count,) for count in (2, 4, 5, 5, 7, 9, 10, 10, 12, 14, 15, 15)]
+    assert station.execute("select count(*) from owed_day").fetchone() == (0,)
+
+
 def test_hours_whose_readings_were_dropped_stay(station: psycopg.Connection) -> None:
     store(station, [Given("do", minute, 5.0) for minute in range(1, 61)])
     follow(station)
@@ -306,7 +333,7 @@ def test_a_consumer_that_the_feed_does_not_know_makes_everything_first(
                 pass
     assert station.execute("select time, flag from reading_flag").fetchall() == [(T0 + timedelta(minutes=30.5), 4)]
     assert hours(station, "st-test/do", "value, count") == [(5.0, 60)]
-    assert station.execute("select count(*) from v_feed where lag_rows = 0").fetchone() == (3,)
+    assert station.execute("select count(*) from v_feed where lag_rows = 0").fetchone() == (4,)
 
 
 def month(chance: random.Random, days: int) -> list[Given]:
@@ -324,12 +351,12 @@ def pieces(readings: Sequence[Given], size: int) -> Iterable[Sequence[Given]]:
     return [readings[at : at + size] for at in range(0, len(readings), size)]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6), way=st.sampled_from(["live", "shuffled", "backfill"]))
 def test_a_month_gives_equal_bits_however_it_comes(station: psycopg.Connection, seed: int, way: str) -> None:
     for table in ("reading", "reading_flag", "correction", "change", "hourly", "daily", "owed_day", "consumer"):
         station.execute(f"truncate {table}")
-    chance = random.Random(seed)
+    chance, rounds = random.Random(seed), RollupRounds()
     readings = month(chance, 31)
     if way == "backfill":
         newest, older = readings[len(readings) // 2 :], readings[: len(readings) // 2]
@@ -346,8 +373,10 @@ def test_a_month_gives_equal_bits_however_it_comes(station: psycopg.Connection, 
         if chance.random() < 0.1:
             correct(station, "rain", part[-1].minute, 0.3)
         if chance.random() < 0.3:
-            follow(station, 40)
-    follow(station)
+            follow(station, 40, rounds)
+        if chance.random() < 0.1:
+            rounds = RollupRounds()
+    follow(station, rounds=rounds)
     arrived = everything(station)
     assert len(arrived[0]) > 2000
     station.execute("truncate hourly, daily")
@@ -357,6 +386,7 @@ def test_a_month_gives_equal_bits_however_it_comes(station: psycopg.Connection, 
 
 def test_the_rights_of_ingest_are_enough(station: psycopg.Connection) -> None:
     store(station, [Given("do", minute, 5.0) for minute in range(1, 61)])
+    station.execute("update network set hourly_kept = interval '4000 days'")
     station.execute("set role quantrac_ingest")
     follow(station)
     store(station, [Given("do", 5.5, 50.0)])

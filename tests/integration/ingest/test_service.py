@@ -55,7 +55,7 @@ def test_health_and_metrics_tell_what_happens(
     assert 'quantrac_ingest_messages_total{outcome="new"} 1.0' in metrics
     assert "quantrac_ingest_readings_total 1.0" in metrics
     for stage in ("prepare", "store", "acknowledge"):
-        assert f'quantrac_ingest_stage_seconds_count{{stage="{stage}"}}' in metrics
+        eventually(lambda: f'quantrac_ingest_stage_seconds_count{{stage="{stage}"}}' in get(port, "metrics")[1])
     assert FAILURES not in metrics
     broker.kill()
     eventually(lambda: get(port, "readyz") == (503, "not subscribed at the broker\n"))
@@ -88,6 +88,7 @@ def test_a_loop_that_is_stuck_is_said_to_be_ill(
                 edge.send(message(1))
                 waits = (
                     "select true from pg_stat_activity where application_name = 'stuck' and wait_event_type = 'Lock'"
+                    " and datname = current_database()"
                 )
                 eventually(lambda: network.execute(waits).fetchone())
                 ahead_s[0] = WAITS_S + 1

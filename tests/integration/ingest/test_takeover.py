@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from quantrac.mqtt import Outcome
+from ingest.workers.worker import SESSION
+from quantrac.mqtt import MqttAddress, Outcome, Session
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry import topics, wire
 from tests.fixtures.timing import eventually, quickest
@@ -16,7 +17,7 @@ from tests.integration.ingest.conftest import STATIONS, Edge, RunningIngest
 from tests.integration.ingest.test_path import message
 
 Start = Callable[[], RunningIngest]
-STANDS_BY = '"event": "standby_begun"'
+STANDS_BY = '"event": "standby_started"'
 
 
 @pytest.fixture
@@ -40,13 +41,18 @@ def pair(start: Start) -> tuple[RunningIngest, RunningIngest]:
     return serving, begun_to_stand_by(start())
 
 
-def begun_to_stand_by(ingest: RunningIngest, times: int = 1) -> RunningIngest:
-    eventually(lambda: ingest.log.read_text().count(STANDS_BY) == times)
+def stood_by(ingest: RunningIngest) -> int:
+    """How often it has stood by, by its log."""
+    return ingest.log.read_text().count(STANDS_BY)
+
+
+def begun_to_stand_by(ingest: RunningIngest, before: int = 0) -> RunningIngest:
+    eventually(lambda: stood_by(ingest) > before)
     return ingest
 
 
-def begun_to_serve(ingest: RunningIngest, times: int = 1) -> RunningIngest:
-    eventually(lambda: ingest.subscriptions() == times)
+def begun_to_serve(ingest: RunningIngest, before: int = 0) -> RunningIngest:
+    eventually(lambda: ingest.subscriptions() > before)
     return ingest
 
 
@@ -58,12 +64,26 @@ def test_a_standby_leaves_the_broker_alone_until_it_takes_over(
     edge.send(message(1))
     eventually(lambda: edge.upto("e1") == 1)
     assert "mqtt_connected" not in standby.log.read_text()
-    assert network.execute("select count(*) from v_service where service = 'ingest'").fetchone() == (1,)
+    eventually(lambda: network.execute("select count(*) from v_service where service = 'ingest'").fetchone() == (1,))
     serving.kill()
     begun_to_serve(standby)
     edge.send(message(2))
     eventually(lambda: edge.upto("e1") == 2)
     edge.session.stop()
+
+
+def test_a_session_that_another_client_takes_is_a_breach_and_a_standby_that_takes_over_is_none(
+    start: Start, network: psycopg.Connection, broker: PrivateMosquitto
+) -> None:
+    breaches = "select station, kind, detail from v_breach"
+    serving, standby = pair(start)
+    serving.kill()
+    begun_to_serve(standby)
+    assert network.execute(breaches).fetchall() == []
+    thief = Session(MqttAddress.parse(broker.url("ingest")), SESSION, expiry_s=0, receive_maximum=1)
+    thief.start()
+    eventually(lambda: network.execute(breaches).fetchall() == [(None, "session_taken", f"session {SESSION}")])
+    thief.stop()
 
 
 @pytest.mark.timed
@@ -114,13 +134,13 @@ def test_what_is_published_once_is_stored_once_whoever_is_killed(
     edges = {station: Edge(broker, station) for station in STATIONS}
     stream = Stream(edges)
     try:
-        for dead, heir, times in ((first, second, 1), (second, first, 2), (first, second, 2)):
-            seq = stream.seq
+        for dead, heir in ((first, second), (second, first), (first, second)):
+            seq, served, stood = stream.seq, heir.subscriptions(), stood_by(dead)
             eventually(lambda: stream.seq > seq + 30)
             dead.kill()
-            begun_to_serve(heir, times)
+            begun_to_serve(heir, served)
             dead.start(wait=False)
-            begun_to_stand_by(dead, times)
+            begun_to_stand_by(dead, stood)
     finally:
         last = stream.end()
     books = "select station, stored, missing, received - new - duplicate, rejected, conflict from v_ledger order by 1"

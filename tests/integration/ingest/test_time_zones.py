@@ -48,7 +48,8 @@ def store(conn: psycopg.Connection, first: datetime, last: datetime) -> None:
 
 def follow(conn: psycopg.Connection) -> None:
     feed = Consumer(conn, rollups.NAME, rollups.CAUSES)
-    while rollups.round_of(conn, feed, 100):
+    rounds = rollups.RollupRounds()
+    while rounds.round_of(conn, feed, 100):
         pass
 
 
@@ -99,7 +100,7 @@ def test_another_zone_later_makes_all_days_anew(station: psycopg.Connection, dat
         in_zone(station, zone)
         unregister(station, rollups.NAME)
         with pytest.raises(ConsumerUnregistered):
-            rollups.round_of(station, feed, 1)
+            rollups.RollupRounds().round_of(station, feed, 1)
         _make_everything(database)
         found = days(station), station.execute("select * from v_hourly order by time").fetchall()
         assert sum(count for _, count, _ in found[0]) == 41 * 96

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from quantrac.cli.jobs.upkeep import apply_retention, order_old_hours, prune_feed, prune_letters, prune_records
@@ -80,7 +81,15 @@ def test_records_of_operation_go_after_their_time(world: World) -> None:
         world.conn.execute(
             "insert into service values ('ingest', %s, %s, %s, true, null)", [worker, NOW, NOW - timedelta(days=days)]
         )
-    assert prune_records(world.conn, NOW) == "1 stretches of health, 1 runs, 1 beats removed"
+    contact = world.one("insert into contact (name, email) values ('An', 'an@example.org') returning contact_id")
+    for days, who in ((31, None), (29, None), (31, contact)):
+        at = NOW - timedelta(days=days)
+        world.conn.execute(
+            "insert into sms_inbound (carrier, from_number, body, sent_at, received_at, contact_id)"
+            " values ('modem', '+84900000009', %s, %s, %s, %s)",
+            [f"{days} {who}", at, at, who],
+        )
+    assert prune_records(world.conn, NOW) == ("1 stretches of health, 1 runs, 1 beats, 1 messages of strangers removed")
 
 
 def test_retention_drops_whole_weeks_older_than_asked_and_by_default_nothing(world: World) -> None:
@@ -90,6 +99,13 @@ def test_retention_drops_whole_weeks_older_than_asked_and_by_default_nothing(wor
     everything = "readings: all kept, hourly: all kept, daily: all kept, 0 pictures removed, 0 dead letters removed"
     assert apply_retention(world.conn, datetime.now(UTC), Retention()) == everything
     some = Retention.model_validate({"readings": "390d"})
+    with pytest.raises(psycopg.errors.RaiseException, match="keeps readings for good: set retention there"):
+        apply_retention(world.conn, datetime.now(UTC), some)
+    world.conn.execute("update network set readings_kept = '400 days'")
+    with pytest.raises(psycopg.errors.RaiseException, match="keeps readings of the last 400 days"):
+        apply_retention(world.conn, datetime.now(UTC), some)
+    assert world.one("select count(*) from reading") == 4
+    world.conn.execute("update network set readings_kept = '390 days'")
     assert apply_retention(world.conn, datetime.now(UTC), some).startswith("readings: 1 chunks dropped, hourly: all")
     assert world.one("select count(*) from reading") == 3
     assert world.one("select count(*) from reading_flag") == 0, "findings go with their readings"
@@ -103,15 +119,18 @@ def test_a_clock_that_is_years_ahead_drops_nothing_that_is_young(world: World) -
     for days in (120, 1):
         world.reading(now - timedelta(days=days))
     some = Retention.model_validate({"readings": "100d"})
+    world.conn.execute("update network set readings_kept = '100 days'")
     said = apply_retention(world.conn, now + timedelta(days=3650), some)
     assert said.startswith("readings: 1 chunks dropped")
     assert world.one("select count(*) from reading") == 1, "the one of 120 days went, as it would with a true clock"
 
 
-def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time(world: World) -> None:
+def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time_and_by_no_other_way(world: World) -> None:
     now = datetime.now(UTC)
+    for days in (440, 0):
+        world.reading(now - timedelta(days=days))
     for table in ("hourly", "daily"):
-        for days in (3000, 1500, 450, 1):
+        for days in (3000, 1700, 1500, 450, 1):
             world.conn.execute(
                 f"insert into {table} (channel_id, time, count, received, expected)"
                 " values (%s, date_trunc('hour', now()) - %s * interval '1 day', 0, 0, 60)",
@@ -126,12 +145,22 @@ def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time(world:
             [world.channel_id, at, at],
         )
     keep = Retention.model_validate({"readings": "90d", "hourly": "600d", "daily": "2000d"})
+    world.conn.execute(
+        "update network set readings_kept = '90 days', hourly_kept = '600 days', daily_kept = '2000 days'"
+    )
     said = apply_retention(world.conn, now, keep)
     assert said.endswith("1 dead letters removed")
     assert world.one("select count(*) from hourly") == 2
-    assert world.one("select count(*) from daily") in (3, 4), "a chunk of days is 1000 days wide"
+    assert world.one("select count(*) from daily") in (4, 5), "a chunk of days is 1000 days wide"
     assert world.one("select topic from dead_letter") == "300"
     assert world.one("select count(*) from conflict") == 1
+    world.conn.execute("set role quantrac_ingest")
+    for table, days, since, young in (("hourly", 450, 440, 1), ("daily", 1700, 460, 2)):
+        for change in (f"delete from {table}", f"update {table} set count = 1"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="was made of has been dropped"):
+                world.conn.execute(f"{change} where time <= date_trunc('hour', now()) - %s * interval '1 day'", [days])
+        change = f"update {table} set count = 1 where time > now() - %s * interval '1 day'"
+        assert world.conn.execute(change, [since]).rowcount == young
 
 
 def test_pictures_go_after_their_time_and_dead_letters_when_there_are_too_many(

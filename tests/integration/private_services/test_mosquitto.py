@@ -36,6 +36,7 @@ def test_a_station_speaks_for_itself_and_never_for_another(join: Join) -> None:
     ingest, station = join("ingest", "quantrac/v1/+/readings"), join("st-my-thanh")
     assert station.say("quantrac/v1/st-tran-de/readings", b"lie") == NOT_AUTHORIZED
     assert station.say("quantrac/v1/st-my-thanh/ack", b"lie") == NOT_AUTHORIZED
+    assert station.say("quantrac/v1/st-my-thanh/reply/1", b"kept for ever", retain=True) == NOT_AUTHORIZED
     assert station.say("quantrac/v1/st-my-thanh/readings", b"truth") == 0
     assert ingest.hears(("quantrac/v1/st-my-thanh/readings", b"truth"))
 

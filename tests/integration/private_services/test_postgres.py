@@ -10,16 +10,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from quantrac.private_services.place import private_folder
 from quantrac.private_services.postgres import PrivatePostgres
-from tests.fixtures.broker import PROJECT, private_folder
+from tests.fixtures.program import PROJECT
 from tests.fixtures.timing import eventually
 from tests.integration.private_services.listening import addresses_of
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with private_folder("tests-cluster-") as made:
-        yield made / "pg"
+    with private_folder(PROJECT, "tests-cluster-") as made:
+        yield made / "Cụm dữ liệu"
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_a_late_answer_is_old_when_it_comes_and_nobody_overtakes_it(tmp_path: Pa
 def test_who_sleeps_misses_what_wakes_it(tmp_path: Path) -> None:
     with SingleBus(RTU, journal_dir=tmp_path) as bus, port_of(bus) as port:
         bus.switch(["sleep:0.5s@1"])
-        assert len(answered(port)) == ANSWER
+        eventually(lambda: len(heard(port)) == ANSWER)
         eventually(lambda: _slept_and_woke(port))
 
 

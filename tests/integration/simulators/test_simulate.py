@@ -74,7 +74,7 @@ class Simulation:
              str(self.wiring_file), "--journal", str(self.journals), *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not self.wiring_file.exists():
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < deadline, "no wiring file"
@@ -93,7 +93,7 @@ class Simulation:
     def end(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.log = self.process.communicate(timeout=60)[1]
+        self.log = self.process.communicate(timeout=180)[1]
         return self.process.returncode
 
 
@@ -288,19 +288,28 @@ def test_a_file_of_faults_is_obeyed_as_it_changes(tmp_path: Path) -> None:
     faults.write_text("dead@sondes/1\n")
     running = Simulation(tmp_path, "--station", "st-c", "--faults", str(faults), "--fault", "latency:10ms@st-c")
     try:
-        with ModbusSerialClient(running.buses["st-c/sondes"]["port"], baudrate=9600, timeout=0.2, retries=0) as client:
+        with ModbusSerialClient(
+            running.buses["st-c/sondes"]["port"], baudrate=9600, timeout=SILENCE_S, retries=0
+        ) as client:
             with pytest.raises(ModbusIOException):
                 client.read_holding_registers(5583, count=2, device_id=1)
-            faults.write_text("dead@sondes/7\n")  # nobody: what was on stays on
+            save_whole(faults, "dead@sondes/7\n")  # nobody: what was on stays on
             time.sleep(0.6)
             with pytest.raises(ModbusIOException):
                 client.read_holding_registers(5583, count=2, device_id=1)
-            faults.write_text("busy@sondes  # from now on\n")
+            save_whole(faults, "busy@sondes  # from now on\n")
             eventually(lambda: _is_busy(client))
     finally:
         assert running.end() == 0
     hit = [json.loads(line)["faults"] for line in (running.journals / "st-c.faults").read_text().splitlines()]
     assert [*map(list, dict.fromkeys(map(tuple, hit)))] == [["latency", "dead"], ["latency", "busy"]]
+
+
+def save_whole(path: Path, text: str) -> None:
+    """Write a file at once: whoever looks while `write_text` works may find it empty."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
 
 
 def _is_busy(client: ModbusSerialClient) -> bool:
@@ -317,7 +326,7 @@ def test_what_was_served_is_on_record_after_a_kill(tmp_path: Path) -> None:
     ) as client:
         read = floats(client.read_holding_registers(5583, count=2, device_id=1).registers)
         running.process.kill()
-    running.process.communicate(timeout=60)
+    running.process.communicate(timeout=180)
     assert [entry["value"] for entry in running.journal("st-c", "sondes")] == read
 
 
@@ -329,7 +338,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         )
         ended = subprocess.run(
             [sys.executable, "-m", "quantrac", "simulate", "--field", str(tmp_path / "field.yaml"), "--wiring",
-             str(tmp_path / "w"), "--journal", str(tmp_path)], capture_output=True, text=True, timeout=90, check=False,
+             str(tmp_path / "w"), "--journal", str(tmp_path)], capture_output=True, text=True, timeout=180, check=False,
         )  # fmt: skip
     assert ended.returncode == 2
     assert re.fullmatch(r"st-d/cabinet: cannot listen on .*in use; choose another port\n", ended.stderr)
@@ -358,7 +367,7 @@ def test_it_outlives_the_shell_that_started_it_unless_asked_not_to(
         assert shell.stdout is not None
         assert shell.stderr is not None
         simulation = int(shell.stdout.read())
-        assert shell.wait(60) == 0
+        assert shell.wait(180) == 0
         port = tmp_path / "w.ports" / "st-c.sondes"
         if not options:
             time.sleep(3 * WATCH_S)  # it would have noticed
@@ -381,7 +390,7 @@ def test_it_outlives_the_shell_that_started_it_unless_asked_not_to(
 def test_a_wrong_choice_is_one_line_and_exit_2(tmp_path: Path, arguments: list[str], complaint: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "quantrac", "simulate", "--wiring", str(tmp_path / "w"), "--journal", str(tmp_path),
-         *arguments], capture_output=True, text=True, timeout=90, check=False,
+         *arguments], capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert ended.returncode == 2
     assert complaint in ended.stderr

@@ -14,7 +14,7 @@ from alerts.alarm.life import AlarmAct as Act
 from alerts.alarm.life import AlarmState as State
 
 PROJECT = Path(__file__).parents[3]
-ROOMS = ("alerts", "dashboards", "edge_agent", "ingest", "quantrac", "simulators")
+ROOMS = ("alerts", "dashboards", "edge_agent", "ingest", "quantrac", "reports", "simulators")
 NEW = st.sampled_from([State.UNACKNOWLEDGED, State.SHELVED, State.OUT_OF_SERVICE])
 """In these an alarm is born; one of late readings is born cleared."""
 

@@ -26,7 +26,7 @@ DUE_AT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 DAY = timedelta(days=1)
 WEEK = 7 * DAY
-DEVICE = Calibrated("st-a", "sonde", 1, DUE_AT - 30 * DAY, DUE_AT, is_out=False, alarm=None)
+DEVICE = Calibrated("st-a", "sonde", 1, DUE_AT - 30 * DAY, DUE_AT, 30 * DAY, is_out=False, alarm=None)
 
 
 @pytest.mark.parametrize(

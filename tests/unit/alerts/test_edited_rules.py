@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import NamedTuple
 
 import msgspec
@@ -30,6 +31,8 @@ LOWERED = replace(ACT, limit=2.0, clear=2.3)
 RAISED = replace(ACT, limit=4.0, clear=4.3)
 RENAMED = replace(ACT, name="hanh-dong")
 HASTY = replace(ACT, off_delay_ms=5 * MINUTE)
+UNTIL_2030 = replace(ACT, last=date(2030, 12, 31))
+SINCE_2031 = replace(LOWERED, first=date(2031, 1, 1), follows=True)
 EVENING = Validity(from_minute=0, to_minute=10)
 """In force in the first ten minutes of the day."""
 
@@ -76,6 +79,13 @@ def test_what_an_edit_while_the_alarm_stands_makes_of_its_end(
     edited: Level, series: str, ends: list[tuple[int, EndCause | None]]
 ) -> None:
     assert Course(ACT).read("2.8x10").edit(edited).read(series).ends == ends
+
+
+def test_a_figure_that_gets_an_end_and_a_successor_goes_on() -> None:
+    course = Course(ACT).read("2.8x20 3.1").edit(SINCE_2031, UNTIL_2030).read("3.1x90")
+    assert [(one.kind, one.level.key if one.level else "") for one in course.decisions] == [
+        (DecisionKind.RAISED, ACT.key)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +221,7 @@ class Passed:
         return not self._minutes
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(stretches())
 def test_an_end_is_an_all_clear_exactly_when_readings_were_past_all_clear_limits_at_which_the_alarm_stood(
     found: list[Stretch],

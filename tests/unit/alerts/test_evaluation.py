@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+from zoneinfo import ZoneInfo
+
 import msgspec
 import pytest
 
 from alerts.alarm.change import EndCause
-from alerts.evaluating.evaluation import DecisionKind, RuleState, step
+from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState, step
 from alerts.rules.block import JudgedReading, ReadingBlock
 from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
@@ -201,3 +205,41 @@ def test_samples_are_taken_in_order_of_their_time() -> None:
     samples = [JudgedReading(t * MINUTE, 2.8, Quality.GOOD, 20 * MINUTE) for t in (9, 3, 0, 1, 2, 8, 7, 6, 5, 4)]
     on_time = [s._replace(received_ms=10 * MINUTE) for s in samples]
     assert told(run(rule, on_time)[1]) == [("raised", "act", 9)]
+
+
+NEW_YEAR = 1_767_225_600_000 - 7 * 60 * MINUTE
+"""2026-01-01 00:00 in Vietnam."""
+OF_2025 = Level("limit", Side.ABOVE, 50.0, 40.0, 0, 60 * MINUTE, Severity.MEDIUM, last=date(2025, 12, 31))
+SINCE_2026 = Level(
+    "limit", Side.ABOVE, 45.0, 40.0, 0, 60 * MINUTE, Severity.MEDIUM, first=date(2026, 1, 1), follows=True
+)
+
+
+def of_dust(values: str, first_hour: int, size: int) -> list[tuple[str, str | None, float]]:
+    """Return what hourly means beginning so many hours after the new year make, read in blocks of a size."""
+    rule = replace(oxygen_rule(SINCE_2026, OF_2025, interval_ms=60 * MINUTE), zone=ZoneInfo("Asia/Ho_Chi_Minh"))
+    readings = read_series(values, 60 * MINUTE, start_ms=NEW_YEAR + first_hour * 60 * MINUTE)
+    state, decisions = RuleState(), list[Decision]()
+    for place in range(0, len(readings), size):
+        state, more = run(rule, readings[place : place + size], state)
+        decisions += more
+    hours = [(one.t_ms - NEW_YEAR) / 60 / MINUTE for one in decisions]
+    keys = [None if one.level is None else one.level.key for one in decisions]
+    return [(one.kind.value, key, hour) for one, key, hour in zip(decisions, keys, hours, strict=True)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_a_value_is_held_against_the_limit_of_its_own_day(size: int) -> None:
+    """QCVN 05:2023/BTNMT: PM2.5 over 24 h 50 until 31 December 2025, then 45; midnight is still the old day's."""
+    assert of_dust("48x12", -12, size) == []
+    assert of_dust("48x14", -12, size) == [("raised", "above.limit.2026-01-01", 1)]
+    assert of_dust("51x3 39", -12, size) == [
+        ("raised", "above.limit", -12), ("cleared", "above.limit", -9),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_an_alarm_goes_on_under_the_limit_that_follows(size: int) -> None:
+    assert of_dust("51x8 38", -3, size) == [
+        ("raised", "above.limit", -3), ("level", "above.limit.2026-01-01", 1), ("cleared", "above.limit.2026-01-01", 5),
+    ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 
@@ -62,12 +62,15 @@ def test_what_a_person_has_been_told_of_late_and_what_withholds_an_alarm_count()
     }
 
 
+TODAY = date(2026, 11, 30)
+
+
 def test_a_rule_that_is_not_there_is_said_with_what_there_is() -> None:
     rule = oxygen_rule()
-    assert chosen_level([rule], rule.rule, rule.station, None)[1] == rule.levels[-1]
+    assert chosen_level([rule], rule.rule, rule.station, None, TODAY)[1] == rule.levels[-1]
     with pytest.raises(NothingToExplain, match="st-my-thanh"):
-        chosen_level([rule], rule.rule, "st-tran-de", None)
+        chosen_level([rule], rule.rule, "st-tran-de", None, TODAY)
     with pytest.raises(NothingToExplain, match=f"rules that do: {rule.rule}"):
-        chosen_level([rule], "no-such-rule", rule.station, None)
+        chosen_level([rule], "no-such-rule", rule.station, None, TODAY)
     with pytest.raises(NothingToExplain, match="it has"):
-        chosen_level([rule], rule.rule, rule.station, "nothing")
+        chosen_level([rule], rule.rule, rule.station, "nothing", TODAY)

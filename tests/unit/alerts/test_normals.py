@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from alerts.evaluating.evaluation import RuleState, step
+from alerts.evaluating.stored_normals import _informed
 from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.normals import ALL_PHASES, LEAST_READINGS, Cell, Normals, normal_cells
 from alerts.rules.rule import UTC_CLOCK, Measure, MeasureKind
@@ -20,7 +21,7 @@ from quantrac.config.tides import TidePhase
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 from tests.unit.alerts.rules import MINUTE, oxygen_rule, run, told
-from tests.unit.alerts.test_recorded_year import QUARTER, YEAR
+from tests.unit.alerts.test_recorded_year import QUARTER, recorded
 
 M2 = Tide((("M2", 1.0, 0.0),))
 HOUR = 60 * MINUTE
@@ -48,6 +49,15 @@ def test_each_month_and_tide_phase_has_its_own_and_too_few_readings_have_none() 
     assert np.abs(departures).max() <= 1.0 / 0.005  # MADs of half a hundredth at least
     assert np.isnan(normals.departures(t_ms + 60 * 86_400_000, values, UTC_CLOCK, M2)).all()  # September was never seen
     assert normal_cells(t_ms[: LEAST_READINGS - 1], values[: LEAST_READINGS - 1], UTC_CLOCK, None) == []
+
+
+def test_the_least_mad_is_that_of_the_resolution_whatever_is_shown() -> None:
+    level = Level("act", Side.ABOVE, 5.0, 3.0, 0, 0, Severity.LOW)
+    own = replace(oxygen_rule(level), parameter="nh3", decimals=1, measure=Measure(MeasureKind.DEPARTURE))
+    known = _informed(own, {own.channel: [Cell(7, ALL_PHASES, 0.02, 0.0, 999)]}).normals
+    assert known is not None
+    departures = known.departures(np.array([SUMMER]), np.array([0.0205]), UTC_CLOCK, None)
+    assert departures == pytest.approx([10.0])
 
 
 def test_the_month_is_the_local_one() -> None:
@@ -78,7 +88,7 @@ def test_without_normals_nothing_rises_and_with_them_a_level_counts_mads() -> No
 
 
 def test_on_the_recorded_year_the_normal_is_the_median_and_few_readings_depart_far() -> None:
-    good = [s for s in YEAR["salinity"] if s.quality == Quality.GOOD and s.value is not None]
+    good = [s for s in recorded()["salinity"] if s.quality == Quality.GOOD and s.value is not None]
     t_ms = np.array([s.t_ms for s in good])
     values = np.array([s.value for s in good])
     cells = normal_cells(t_ms, values, UTC_CLOCK, M2)
@@ -92,12 +102,12 @@ def test_on_the_recorded_year_the_normal_is_the_median_and_few_readings_depart_f
 
 
 def test_on_the_recorded_year_a_rule_of_departure_raises_on_few_days() -> None:
-    good = [s for s in YEAR["salinity"] if s.quality == Quality.GOOD and s.value is not None]
+    good = [s for s in recorded()["salinity"] if s.quality == Quality.GOOD and s.value is not None]
     cells = normal_cells(np.array([s.t_ms for s in good]), np.array([s.value for s in good]), UTC_CLOCK, None)
     level = Level("act", Side.BELOW, -6.0, -4.0, HOUR, 6 * HOUR, Severity.LOW)
     rule = replace(
         oxygen_rule(level, interval_ms=QUARTER), measure=Measure(MeasureKind.DEPARTURE), normals=Normals.of(cells, 1)
     )
-    decisions = step(rule, RuleState(), ReadingBlock.of(YEAR["salinity"])).decisions
+    decisions = step(rule, RuleState(), ReadingBlock.of(recorded()["salinity"])).decisions
     days = {decision.t_ms // 86_400_000 for decision in decisions}
     assert 1 <= len(days) <= 36  # a tenth of the year

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.evaluating.reading_window import ReadingWindow, instant, milliseconds
+from alerts.evaluating.reading_window import ReadingWindow
 from alerts.evaluating.readings import divided, with_context
 from tests.unit.alerts.rules import MINUTE
 
@@ -14,11 +14,11 @@ def split(*windows: tuple[int, int], cursor: int | None) -> tuple[list[tuple[flo
 
 
 def windows_at(*windows: tuple[int, int]) -> list[ReadingWindow]:
-    return [ReadingWindow(1, "st-x/do", instant(low * MINUTE), instant(high * MINUTE)) for low, high in windows]
+    return [ReadingWindow(1, "st-x/do", low * MINUTE, high * MINUTE) for low, high in windows]
 
 
 def minutes_of(windows: list[ReadingWindow]) -> list[tuple[float, float]]:
-    return [(milliseconds(each.from_t) / MINUTE, milliseconds(each.to_t) / MINUTE) for each in windows]
+    return [(each.from_ms / MINUTE, each.to_ms / MINUTE) for each in windows]
 
 
 AFTER_50 = 50 + 1 / MINUTE

@@ -7,6 +7,7 @@ an operator of one station, told by every route.
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +22,8 @@ from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.rule import ChannelRule
 from alerts.telling.contact import Addressee
 from alerts.telling.routes import Routing
-from alerts.trials.backtest import CompositeRun, RuleHistory, Run, people_of
+from alerts.trials.backtest import CompositeRun, RuleHistory, Run, histories
+from alerts.trials.backtest_figures import people_of
 from quantrac.config.loader import load_network
 from quantrac.telemetry.quality import Quality
 
@@ -38,6 +40,7 @@ PEOPLE = [
 STATIONS = ("st-my-thanh", "st-vinh-chau", "st-cu-lao-dung")
 
 
+@functools.cache
 def recorded() -> dict[str, list[JudgedReading]]:
     series: dict[str, list[JudgedReading]] = {name: [] for name in NAMES}
     with gzip.open(PROJECT / "simulators/recordings/estuary_2012.csv.gz", "rt") as file:
@@ -50,8 +53,8 @@ def recorded() -> dict[str, list[JudgedReading]]:
     return series
 
 
-YEAR = recorded()
-FIRST, LAST = YEAR["do"][0].t_ms, YEAR["do"][-1].t_ms
+def first_and_last() -> tuple[int, int]:
+    return recorded()["do"][0].t_ms, recorded()["do"][-1].t_ms
 
 
 def rules_of(channel: str) -> list[ChannelRule]:
@@ -59,18 +62,19 @@ def rules_of(channel: str) -> list[ChannelRule]:
 
 
 def courses(station: str, *, without_rejected: bool = False) -> Iterator[RuleHistory]:
-    for name, samples in YEAR.items():
+    for name, samples in recorded().items():
         kept = [s for s in samples if not (without_rejected and s.quality == Quality.FAIL)]
         run = Run(rules_of(f"{station}/{name}"))
         for start in range(0, len(kept), 3000):
             run.take(ReadingBlock.of(kept[start : start + 3000]))
-        yield from run.courses(PEOPLE, Routing.of(NETWORK))
+        yield from histories(run.decisions(), PEOPLE, Routing.of(NETWORK), first_and_last()[1])
     for composite in compile_composites(NETWORK):
         if composite.station == station:
             many = CompositeRun(at_quarters(composite))
-            blocks = {channel: ReadingBlock.of(YEAR[channel.partition("/")[2]]) for channel in composite.channels}
-            many.take(blocks, FIRST - QUARTER, LAST)
-            yield from many.courses(PEOPLE, Routing.of(NETWORK))
+            blocks = {channel: ReadingBlock.of(recorded()[channel.partition("/")[2]]) for channel in composite.channels}
+            first, last = first_and_last()
+            many.take(blocks, first - QUARTER, last)
+            yield from histories(many.decisions(), PEOPLE, Routing.of(NETWORK), first_and_last()[1])
 
 
 def at_quarters(composite: CompositeRule) -> CompositeRule:
@@ -81,7 +85,7 @@ def at_quarters(composite: CompositeRule) -> CompositeRule:
 def low_episodes(limit: float) -> list[int]:
     """Start of each stretch of good readings below the limit of half an hour and more, by the raw series alone."""
     found, run = [], list[int]()
-    for sample in YEAR["do"]:
+    for sample in recorded()["do"]:
         if sample.quality != Quality.GOOD or sample.value is None:
             continue
         if sample.value < limit:
@@ -104,7 +108,7 @@ def test_every_half_hour_of_good_oxygen_below_two_is_told_within_on_delay_and_on
 
 @pytest.mark.parametrize("station", STATIONS)
 def test_no_alarm_comes_from_a_reading_that_the_experts_rejected(station: str) -> None:
-    rejected = sum(s.quality == Quality.FAIL for samples in YEAR.values() for s in samples)
+    rejected = sum(s.quality == Quality.FAIL for samples in recorded().values() for s in samples)
     assert rejected > 1000
     with_them = [(a.rule, a.level, a.raised_ms) for c in courses(station) for a in c.alarms]
     assert with_them == [
@@ -114,6 +118,6 @@ def test_no_alarm_comes_from_a_reading_that_the_experts_rejected(station: str) -
 
 @pytest.mark.parametrize("station", STATIONS)
 def test_nobody_is_told_more_than_three_times_a_week_at_the_median(station: str) -> None:
-    messages = [message for course in courses(station) for message in course.messages]
-    for person in people_of(messages, FIRST, LAST):
+    told = [telling for course in courses(station) for telling in course.told]
+    for person in people_of(told, *first_and_last()):
         assert person.median_week <= 3, person

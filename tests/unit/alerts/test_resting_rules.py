@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.evaluating.evaluation import RuleState, step
-from alerts.evaluating.judged_readings import JudgedReadings, joined
-from alerts.evaluating.readings import memory_ms
-from alerts.evaluating.resting_rules import LOOKS_BACK, RestingRules
-from alerts.rules.block import JudgedReading, ReadingBlock
-from alerts.rules.rule import ChannelRule, Measure, MeasureKind
+from alerts.evaluating.resting_rules import RestingRules
+from alerts.evaluating.rule_limits import LOOKS_BACK
+from alerts.rules.block import JudgedReading, JudgedReadings, ReadingBlock, joined
+from alerts.rules.rule import ChannelRule, Measure, MeasureKind, memory_ms
 from quantrac.config.rules import Level, Side
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity

@@ -15,6 +15,7 @@ from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.config.rule_files import RuleTest
 from quantrac.config.rules import Selection, Side, Valid
+from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 
 CONFIG = Path(__file__).parents[3] / "station_configs"
@@ -68,6 +69,32 @@ def test_a_rule_test_that_is_wrong_says_what_was_missing_and_what_came(network: 
         unexpected=(Alarm("do-low", "act", 540_000, 39 * 60_000),),
     )
     assert str(result.unexpected[0]) == "do-low act raised 9m, cleared 39m"
+
+
+def raised_by(network: Network, **trial: object) -> list[tuple[str, str]]:
+    """The alarms of a trial, and their times."""
+    test = RuleTest.model_validate({"name": "trial", "expect": [], **trial})
+    (result,) = run_rule_tests(replace(network, rule_tests=(test,)))
+    return [(alarm.rule, str(alarm).partition(" raised ")[2]) for alarm in result.unexpected]
+
+
+def test_each_series_of_a_trial_may_come_at_a_rate_of_its_own(network: Network) -> None:
+    slow = {"every": "5m", "values": "0.8x1 4.6x7"}
+    series = {"st-my-thanh/do": "2.8x10 4.6x40", "st-vinh-chau/do": slow}
+    assert raised_by(network, every="1m", series=series) == [
+        ("do-low", "9m, cleared 39m"),
+        ("do-low", "0s, cleared 30m"),
+    ]
+
+
+def test_twins_of_a_trial_make_one_alarm(network: Network) -> None:
+    """Sonde and gauge both measure the temperature of the water at My Thanh."""
+    series = {"st-my-thanh/water_temp": "31x6 33.4x6 31.5x30", "st-my-thanh/level_temp": "31x8 33.4x8 31.5x26"}
+    alone = [raised_by(network, every="10m", series={name: own}) for name, own in series.items()]
+    both = raised_by(network, every="10m", series=series)
+    assert [len(found) for found in (*alone, both)] == [1, 1, 1]
+    assert both[0][1].partition(",")[0] == alone[0][0][1].partition(",")[0]
+    assert both[0][1].partition(",")[2] == alone[1][0][1].partition(",")[2]
 
 
 def test_a_rule_that_tells_nobody_is_found(network: Network) -> None:
@@ -135,6 +162,24 @@ def test_a_limit_beyond_what_the_instrument_measures_is_found(network: Network) 
     there = station.model_copy(update={"devices": {**station.devices, device.name: narrow}})
     changed = replace(network, stations={**network.stations, "st-my-thanh": there})
     assert ("danger", "limit 2 is outside the instrument's 3 to 20") in with_levels(changed, limit=2.0)
+
+
+def test_a_limit_where_good_readings_end_is_found_unless_suspect_ones_count(network: Network) -> None:
+    """A mean over eight hours is as suspect as the readings of which it is made."""
+    station = network.stations["st-tp-soc-trang"]
+    device = station.devices["carbon"]
+    channel = device.channels["co"].model_copy(update={"expect": (-200.0, 10_000.0)})
+    narrow = device.model_copy(update={"channels": {**device.channels, "co": channel}})
+    there = station.model_copy(update={"devices": {**station.devices, "carbon": narrow}})
+    rule = network.rules["co-eight-hours"]
+    found = {
+        use: findings(replace(network, stations={**network.stations, there.station: there}, composites={},
+                              rules={rule.name: rule.model_copy(update={"use": use})}))
+        for use in ((Quality.GOOD,), (Quality.GOOD, Quality.SUSPECT))
+    }  # fmt: skip
+    assert [[one.what for one in each] for each in found.values()] == [
+        ["limit 10000 is not within the expected -200 to 10000: use [good, suspect]"], [],
+    ]  # fmt: skip
 
 
 def test_a_delay_longer_than_the_hours_in_force_is_found(network: Network) -> None:

@@ -12,7 +12,7 @@ import pytest
 from alerts.alarm.change import Purpose
 from alerts.telling.change_rate import change_rate
 from alerts.telling.contact import Addressee, Recipient
-from alerts.telling.escalation import calls, next_call
+from alerts.telling.escalation import next_call
 from alerts.telling.routes import Routing, shift_on_duty
 from alerts.telling.stages import NOTHING, Case, Effect, Matter, Recent, Ruling, candidates, followers, outcome
 from quantrac.config.notifications import (
@@ -257,9 +257,12 @@ def test_escalation_steps_and_repeats_come_in_their_order_and_end() -> None:
         ),
         repeat=Repeat.model_validate({"every": "20m", "severity": ["high", "critical"], "most": 2}),
     )
-    at = [(call.at - NOON) / timedelta(minutes=1) for call in calls(routing, Severity.CRITICAL, NOON)]
+    at = [(call.at - NOON) / timedelta(minutes=1) for call in routing.calls(Severity.CRITICAL, NOON)]
     assert at == [15, 20, 30, 40]
-    assert next_call(routing, Severity.HIGH, NOON, NOON) == NOON + timedelta(minutes=20)
+    assert next_call(routing, Severity.HIGH, NOON, NOON) == (NOON + timedelta(minutes=20), None, None)
+    assert next_call(routing, Severity.CRITICAL, NOON, NOON) == (
+        NOON + timedelta(minutes=15), ("operators",), (Medium.SMS,),
+    )  # fmt: skip
     assert next_call(routing, Severity.HIGH, NOON, NOON + timedelta(minutes=40)) is None
     assert next_call(routing, Severity.LOW, NOON, NOON) is None
 

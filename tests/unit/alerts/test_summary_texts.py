@@ -68,7 +68,7 @@ def test_a_short_message_about_several_alarms_begins_with_the_worst(
             MANY,
             "vi",
             "[KHẨN CẤP] Oxy thấp 0,40 mg/l, Đại Ngãi; 4 cảnh báo",
-            "Nhiều cảnh báo cùng lúc, nặng nhất trước:",
+            "Nhiều cảnh báo cùng lúc, xếp từ nặng nhất:",
         ),
         (MANY, "en", "[URGENT] Low oxygen 0.40 mg/l, Đại Ngãi; 4 alarms", "Many alarms at once, the worst first:"),
         (OVER, "vi", "[Hết cảnh báo] 4 cảnh báo đã hết", "Đã hết. Nặng nhất: Oxy thấp 0,10 mg/l, Trần Đề."),

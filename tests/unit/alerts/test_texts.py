@@ -75,7 +75,7 @@ def letter(notice: Notice, language: str) -> Letter:
             "en",
             "My Thanh river: alarm Low oxygen of 05:10 01/03 IS IN DOUBT: the readings that raised it look wrong.",
         ),
-        (SILENT, "vi", "CANH BAO CAO: Tram khong gui du lieu, Song My Thanh. 05:10 01/03"),
+        (SILENT, "vi", "NGHIEM TRONG: Tram khong gui du lieu, Song My Thanh. 05:10 01/03"),
     ],
 )
 def test_short_message(notice: Notice, language: str, expected: str) -> None:
@@ -87,7 +87,7 @@ def test_short_message(notice: Notice, language: str, expected: str) -> None:
 def test_the_advice_is_left_out_where_it_would_cost_a_second_message() -> None:
     long = replace(TEXTS, sms=None, response=Words("Chạy hết quạt. " * 10, "Run all aerators. " * 10))
     text = short_message(replace(NOTICE, texts=long), "vi")
-    assert text == "CANH BAO CAO: Oxy thap, Song My Thanh: 2,80 mg/l, duoi 3 mg/l, dang giam. 05:10 01/03"
+    assert text == "NGHIEM TRONG: Oxy thap, Song My Thanh: 2,80 mg/l, duoi 3 mg/l, dang giam. 05:10 01/03"
 
 
 def test_no_message_is_longer_than_three_parts() -> None:
@@ -105,7 +105,7 @@ def test_no_message_is_longer_than_three_parts() -> None:
     [
         (
             replace(NOTICE, texts=replace(TEXTS, response=Words("Chạy hết quạt", "Run all aerators"))),
-            "CẢNH BÁO CAO: Oxy thấp, Sông Mỹ Thanh: 2,80 mg/l, dưới 3 mg/l, đang giảm. Chạy hết quạt. 05:10 01/03",
+            "NGHIÊM TRỌNG: Oxy thấp, Sông Mỹ Thanh: 2,80 mg/l, dưới 3 mg/l, đang giảm. Chạy hết quạt. 05:10 01/03",
             2,
         ),
         (
@@ -161,10 +161,10 @@ def test_a_reminder_leaves_out_its_advice_rather_than_take_a_second_part() -> No
 
 def test_e_mail_in_vietnamese() -> None:
     mail = letter(NOTICE, "vi")
-    assert mail.subject == "[Cảnh báo cao] Oxy thấp: Sông Mỹ Thanh 2,80 mg/l, 05:10 01/03"
+    assert mail.subject == "[Nghiêm trọng] Oxy thấp: Sông Mỹ Thanh 2,80 mg/l, 05:10 01/03"
     assert mail.body == (
         "Sông Mỹ Thanh: Oxy thấp\n"
-        "Mức độ: Cảnh báo cao\n"
+        "Mức độ: Nghiêm trọng\n"
         "Thời điểm: 05:10:00 01/03/2026 (giờ địa phương)\n"
         "Giá trị: 2,80 mg/l\n"
         "Ngưỡng: dưới 3 mg/l\n"
@@ -206,6 +206,12 @@ def test_e_mail_about_a_worse_level(notice: Notice, language: str, subject: str,
     assert {"vi": "Cảnh báo bắt đầu", "en": "Alarm since"}[language] + ": 05:10:00 01/03/2026\n" in mail.body
 
 
+def test_an_all_clear_is_not_urgent_however_bad_it_was() -> None:
+    own = replace(TEXTS, sms_cleared=Words("Oxy da len lai, {station}: {value} mg/l. {time}", ""))
+    over = replace(OVER, severity=Severity.CRITICAL, texts=own)
+    assert short_message(over, "vi") == "Oxy da len lai, Song My Thanh: 4,60 mg/l. 07:40 01/03"
+
+
 @pytest.mark.parametrize(
     ("notice", "language", "head"),
     [
@@ -231,7 +237,7 @@ def test_a_short_message_says_first_that_it_is_worse(notice: Notice, language: s
             "vi",
             "[Hết cảnh báo] Oxy thấp: Sông Mỹ Thanh, 07:40 01/03",
             "Sông Mỹ Thanh: Oxy thấp đã hết.\nTừ: 05:10:00 01/03/2026\nĐến: 07:40:00 01/03/2026\n"
-            "Giá trị hiện nay: 4,60 mg/l\n\nCảnh báo số 17 đã kết thúc.\n",
+            "Giá trị hiện tại: 4,60 mg/l\n\nCảnh báo số 17 đã kết thúc.\n",
         ),
         (
             "en",
@@ -251,3 +257,25 @@ def test_times_are_those_of_the_network_s_zone() -> None:
     santiago = replace(NOTICE, zone=ZoneInfo("America/Santiago"))
     assert short_message(kathmandu, "en").endswith("03:55 01/03")
     assert "Time: 19:10:00 28/02/2026 (local time)" in letter(santiago, "en").body
+
+
+OF_AIR = replace(
+    NOTICE,
+    station=Words("Trung tâm TP Sóc Trăng (không khí)", "Soc Trang city centre (air)"),
+    texts=RuleTexts(
+        title=Words("Chất lượng không khí xấu", "Bad air quality"),
+        sms=Words("Khong khi, {station}: VN_AQI {value}, muc {class}. {advice}. {time}", ""),
+        decimals=0,
+        is_vn_aqi=True,
+    ),
+    value=163.0, limit=150.0, side=Side.ABOVE, unit="", decimals=0,
+)  # fmt: skip
+
+
+def test_a_message_about_the_index_has_its_class_and_what_the_decree_advises() -> None:
+    said = short_message(OF_AIR, "vi")
+    place = "Khong khi, Trung tam TP Soc Trang (khong khi): VN_AQI 163, muc Xau. "
+    assert said == place + "Moi nguoi giam hoat dong manh ngoai troi. 05:10 01/03"
+    assert gsm.length(said).segments == 1
+    assert "Everybody: less exertion outdoors" in letter(OF_AIR, "en").body
+    assert gsm.length(short_message(replace(OF_AIR, value=280.0), "vi")).segments == 1

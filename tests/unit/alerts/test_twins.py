@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.evaluating.evaluation import Decision, DecisionKind
-from alerts.evaluating.twins import have_twins, joint, level_key
+from alerts.evaluating.twins import joint, level_key
 from alerts.rules.rule import Measure, MeasureKind
 from tests.unit.alerts.rules import ACT, DANGER, WATCH, oxygen_rule
 
@@ -42,6 +42,6 @@ def test_the_alarm_of_twins_stands_at_the_worst_level_of_them(turns: list[tuple[
 
 
 def test_what_instruments_say_of_themselves_has_no_twins() -> None:
-    assert have_twins(oxygen_rule())
-    assert not have_twins(replace(oxygen_rule(), parameter="error_rate"))
-    assert not have_twins(replace(oxygen_rule(), measure=Measure(MeasureKind.STATE)))
+    assert oxygen_rule().story == "do"
+    assert replace(oxygen_rule(), parameter="bus_errors").story is None
+    assert replace(oxygen_rule(), measure=Measure(MeasureKind.STATE)).story is None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from os import mkfifo
 from pathlib import Path
 from shutil import copy, rmtree
 from tempfile import TemporaryDirectory
@@ -90,7 +92,8 @@ def test_a_file_that_is_gone_or_empty_stays_in_force_until_it_is_there_again(
     assert editor.watched.refused is not None
     assert editor.watched.refused.is_missing
     (problem,) = editor.watched.refused.problems
-    assert f"{name}: is {'gone' if what == 'gone' else 'empty'};" in problem
+    assert f"{name}: is {'gone' if what == 'gone' else 'empty'};" in problem.en
+    assert name in problem.vi
     file.write_text(text, "utf-8")
     editor.look()
     assert editor.watched.refused is None
@@ -143,10 +146,23 @@ def test_a_limit_is_in_force_at_once_and_wrong_files_are_refused_with_their_line
     assert editor.look(12) is taken
     assert editor.watched.refused is not None
     assert not editor.watched.refused.is_missing
-    assert any("oxygen.yaml:" in problem for problem in editor.watched.refused.problems)
+    assert any("oxygen.yaml:" in problem.en for problem in editor.watched.refused.problems)
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("mad", ["pipe", "loop", "a: " + "9" * 5000, "[" * 3000, "rules: &a [*a, *a]", 'a: "\\ud800"'])
+def test_a_mad_file_leaves_the_rules_in_force_and_is_refused(editor: Editor, mad: str) -> None:
+    before, file = editor.watched.network, editor.root / "rules" / "a-mad-one.yaml"
+    special: dict[str, Callable[[], object]] = {"pipe": lambda: mkfifo(file), "loop": lambda: file.symlink_to(file)}
+    special.get(mad, lambda: file.write_text(mad, "utf-8"))()
+    assert editor.look(12) is before
+    assert editor.watched.refused is not None
+    assert any("a-mad-one.yaml:1:" in problem.en for problem in editor.watched.refused.problems)
+    file.unlink()
+    editor.file.write_text(editor.text.replace("limit: 3.0", "limit: 2.9"), "utf-8")
+    assert "limit=2.9" in str(editor.look(2).rules)
+
+
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.booleans())
 def test_however_a_save_is_cut_short_no_rule_is_lost_on_the_way(parts: list[float], is_gone: bool) -> None:
     """Law: while a file is written piece by piece, each piece within two seconds, what was in force stays."""

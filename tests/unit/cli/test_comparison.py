@@ -1,12 +1,23 @@
 """The demo's judge: it must pass what is right and catch what is wrong by a single sample."""
 
 import math
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantrac.cli.demo.comparison import Absence, JournalEntry, ServedSeries, StoredReading, combine, differences
+from quantrac.cli.demo.comparison import (
+    EDGE_MS,
+    MOST_TRIED,
+    Absence,
+    JournalEntry,
+    ServedSeries,
+    StoredReading,
+    combine,
+    differences,
+    values_of_a_busy_machine,
+)
 from quantrac.telemetry.parameters import Kind
 from quantrac.telemetry.states import State
 
@@ -102,7 +113,7 @@ def test_a_mean_without_one_reply_is_no_wrong_value_but_said_to_lack_a_reply() -
     served = series(each_second(*range(11), delay=300))
     (lacking,) = differences("st/do", served, [StoredReading(WIDTH, (0 + 1 + 2 + 4) / 4, State.OK)])
     assert (lacking.missed, lacking.is_unanswered) == (True, True)
-    (wrong,) = differences("st/do", served, [StoredReading(WIDTH, 2.6, State.OK)])
+    (wrong,) = differences("st/do", served, [StoredReading(WIDTH, 2.55, State.OK)])
     assert (wrong.missed, wrong.is_unanswered) == (False, False)
 
 
@@ -144,3 +155,86 @@ def test_what_was_asked_before_a_stall_at_the_slots_edge_is_said_to_be_late_and_
     assert not other.is_unanswered, "of what was served within the slot nothing may be passed over"
     (long_after,) = differences("st/do", stalled, [StoredReading(2 * WIDTH, 2.5, State.OK)])
     assert not long_after.is_unanswered
+
+
+class Asked(NamedTuple):
+    """A request of an agent on a busy machine, and the instrument's reply to it."""
+
+    t_ms: int
+    served: JournalEntry
+    counts: bool
+
+
+@st.composite
+def busy_runs(draw: st.DrawFn) -> list[Asked]:
+    """Two slots read a sample a second; programs stand still at any moment, late replies are asked for again.
+
+    Written by the agent's rules alone: one request at a time, the first of a second when its due time has passed, a
+    sample counts where it was asked for.
+    """
+    asked: list[Asked] = []
+    free_ms = 0
+    for due_ms in range(0, 2 * WIDTH, SAMPLE):
+        if free_ms > due_ms + SAMPLE:
+            continue
+        for _ in range(draw(st.integers(1, 3))):
+            t_ms = max(free_ms, due_ms) + draw(st.integers(1, 60))
+            paused_ms = draw(st.sampled_from([0, 0, 0, 200, 900, 4_000]))
+            served_ms = t_ms + 5 + paused_ms
+            counts = draw(st.booleans()) if paused_ms else True
+            free_ms = served_ms + 5
+            asked.append(Asked(t_ms, JournalEntry(served_ms, draw(st.integers(0, 50_000)) / 1_000, True), counts))
+            if counts or free_ms > due_ms + SAMPLE:
+                break
+    return asked
+
+
+@given(busy_runs())
+def test_no_pause_however_long_makes_a_right_value_a_wrong_one(asked: list[Asked]) -> None:
+    s = series([one.served for one in asked])
+    for end_ms in (WIDTH, 2 * WIDTH):
+        counted = [one.served for one in asked if one.counts and end_ms - WIDTH < one.t_ms <= end_ms]
+        served = s.between(end_ms - WIDTH - EDGE_MS - 1, end_ms)
+        if len(counted) >= 0.75 * WIDTH / SAMPLE and len(served) <= 10:  # of more not every choice is tried
+            value = math.fsum(entry.value or 0.0 for entry in counted) / len(counted)
+            assert not [d for d in differences("st/do", s, [StoredReading(end_ms, value, State.OK)]) if not d.missed]
+
+
+BUSY = [(20, 7.01), (900, 7.02), (1_010, 7.05), (1_950, 7.11), (2_030, 7.12), (2_900, 7.2), (3_010, 7.22), (4_020, 7.3)]
+"""What was served in a slot in which three seconds of five were asked twice."""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    {
+        "scaled": 7.146 * 1.01,
+        "the slot before": 6.4,
+        "too few": (7.01 + 7.02 + 7.05) / 3,
+        "of two after the end": (7.01 + 7.05 + 7.12 + 7.9 + 8.3) / 5,
+        "one from before": (6.4 + 7.05 + 7.12 + 7.22) / 4,
+        "an invalid one": (7.01 + 7.05 + 7.12 + 7.22 + 9.9) / 5,
+        "one counted twice": (2 * 7.01 + 7.02 + 7.05 + 7.11) / 5,
+    }.items(),
+    ids=lambda one: one[0],
+)
+def test_a_wrong_value_is_found_on_the_busiest_machine(wrong: tuple[str, float]) -> None:
+    served = [(-800, 6.4), *BUSY, (6_400, 7.9), (7_020, 8.3)]
+    entries = [*(JournalEntry(t, value, True) for t, value in served), JournalEntry(4_500, 9.9, valid=False)]
+    s = series(sorted(entries))
+    lost_three = StoredReading(WIDTH, (7.01 + 7.05 + 7.12 + 7.22) / 4, State.OK)
+    assert [one.missed for one in differences("st/do", s, [lost_three])] == [True]
+    assert [one.missed for one in differences("st/do", s, [StoredReading(WIDTH, wrong[1], State.OK)])] == [False]
+
+
+def test_rain_behind_a_lost_reply_counts_from_the_last_one_that_came() -> None:
+    s = series(each_second(10.0, 10.2, 10.2, 10.2, 10.4, 10.4, 10.6, 10.6, 10.8, 10.8, start=200), Kind.SUM)
+    for end_ms, fell in ((WIDTH, 0.2), (2 * WIDTH, 0.6)):  # the reply of 4.2 s was lost: its rain is in the second slot
+        (late,) = differences("st/rain", s, [StoredReading(end_ms, fell, State.OK)])
+        assert late.missed, end_ms
+    (wrong,) = differences("st/rain", s, [StoredReading(2 * WIDTH, 0.7, State.OK)])
+    assert not wrong.missed
+
+
+def test_no_more_values_are_tried_of_a_sum_than_of_a_mean() -> None:
+    minutes = ServedSeries(Kind.SUM, 60 * SAMPLE, SAMPLE, 0.75, each_second(*range(130)))
+    assert len(list(values_of_a_busy_machine(minutes, 120 * SAMPLE))) == MOST_TRIED

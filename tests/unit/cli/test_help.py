@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
@@ -49,6 +50,27 @@ def test_a_command_says_what_it_does_and_each_option_what_it_is_for(name: str) -
             assert isinstance(parameter, TyperOption | TyperArgument)
             assert parameter.help, f"quantrac {name}: {parameter.name} has no help"
             assert parameter.help[0].isupper() or parameter.help[0].isdigit(), f"quantrac {name}: {parameter.help}"
+
+
+def test_every_span_of_time_is_a_duration_with_its_unit() -> None:
+    """But for `--seconds`, which names its unit itself."""
+    spans = [
+        (name, option)
+        for name, command in ALL.items() for option in command.params
+        if isinstance(option, TyperOption)
+        and re.search("seconds|wait|how long|so long|longest", option.help or "", re.IGNORECASE)
+        and "--seconds" not in option.opts
+    ]  # fmt: skip
+    assert len(spans) > 10
+    for name, option in spans:
+        context = typer.Context(ALL[name])
+        assert option.metavar == "DURATION", f"quantrac {name} {option.opts}"
+        assert option.process_value(context, "2m") == 120.0
+        for found, advice in (("90", "write 90s for seconds"), ("90 s", "a duration such as 90s"), ("-1s", "such as")):
+            with pytest.raises(typer.BadParameter, match=f"found '{found}', expected .*{advice}"):
+                option.process_value(context, found)
+        usual = option.get_default(context)
+        assert usual is None or option.process_value(context, usual) >= 0
 
 
 GROUPS = [name for name, command in ALL.items() if isinstance(command, TyperGroup)]

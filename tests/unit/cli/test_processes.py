@@ -11,6 +11,7 @@ import pytest
 from quantrac.cli.processes import RESTART_DELAYS, Program, Supervisor
 from tests.fixtures.timing import eventually
 
+AT_ONCE_S = 0.2
 SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
 
 
@@ -62,7 +63,7 @@ def test_a_program_that_will_not_stop_is_killed(supervisor: Supervisor) -> None:
     stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     supervisor.start(Program("stubborn", (sys.executable, "-c", stubborn)), 0.0)
     eventually(lambda: "up" in supervisor.log_of("stubborn").read_text())
-    supervisor.stop(timeout=0.2)
+    supervisor.stop(timeout=AT_ONCE_S)
     assert supervisor.wait("stubborn", 0.0) == -9
 
 

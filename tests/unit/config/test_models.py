@@ -89,6 +89,19 @@ def test_frames_as_text_are_what_they_show(text: str) -> None:
     assert frame[0] == 2
 
 
+@given(st.binary())
+def test_bytes_of_any_kind_can_be_written_in_a_profile(frame: bytes) -> None:
+    assert parse_text(show_text(frame)) == frame
+
+
+def test_bytes_that_are_not_printable_are_shown_by_name_or_number() -> None:
+    assert show_text(b"\x02\xa9 1<2\x00\x06\r\n") == "<STX><A9> 1<3C>2<00><ACK><CR><LF>"
+    assert parse_text("<FF><enq>") == b"\xff<enq>"
+    for wrong in ("<ABC>", "\xb0C", "<QQ>", 7):
+        with pytest.raises(PydanticCustomError, match=r"such as <A9>|in quotes"):
+            parse_text(wrong)
+
+
 def test_of_several_status_bits_the_worst_counts_and_a_bit_may_be_missed() -> None:
     table = StateTable.model_validate({"bits": {15: "fault", 17: "cal", 3: "suspect"}, "clear": {19: "warmup"}})
     assert table.state_of(1 << 19) is State.OK
@@ -214,7 +227,8 @@ def test_a_variable_that_is_a_setting_spelt_wrong_is_refused(monkeypatch: pytest
     assert str(refusal.value).splitlines() == [
         "QUANTRAC_PUBLIC_URI: found a variable that is no setting, did you mean QUANTRAC_PUBLIC_URL?",
         "QUANTRAC_SMTP_ULR: found a variable that is no setting, did you mean QUANTRAC_SMTP_URL?",
-        "QUANTRAC_INGEST_DATABASE_URL: found mysql://…, expected postgresql://user@host:port/database",
+        "QUANTRAC_INGEST_DATABASE_URL: found mysql://…, expected postgresql://user@host:port/database; "
+        "in a password write @ as %40, / as %2F, ? as %3F, # as %23, % as %25",
     ]
 
 

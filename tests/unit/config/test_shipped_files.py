@@ -11,18 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from alerts.telling.gsm import unaccented
 from quantrac.config import documents
 from quantrac.config.devices import AnyProfile
-from quantrac.config.loader import load_network
+from quantrac.config.findings import Findings
+from quantrac.config.loader import load_network, load_station
 from quantrac.config.modbus import ModbusProfile
 from quantrac.config.network import Network
 from quantrac.config.profiles import HexExchange, TextExchange
 from quantrac.config.serial import BayernHessenProfile, VaisalaProfile
+from quantrac.telemetry.indices.vn_aqi import CLASSES
 from quantrac.telemetry.states import State
 from tests.fixtures.timing import quickest
 
 ROOT = Path(__file__).parents[3] / "station_configs"
-BASE = load_network(ROOT)
+BASE = load_network(ROOT, prove=lambda *_: None)
 DEMO = load_network(ROOT, "demo")
 PROFILES = list(BASE.profiles.values())
 SIX = {"st-my-thanh", "st-tran-de", "st-dai-ngai", "st-vinh-chau", "st-cu-lao-dung", "st-tp-soc-trang"}
@@ -37,6 +40,12 @@ def test_six_stations_with_at_least_twelve_channels_in_service_since_2019(networ
         assert not station.location.surveyed, "nobody has surveyed them"
 
 
+@pytest.mark.parametrize("network", [BASE, DEMO], ids=["base", "demo"])
+def test_a_station_alone_is_what_it_is_in_the_network(network: Network) -> None:
+    for name, station in network.stations.items():
+        assert load_station(ROOT, network.overlay, name) == station
+
+
 def test_the_files_say_that_the_stations_are_assumed() -> None:
     for path in (ROOT / "stations").glob("*.yaml"):
         assert "ASSUMED" in path.read_text(), path
@@ -46,10 +55,22 @@ def test_loading_the_whole_network_takes_less_than_a_second() -> None:
     def loading() -> float:
         documents._read.cache_clear()
         begin = time.process_time()  # of this process alone: others may use the machine
-        load_network(ROOT, "demo")
+        load_network(ROOT, "demo", prove=lambda *_: None)
         return time.process_time() - begin
 
     assert quickest(loading, 1.0) < 1.0
+
+
+def test_of_a_large_network_only_what_changed_is_parsed_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr(documents, "nodes_of", parsed.append)
+    files = [tmp_path / f"{number}.yaml" for number in range(1_000)]
+    for path in files:
+        path.write_text(f"station: {path}")
+    for _ in range(2):
+        for path in files:
+            documents.read_document(path, path.name, Findings())
+    assert len(parsed) == len(files)
 
 
 def test_the_hash_is_that_of_the_resolved_station_and_not_of_its_files() -> None:
@@ -79,11 +100,12 @@ def test_nobody_real_stands_in_the_files() -> None:
 
 def test_short_messages_need_one_segment_of_plain_letters() -> None:
     slots = {"station": "Vinh Chau (kenh Co Co - Tra Nien)", "time": "05:10 01/03", "value": "28.25", "limit": "30.0",
-             "trend": "dang giam", "unit": "mg/l", "title": "", "level": "", "channel": ""}  # fmt: skip
+             "trend": "dang giam", "unit": "mg/l", "title": "", "level": "", "channel": "",
+             "class": "Nguy hai", "advice": max((one.advice.vi for one in CLASSES), key=len)}  # fmt: skip
     for rule in BASE.rules.values():
         for message in (rule.sms, rule.sms_cleared):
             if message is not None:
-                text = message.vi.format(**slots)
+                text = unaccented(message.vi.format(**slots))
                 assert text.isascii(), text
                 assert len(text) <= 160, text
 

@@ -1,28 +1,42 @@
 """What the console decides without a server: alive or not, how bad, what is new, which maintenance is in force."""
 
 import asyncio
+import json
+import shutil
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from alerts.rules.compiler import compile_network
+from alerts.rules.rule import Measure, MeasureKind, Validity
 from dashboards.console import series, texts
+from dashboards.console.compare_page import address
 from dashboards.console.hub import QUEUE, Hub
+from dashboards.console.limit_lines import RuleBook, lines_of
+from dashboards.console.network_events import changed, everything, same_rows, tell
+from dashboards.console.packed_events import packed, packed_stream
+from dashboards.console.present_alarms import AlarmNow
 from dashboards.console.set_aside import in_maintenance
 from dashboards.console.snapshot import (
-    AlarmNow,
     ChannelNow,
     Condition,
     FreshnessNow,
     IngestBeat,
     NetworkNow,
     Reason,
-    changed,
     condition_of,
     judge,
-    same_rows,
 )
 from dashboards.console.watcher import looks_apart_s
+from quantrac.config.loader import load_network
+from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.slots import is_stale
+from tests.fixtures.console import CONFIGS
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 NOW_MS = round(NOW.timestamp() * 1000)
@@ -58,7 +72,8 @@ def test_the_screen_is_live_while_an_ingest_is_connected_and_readings_come(
 ) -> None:
     newest, shortest = (None, None) if newest_ago is None else (NOW - seconds(newest_ago), MINUTE)
     newest_ms = None if newest_ago is None else NOW_MS - round(newest_ago * 1000)
-    assert judge(NOW, beats, newest, shortest) == FreshnessNow(reason == LIVE, reason, newest_ms)
+    connected = reason != "ingest"
+    assert judge(NOW, beats, newest, shortest) == FreshnessNow(reason == LIVE, reason, newest_ms, connected)
 
 
 def test_ingest_stopped_is_said_within_fifteen_seconds() -> None:
@@ -83,7 +98,7 @@ def channel(
 def alarm(severity: str) -> AlarmNow:
     return AlarmNow(
         1, "do-low", "act", "st-x", "st-x/do", severity, "unacknowledged", NOW_MS, None, None, None, 2.4, 3.0, "mg/L",
-        {},
+        2, {},
     )  # fmt: skip
 
 
@@ -117,9 +132,14 @@ def test_only_what_is_new_is_told() -> None:
     before = snapshot(channel("do"), channel("ph"))
     after = snapshot(channel("do", t_ago_s=1), channel("ph"), alarms=[alarm("high")])
     told = changed(before, after)
-    assert [c.channel for c in told["channels"]] == ["st-x/do"]
+    assert (told["channels"]["station"], told["channels"]["name"]) == (["st-x"], ["do"])
     assert len(told["alarms"]) == 1
     assert "stations" not in told
+    whole = everything(after)
+    assert whole["channels"]["name"] == ["do", "ph"]
+    assert {name: column[:1] for name, column in whole["channels"].items()} == told["channels"]
+    assert (whole["now"], whole["alarms"]) == (NOW_MS, told["alarms"])
+    assert all(one.texts.keys() == {"title"} for one in whole["alarms"])
 
 
 def test_an_alarm_that_went_away_is_told_too() -> None:
@@ -165,6 +185,41 @@ async def test_a_page_that_comes_late_gets_the_whole_picture_first() -> None:
     assert await anext(stream) == b"news 2"
 
 
+async def test_a_page_that_shows_no_values_hears_of_all_but_channels() -> None:
+    hub, before, after = Hub(), snapshot(channel("do")), snapshot(channel("do", t_ago_s=1), alarms=[alarm("high")])
+    hub.bind(asyncio.get_running_loop())
+    tell(hub, None, before)
+    await asyncio.sleep(0)
+    streams = [hub.listen(values=values) for values in (True, False)]
+    first = [await anext(stream) for stream in streams]
+    tell(hub, before, after)
+    both = zip(first, [await anext(stream) for stream in streams], strict=True)
+    wholes, briefs = ([json.loads(one.partition(b"data: ")[2]) for one in told] for told in both)
+    for whole, brief in zip(wholes, briefs, strict=True):
+        assert whole.pop("channels")["name"] == ["do"]
+        assert brief == whole
+    assert len(briefs[1]["alarms"]) == 1
+
+
+async def test_events_in_gzip_are_those_events_at_whatever_one_a_page_begins() -> None:
+    """Each is compressed once; who comes later begins with another of the same bytes."""
+    events = [
+        b"event: network\ndata: " + b"x" * 70_000 + b"\n\n",
+        b"event: change\ndata: 1\n\n",
+        b"event: change\ndata: 2\n\n",
+    ]
+
+    async def heard(sent: list[bytes]) -> AsyncIterator[bytes]:
+        for one in sent:
+            yield one
+
+    for begins in range(3):
+        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        found = [unpacker.decompress(part) async for part in packed_stream(heard(events[begins:]))]
+        assert found == events[begins:], "each is whole as soon as it comes"
+    assert len(packed(events[0])) < 1000
+
+
 async def test_a_page_that_comes_after_a_silence_gets_nothing_old_and_everything_with_the_next_look() -> None:
     """What was seen an hour ago, before the console rested or lost its database, would look alive for four seconds."""
     now_s = 0.0
@@ -208,11 +263,85 @@ async def test_a_page_that_cannot_keep_up_is_cut_off_and_costs_the_others_nothin
     assert hub.listeners == 1
 
 
-def test_gaps_in_a_series_stay_open() -> None:
-    rows = [(float(t), 1.0, 1.0, 1.0, None) for t in (0, 60, 120, 600, 660)]
-    drawn = series.columns(rows, 60.0)
+def point(t: float, value: float | None = 1.0, kind: str | None = None) -> tuple[Any, ...]:
+    return t, value, value, value, None, None, None, kind
+
+
+def test_gaps_in_a_series_stay_open_and_are_named() -> None:
+    drawn = series.columns([point(t) for t in (0, 60, 120, 600, 660)], 60.0)
     assert drawn["t"] == [0, 60, 120, 180, 600, 660]
     assert drawn["mean"][3] is None
+    assert drawn["spells"] == [(120, 540, "missing")]
+    assert series.columns([], 60.0)["spells"] == []
+
+
+def test_readings_of_one_state_are_one_spell_and_another_begins_anew() -> None:
+    """A reading stands at the end of what it covers, a mean in the middle."""
+    kinds = [None, "maint", "maint", "cal", None, "missing", "missing"]
+    rows = [point(60 * n, None if kind else 1.0, kind) for n, kind in enumerate(kinds)]
+    assert series.columns(rows, 60.0)["spells"] == [(0, 120, "maint"), (120, 180, "cal"), (240, 360, "missing")]
+    days = [point(43200, kind="partial"), point(43200 + 2 * 86400)]
+    assert series.columns(days, 86400.0, "daily")["spells"] == [(0, 86400, "partial"), (86400, 172800, "missing")]
+
+
+@pytest.mark.parametrize(
+    ("span", "interval_s", "resolution", "width"),
+    [
+        (timedelta(minutes=15), 60, "readings", timedelta(minutes=1)),
+        (timedelta(days=1), 5, "readings", timedelta(seconds=45)),
+        (timedelta(days=1), 60, "readings", timedelta(minutes=1)),
+        (timedelta(days=7), 60, "readings", timedelta(minutes=6)),
+        (timedelta(days=30), 60, "hourly", timedelta(hours=1)),
+        (timedelta(days=30), 600, "readings", timedelta(minutes=30)),
+        (timedelta(days=366), 60, "hourly", timedelta(hours=6)),
+        (timedelta(days=1000), 60, "hourly", timedelta(hours=12)),
+        (series.LONGEST, 60, "daily", timedelta(days=1)),
+        (series.LONGEST, 3600, "daily", timedelta(days=1)),
+        (series.LONGEST, 86400, "readings", timedelta(days=1)),
+    ],
+)
+def test_a_chart_is_made_of_readings_hours_or_days_and_has_at_most_2000_points(
+    span: timedelta, interval_s: float, resolution: str, width: timedelta
+) -> None:
+    plan = series.plan_of(span, timedelta(seconds=interval_s))
+    assert (plan.resolution, plan.width) == (resolution, width)
+    assert span / plan.width <= 2000
+
+
+def test_limits_of_rules_of_value_are_lines_and_the_worst_of_equal_ones_counts() -> None:
+    compiled = compile_network(load_network(CONFIGS))
+    oxygen = {(line.limit, line.is_above): line for line in lines_of(compiled["st-my-thanh/do"], NOW.date())}
+    assert all(not is_above for _, is_above in oxygen)
+    severities = [oxygen[key].severity for key in sorted(oxygen, reverse=True)]
+    assert severities == sorted(severities, key=["low", "medium", "high", "critical"].index)
+    (rule,) = [one for one in compiled["st-my-thanh/do"] if one.rule == "do-low"][:1] or compiled["st-my-thanh/do"][:1]
+    other = replace(rule, measure=Measure(MeasureKind.SWING, 3_600_000))
+    assert lines_of([other], NOW.date()) == []
+    worse = replace(rule, levels=(replace(rule.levels[0], severity=Severity.CRITICAL),))
+    both = lines_of([worse, rule], NOW.date())
+    assert [line.severity for line in both if line.limit == rule.levels[0].limit] == ["critical"]
+    season = replace(rule, validity=Validity(months=frozenset({3})))
+    assert not any(line.always for line in lines_of([season], NOW.date()))
+
+
+def test_files_that_cannot_be_read_take_no_lines_away(tmp_path: Path) -> None:
+    book = RuleBook(tmp_path / "nowhere", None)
+    book.look(NOW)
+    assert book.of("st-my-thanh/do") == []
+    shutil.copytree(CONFIGS, tmp_path / "nowhere")
+    for now, limit in [(datetime(2025, 12, 31, tzinfo=UTC), 50.0), (NOW, 45.0)]:  # QCVN 05:2023/BTNMT: 45 since 2026
+        book.look(now)
+        assert [line.limit for line in book.of("st-tp-soc-trang/pm2_5_24h")] == [limit]
+    known = book.of("st-my-thanh/do")
+    assert known
+    (tmp_path / "nowhere" / "rules" / "oxygen.yaml").write_text("rules: [")
+    book.look(NOW)
+    assert book.of("st-my-thanh/do") == known
+
+
+def test_the_address_of_a_comparison_has_its_channels_by_axis() -> None:
+    chosen = [("st-a/do", "left"), ("st-b/ph", "right"), ("st-c/do", "left")]
+    assert address(chosen, "vi") == "lang=vi&left=st-a/do&left=st-c/do&right=st-b/ph"
 
 
 def test_every_text_exists_in_both_languages() -> None:

@@ -1,7 +1,10 @@
 """The texts about the database that people and logs see."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from quantrac.database.audit import Nameless, record
 from quantrac.database.migration import migrations, role_script
 from quantrac.database.pool import address
 from quantrac.database.schema import normalise
@@ -14,7 +17,14 @@ def test_migrations_are_numbered_without_gaps_and_say_what_they_are() -> None:
 
 
 def test_the_script_for_the_administrator_makes_every_group() -> None:
-    for group in ("quantrac_owner", "quantrac_ingest", "quantrac_alerts", "quantrac_console", "quantrac_reader"):
+    for group in (
+        "quantrac_owner",
+        "quantrac_ingest",
+        "quantrac_alerts",
+        "quantrac_console",
+        "quantrac_reader",
+        "quantrac_backup",
+    ):
         assert group in role_script()
 
 
@@ -31,6 +41,12 @@ def test_the_script_for_the_administrator_makes_every_group() -> None:
 )
 def test_an_address_is_shown_without_user_and_password(url: str, shown: str) -> None:
     assert address(url) == shown
+
+
+@pytest.mark.parametrize("person", ["", " ", "\t\n", "contact 12"])
+def test_an_act_of_nobody_is_refused(person: str) -> None:
+    with pytest.raises(Nameless, match="expected who does it"):
+        record(None, datetime.now(UTC), person, "apply", "network")  # type: ignore[arg-type]
 
 
 def test_a_dump_is_the_same_whatever_made_it() -> None:

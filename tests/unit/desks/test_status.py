@@ -9,6 +9,7 @@ import pytest
 
 from quantrac.desks.books import LedgerRow
 from quantrac.desks.overview import (
+    BreachSeen,
     ConsumerSeen,
     DueCalibration,
     Gap,
@@ -17,6 +18,7 @@ from quantrac.desks.overview import (
     StandingAlarm,
     StationSeen,
     Stranger,
+    UntoldAlarm,
     WorkerSeen,
 )
 from quantrac.desks.status import duration, findings
@@ -114,6 +116,15 @@ def test_changed_files_that_are_refused_are_named_also_when_somebody_looks_after
     assert "quantrac rules confirm" in line
 
 
+def test_an_alarm_that_late_data_showed_and_nobody_was_told_of_is_named() -> None:
+    late = UntoldAlarm(17, "do-low", "st-test/do", "critical", ago(7200), ago(3600), "out of service then")
+    (line,) = found(replace(GOOD, untold=[late]))
+    assert line == (
+        "alarm 17: late data show critical, do-low at st-test/do, 2 h ago; nobody was told: out of service then: "
+        "quantrac alarms show 17"
+    )
+
+
 def test_a_station_that_has_not_reported_its_configuration_yet_is_not_blamed() -> None:
     assert found(replace(GOOD, stations=[replace(STATION, config_reported=None)])) == []
 
@@ -134,6 +145,28 @@ def test_a_station_that_has_not_reported_its_configuration_yet_is_not_blamed() -
         (
             replace(GOOD, strangers=[Stranger("st-new", 60, ago(3600), ago(20))]),
             "station st-new: sends and no file names it (60 messages within 60 min, the last 20 s ago)",
+        ),
+        (
+            replace(GOOD, breaches=[BreachSeen("st-test", "flood", 60_000, 7_000_000, ago(20))]),
+            "sent more than it may while others waited: 60,000 messages, 7.0 MB put off; the last 20 s ago",
+        ),
+        (
+            replace(GOOD, breaches=[BreachSeen(None, "session_taken", 2, 0, ago(20))]),
+            "the centre: another client took its session at the broker, 2 times: change its password",
+        ),
+        (
+            replace(GOOD, breaches=[BreachSeen("st-test", "unheard", 3, 0, ago(9))]),
+            "flooded, and was not heard for a while, 3 times: see to it, or change its password; the last 9 s ago",
+        ),
+        (replace(GOOD, breaches=[BreachSeen("st-test", "epochs", 2, 0, ago(9))]), "named more epochs than it may"),
+        (replace(GOOD, breaches=[BreachSeen("st-test", "dead_letters", 2, 0, ago(9))]), "than is kept: 2 messages"),
+        (
+            replace(GOOD, breaches=[BreachSeen("st-test", "pictures", 2, 3_000_000, ago(9))]),
+            "than it may: 2, 3.0 MB put off",
+        ),
+        (
+            replace(GOOD, breaches=[BreachSeen("st-test", "surplus", 2, 0, ago(9))]),
+            "its channels make: 2 hours of channels",
         ),
         (replace(GOOD, strangers=[Stranger("st-test", 2, ago(60), ago(20))]), "before it was configured"),
     ],
@@ -159,7 +192,7 @@ def test_a_calibration_that_is_overdue_is_a_finding_and_one_to_come_is_not() -> 
     to_come = DueCalibration("st-test", "dust", 30 * day, ago(day), NOW + timedelta(days=29))
     silent = DueCalibration("st-new", "sonde", 30 * day, None, None)
     said = found(replace(GOOD, calibrations=[overdue, never, to_come, silent]))
-    do = "calibrate it, and say so: quantrac edge maint --device … --for … --cal"
+    do = "calibrate it, and say so: quantrac visits add, or edge maint --device … --for … --cal"
     assert said == [
         f"calibration of st-test sonde: due for 12 days (every 30 days, the last 42 days ago): {do}",
         f"calibration of st-test gauge: due for 3 days (every 365 days, none on record): {do}",

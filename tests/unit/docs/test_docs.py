@@ -23,8 +23,8 @@ TEXTS = [*PAGES, PROJECT / "README.md", PROJECT / "CONTRIBUTING.md"]
 DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
 LARGEST_IMAGE = 300_000
 ROOMS = (
-    "alerts", "benchmarks", "dashboards", "deploy", "edge_agent", "ingest", "quantrac", "simulators", "station_configs",
-    "tests",
+    "alerts", "benchmarks", "dashboards", "deploy", "edge_agent", "ingest", "quantrac", "reports", "simulators",
+    "station_configs", "tests",
 )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def test_tables_of_modules_name_real_ones() -> None:
 
 def test_the_table_of_rooms_names_every_floor_and_no_other() -> None:
     page = (DOCS / "architecture.md").read_text("utf-8")
-    for room in ("edge_agent", "ingest", "alerts", "dashboards", "simulators"):
+    for room in ("edge_agent", "ingest", "alerts", "reports", "dashboards", "simulators"):
         rows = re.findall(rf"^\| `{room}/` \|.*\| (.*) \|$", page, re.MULTILINE)
         floors = {path.parent.name for path in (PROJECT / room).glob("*/__init__.py")}
         assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [floors], room

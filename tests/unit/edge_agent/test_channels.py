@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.clocks.clock import WallClock
-from edge_agent.clocks.system_clock import kernel_look
+from edge_agent.clocks.system_clock import kernel_look, timesyncd_offset_ms
 from edge_agent.clocks.trust import ClockLook
 from edge_agent.health.agent_channels import AgentChannels, cpu_temp, disk_free
 from edge_agent.lines.patience import Patience
@@ -20,7 +20,7 @@ from edge_agent.slots.device_slots import ChannelSample, DeviceSlots, SlotPlan
 from edge_agent.slots.maintenance import MaintenanceSwitch
 from quantrac.config.profiles import Signal
 from quantrac.config.stations import Adjust, Calibration, Channel, Maintenance
-from quantrac.telemetry.parameters import Kind
+from quantrac.telemetry.parameters import CATALOGUE, Kind
 from quantrac.telemetry.states import State
 
 NAN = float("nan")
@@ -28,6 +28,7 @@ NAN = float("nan")
 
 def channel(parameter: str = "do", **more: object) -> Channel:
     fields = {"name": parameter, "parameter": parameter, "unit": "mg/L", "device": "d", "signal": parameter}
+    fields["kind"] = CATALOGUE[parameter].kind
     return Channel.model_validate({**fields, "interval_ms": 60_000, "span": (0, 50), **more})
 
 
@@ -54,7 +55,9 @@ def test_state_is_read_before_the_value_and_no_sentinel_is_a_number(
     raw: float, state: State, expected: Measured
 ) -> None:
     signal = Signal(unit="mg/L", scale=2, offset=0.5, range=(0, 50), missing=(32767,))
-    assert measured(signal, raw, state) == expected
+    found = measured(signal, raw, state)
+    assert found[:2] == expected[:2]
+    assert (found.value is None) == bool(found.why), "whoever reads a null reads why"
 
 
 def test_a_correction_holds_from_its_beginning() -> None:
@@ -157,15 +160,28 @@ def test_the_clock_offset_of_the_kernel_in_milliseconds_or_null_with_why() -> No
     assert kernel_look(0x0040, 0) == ClockLook(False, None)
 
 
+@pytest.mark.parametrize(
+    ("line", "offset_ms"),
+    [("-1.245ms", -1.245), ("+27us", 0.027), ("+1.5s", 1500.0), ("-1min 2s", -62000.0), ("0", None), ("n/a", None)],
+)
+def test_the_clock_offset_of_systemd_timesyncd(line: str, offset_ms: float | None) -> None:
+    status = (
+        f"       Server: 10.0.0.1 (a)\nRoot distance: 1.235ms (max: 5s)\n       Offset: {line}\n        Delay: 14ms\n"
+    )
+    assert timesyncd_offset_ms(status) == (None if offset_ms is None else pytest.approx(offset_ms))
+    assert timesyncd_offset_ms("") is None
+
+
 def test_the_agent_s_own_channels(tmp_path: Path) -> None:
     misses = MissCounts()
     own = AgentChannels(tmp_path, lambda: 7, misses)
-    misses.note("sonde", BadCheck("CRC"))
-    misses.note("sonde", RequestRefused("exception 2", 2))
+    misses.note("sonde", BadCheck("CRC"), 0)
+    misses.note("sonde", RequestRefused("exception 2", 2), 1)
     assert own.measure("spool_depth") == Measured(7.0, State.OK)
     assert own.measure("bus_errors") == Measured(1.0, State.OK), "who refuses is no error of the bus"
-    misses.note("gauge", NoAnswer("silent"))
+    misses.note("gauge", NoAnswer("silent"), 2)
     assert misses.by_device() == {"gauge": {"silent": 1}, "sonde": {"check": 1, "refused": 1}}
+    assert misses.reasons()["sonde"] == {"t_ms": 1, "kind": "refused", "why": "exception 2"}, "the newest"
     assert 0 <= (own.measure("disk_free").value or -1) <= 100
     assert own.measure("nonsense") == Measured(None, State.FAULT)
     assert disk_free(tmp_path / "gone") == Measured(None, State.FAULT)

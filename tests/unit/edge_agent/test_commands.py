@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,11 +25,12 @@ KEY, NOW = bytes(32), 1_795_490_400_000
 
 class Station:
     def __init__(self, folder: Path, key: bytes | None = KEY) -> None:
+        self.now_ms = NOW
         self.done: list[dict[str, Any]] = []
         self.replies: list[tuple[str, dict[str, Any]]] = []
         self.events: list[tuple[str, str]] = []
         self.commanding = Commands(
-            "st-test", key, folder, answer=self.answer, now_ms=lambda: NOW,
+            "st-test", key, folder, answer=self.answer, now_ms=lambda: self.now_ms,
             reply=lambda name, payload: self.replies.append((name, json.loads(payload))),
             record=lambda kind, detail: self.events.append((kind, detail)),
         )  # fmt: skip
@@ -48,8 +50,8 @@ class Station:
         eventually(lambda: not any(t.name.startswith("command ") for t in threading.enumerate()))
 
 
-def command(name: str, order: dict[str, Any]) -> bytes:
-    return encode_command(KEY, "st-test", name, order, issued_ms=NOW, expires_ms=NOW + 60_000)
+def command(name: str, order: dict[str, Any], issued_ms: int = NOW) -> bytes:
+    return encode_command(KEY, "st-test", name, order, issued_ms=issued_ms, expires_ms=issued_ms + 60_000)
 
 
 def test_once_even_over_a_restart(tmp_path: Path) -> None:
@@ -60,7 +62,35 @@ def test_once_even_over_a_restart(tmp_path: Path) -> None:
     assert again.done == []
     assert again.replies == []  # the genuine answer stands
     assert [kind for kind, _ in again.events] == ["command_refused"]
-    assert json.loads((tmp_path / FILE).read_text()) == {"command-1": NOW + 60_000}
+    assert json.loads((tmp_path / FILE).read_text())["seen"] == {"command-1": NOW + 60_000}
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_once_even_when_the_clock_jumps_ahead_and_back(tmp_path: Path, restart: bool) -> None:
+    station, payload = Station(tmp_path), command("command-1", {"do": "maint"})
+    station.hear("command-1", payload)
+    station.now_ms = NOW + 61_000
+    station.hear("command-2", command("command-2", {"do": "maint"}, NOW + 60_500))  # command-1 is over by this clock
+    station = Station(tmp_path) if restart else station
+    station.now_ms, station.done = NOW + 1000, []
+    station.hear("command-1", payload)
+    station.hear("command-3", command("command-3", {"do": "maint"}, NOW + 1000))
+    assert station.done == [{"do": "maint"}]  # command-3, which ends later than all that was forgotten
+    assert "clock was ahead" in station.events[-2][1] + station.events[-1][1]
+
+
+def test_a_damaged_record_lets_no_earlier_command_through(tmp_path: Path) -> None:
+    station, payload = Station(tmp_path), command("command-1", {"do": "maint"})
+    station.hear("command-1", payload)
+    (tmp_path / FILE).write_text("{" * 100_000)
+    os.utime(tmp_path / FILE, (NOW / 1000, NOW / 1000))
+    again = Station(tmp_path)
+    again.hear("command-1", payload)
+    assert again.done == []
+    later = NOW + 4_000_000
+    again.now_ms = later
+    again.hear("command-2", command("command-2", {"do": "maint"}, later))
+    assert again.done == [{"do": "maint"}]
 
 
 def test_an_order_that_fails_is_answered_with_why(tmp_path: Path) -> None:
@@ -110,7 +140,7 @@ def test_a_command_is_refused_with_its_reason_and_carried_out_when_there_is_room
     assert station.done == []
     station.hear("command-2", command("command-2", {"do": "maint"}))
     assert station.done == [{"do": "maint"}]
-    assert set(json.loads((folder / FILE).read_text())) == {"command-1", "command-2"}
+    assert set(json.loads((folder / FILE).read_text())["seen"]) == {"command-1", "command-2"}
 
 
 def test_what_changes_nothing_is_carried_out_all_the_same_and_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from edge_agent.readings.records import SlotRecord
 from edge_agent.readings.samples import Sample
 from edge_agent.slots.continuity import series_of
 from edge_agent.slots.maintenance import MaintenanceSwitch
-from quantrac.config.loader import load_network
+from quantrac.config.loader import load_station
 from quantrac.config.stations import Station
 from quantrac.telemetry.states import State
 from tests.fixtures.instruments import edited_configs
@@ -20,7 +20,7 @@ WINDOW = 'calibration: {window: "Mon 09:00-10:00"}'
 def station(tmp_path: Path) -> Station:
     """The air station, its SO2 analyser with zero and span series."""
     configs = edited_configs(tmp_path, STATION, WINDOW, WINDOW.replace("}", ", zero: zero_gas, span: span_gas}"))
-    return load_network(configs).stations[STATION]
+    return load_station(configs, None, STATION)
 
 
 def records_of_a_check(found: Station) -> list[SlotRecord]:

@@ -1,14 +1,16 @@
 """A look into a spool without an agent, by functions and by `quantrac edge spool …`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from edge_agent import desk
 from edge_agent.clocks.trust import ClockStamp, Offered
 from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
-from edge_agent.spooling.inspection import NoSpool, export, verify
+from edge_agent.spooling.inspection import NoSpool, export, inspect, verify
 from edge_agent.spooling.ranges import Range
 from edge_agent.spooling.spool import DATABASE
 from quantrac.cli.commands.edge import app
@@ -42,6 +44,17 @@ def test_status_counts_for_programs_and_for_people() -> None:
     assert [each["produced"] for each in found["epochs"]] == [300, 20]
     counts = "st-test: not running, produced 320, acknowledged 250, waiting 70, refused 0, lost 0"
     assert called("status").stdout.startswith(counts)
+
+
+def test_the_status_of_a_running_agent_shows_the_newest_reason_of_what_it_missed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    misses = {
+        "connected": True, "running": True, "errors": {"sonde": {"silent": 3}},
+        "reasons": {"sonde": {"t_ms": NOW, "kind": "silent", "why": "unit 1: no answer"}},
+    }  # fmt: skip
+    monkeypatch.setattr(desk, "status", lambda _: {**inspect(folder).as_dict(), **misses})
+    assert re.search(r"sonde missed: 3 silent; at [0-9:]{8}Z: unit 1: no answer\n", called("status").stdout)
 
 
 def test_it_exports_what_is_still_held_oldest_first(folder: Path) -> None:

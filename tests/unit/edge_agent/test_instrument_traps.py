@@ -17,7 +17,7 @@ from edge_agent.lines import serial_line
 from edge_agent.lines.instrument import Part
 from edge_agent.lines.serial_line import set_direction
 from edge_agent.modbus.request_plan import Function, RegisterSpan
-from edge_agent.modbus.signals import SampledRegisters, decode
+from edge_agent.modbus.signals import SampledRegisters, decode, locate, spans
 from edge_agent.readings.misses import LineDown
 from edge_agent.readings.samples import Measured, Sample
 from edge_agent.slots.channels import Debounce
@@ -38,7 +38,8 @@ def registers(
     sampled.put(RegisterSpan(Function.HOLDING, at, len(words)), words)
     found = decode(of, "x", sampled, now_ms)
     assert found is not None
-    return found
+    assert (found.value is None) == bool(found.why), "whoever reads a null reads why"
+    return found._replace(why="")
 
 
 def test_some_bits_of_a_word_are_a_number() -> None:
@@ -55,6 +56,38 @@ def test_a_number_in_letters() -> None:
     words = list(struct.unpack(">4H", b"+28.41\0\0"))
     assert registers({"at": 0, "type": "text", "registers": 4}, words) == Measured(28.41, State.OK)
     assert registers({"at": 0, "type": "text", "registers": 2}, [0x2D2D, 0x2D2D]) == Measured(None, State.FAULT)
+
+
+def scaled(means: str, words: list[int], **more: Any) -> Measured:
+    by = {"offset": -1, "means": means, **more}
+    return registers({"at": 1, "type": "int16", "scaled_by": by, "missing": [-32768], "range": [-1e6, 1e6]}, words)
+
+
+@pytest.mark.parametrize(
+    ("means", "word", "value"),
+    [
+        ("exponent", 0xFFFE, 12.34), ("exponent", 2, 123_400), ("decimals", 1, 123.4), ("factor", 3, 3702),
+        ("divisor", 100, 12.34), ("divisor", 0, None), ("exponent", 99, None), ("decimals", 0x8000, None),
+    ],
+)  # fmt: skip
+def test_a_value_is_scaled_by_another_register(means: str, word: int, value: float | None) -> None:
+    """SunSpec's scale factors are exponents, 0x8000 where there is none (SunSpec Information Model 1.1, 4.2.8)."""
+    assert scaled(means, [word, 1234]).value == (None if value is None else pytest.approx(value))
+
+
+def test_what_scales_a_value_is_read_with_it_and_can_say_that_there_is_none() -> None:
+    of = profile("modbus-rtu", {"x": {"at": 9, "type": "int16", "scaled_by": {"at": 40, "means": "factor"}}})
+    fields = locate(of, of.signals["x"], ())
+    assert fields is not None
+    assert RegisterSpan(Function.HOLDING, 40, 1) in list(spans(fields))
+    assert scaled("factor", [7, 1234], missing=[7]) == Measured(None, State.FAULT)
+    assert scaled("exponent", [1, 0x8000]) == Measured(None, State.FAULT), "no value is none at any scale"
+    assert scaled("exponent", [4, 1234]) == Measured(None, State.RANGE)
+    floats = registers(
+        {"at": 0, "type": "uint16", "scaled_by": {"at": 1, "type": "float32", "order": "CDAB", "means": "factor"}},
+        [3, 0x0000, 0x40E8],
+    )
+    assert floats == Measured(21.75, State.OK)
 
 
 def test_of_several_statuses_the_worst_counts_and_each_check_word_must_fit() -> None:

@@ -20,6 +20,7 @@ from edge_agent.clocks.clock import WallClock
 from edge_agent.health.agent_channels import AgentChannels
 from edge_agent.lines.instrument import Instrument, Part
 from edge_agent.modbus.bus import ModbusBus, Timing
+from edge_agent.modbus.instrument import ModbusInstrument
 from edge_agent.readings.misses import LateAnswer, NoAnswer
 from edge_agent.readings.samples import Sample
 from quantrac.config.fields import LineSettings
@@ -152,6 +153,41 @@ def test_a_trial_borrows_the_owner_s_own_bus_which_knows_what_is_owed(
     assert (used == [owners]) is alike
 
 
+async def test_what_is_sampled_each_minute_is_shown_at_once_and_the_rest_by_its_own_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked, stop = [], asyncio.Event()
+
+    async def note(device: Device, _: Instrument, __: Lend, ___: int) -> list[SpotReading]:
+        looked.append(device.name)
+        stop.set()
+        return [SpotReading(device.name, name, 1.5, "m", "ok", "") for name in device.channels]
+
+    monkeypatch.setattr(sweeps, "look_at", note)
+    running = sweeps_of(STATION)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        running.start(group, stop)
+    rare = {name for name, device in STATION.devices.items() if device.sample_ms == 60_000}
+    assert rare
+    assert rare == {*looked} == {row["device"] for row in running.now() if row["value"] == 1.5}
+
+
+async def test_every_change_and_reload_forgets_what_was_learnt_of_each_instrument(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forgotten: list[ModbusInstrument] = []
+
+    def note(instrument: ModbusInstrument) -> None:
+        forgotten.append(instrument)
+
+    monkeypatch.setattr(ModbusInstrument, "forget", note)
+    running = sweeps_of(STATION)
+    modbus = [m for s in running._sweeps.values() for m in s.mountings if isinstance(m.instrument, ModbusInstrument)]
+    await running.forget()
+    await running.switch(STATION)
+    assert len(forgotten) == 2 * len(modbus) > 0
+
+
 def test_a_bus_that_takes_over_waits_as_long_for_a_unit_as_the_one_before_had_learnt() -> None:
     before, after = ModbusBus(BUS, lambda: T0), ModbusBus(BUS, lambda: T0)
     timing = Timing(timeout_ms=500)
@@ -159,4 +195,4 @@ def test_a_bus_that_takes_over_waits_as_long_for_a_unit_as_the_one_before_had_le
     before.patience.late(9, 2_000)
     after.inherit(before)
     assert after.try_ms(9, timing) > usual_ms
-    assert after.owed is before.owed
+    assert after.traffic.owed is before.traffic.owed

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymodbus.framer import FramerAscii
 
+from edge_agent.modbus.ascii_frames import ascii_length, ascii_of, lrc, rtu_of
 from edge_agent.modbus.frames import Request, WriteRequest, crc16, find_reply, has_come, is_frame
 from edge_agent.modbus.request_plan import Function, RegisterSpan
 
@@ -75,13 +78,15 @@ def test_a_garbled_frame_is_told_from_silence_and_from_a_glitch() -> None:
 
 def test_a_write_is_answered_by_its_own_echo_alone() -> None:
     """Frames of unit 17: register 1 becomes 3, coil 172 goes on (examples of simplymodbus.ca, FC 06 and FC 05)."""
-    register, coil = WriteRequest(17, False, 1, 3), WriteRequest(17, True, 172, 1)
+    several = WriteRequest(17, 16, 1, (10, 258))  # 10 and 258 into two registers from 1 (FC 16)
+    assert find_reply(bytes.fromhex("11 10 00 01 00 02 12 98"), several) is not None
+    register, coil = WriteRequest(17, 6, 1, (3,)), WriteRequest(17, 5, 172, (1,))
     echoes = bytes.fromhex("11 06 00 01 00 03 9A 9B"), bytes.fromhex("11 05 00 AC FF 00 4E 8B")
     for request, echo in zip((register, coil), echoes, strict=True):
         assert find_reply(b"\x00" + echo, request) == echo
         assert find_reply(echo[:-1], request) is None
         assert find_reply(seal(bytes((17, request.code | 0x80, 2))), request) is not None, "a refusal"
-    assert find_reply(echoes[0], WriteRequest(17, False, 1, 4)) is None, "another value"
+    assert find_reply(echoes[0], WriteRequest(17, 6, 1, (4,))) is None, "another value"
     assert find_reply(echoes[0], coil) is None
     assert find_reply(seal(b"\x11\x03\x02\x00\x01"), register) is None, "a late reading"
 
@@ -92,3 +97,48 @@ def test_an_answer_has_come_when_its_head_and_length_are_there_whatever_its_chec
     assert not has_come(REPLY[:-1], ASKED), "cut off, or the rest still comes"
     assert not has_come(seal(b"\x01\x03\x06\x41\xca\xa3\xd7\x00\x00"), ASKED), "the answer to another request"
     assert not has_come(b"\x13" * 20, ASKED), "noise"
+
+
+ASCII_FRAMES = [  # public examples that print both forms: 40108-40110 of unit 17; two registers from 0 of unit 1
+    (b":1103006B00037E\r\n", "11 03 00 6B 00 03 76 87"),
+    (b":010300000002FA\r\n", "01 03 00 00 00 02 C4 0B"),
+]
+
+
+@pytest.mark.parametrize(("text", "rtu"), ASCII_FRAMES)
+def test_an_ascii_frame_is_the_rtu_frame_in_letters(text: bytes, rtu: str) -> None:
+    frame = bytes.fromhex(rtu)
+    assert ascii_of(frame) == text
+    assert rtu_of(text) == rtu_of(b"\r\nnoise" + text.lower()) == frame
+    assert ascii_length(len(frame)) == len(text)
+
+
+@given(st.binary(min_size=2, max_size=253), st.integers(0, 600))
+def test_every_frame_goes_through_ascii_and_back_however_it_is_cut(body: bytes, cut: int) -> None:
+    frame, text = seal(body), ascii_of(seal(body))
+    assert FramerAscii.check_LRC(body, lrc(body)), "pymodbus says so, too"
+    assert rtu_of(text) == frame
+    begun = rtu_of(text[:cut])
+    assert begun == frame if cut >= len(text) - 1 else frame[:-2].startswith(begun[: len(body)]) and begun != frame
+
+
+@given(st.integers(0, 1000), st.binary(min_size=1, max_size=3))
+def test_a_damaged_ascii_reply_gives_nothing(place: int, noise: bytes) -> None:
+    text = ascii_of(REPLY)
+    at = place % (len(text) - 1)
+    damaged = text[:at] + noise + text[at + len(noise) :]
+    found = find_reply(rtu_of(damaged), ASKED)
+    assert found is None or damaged.upper()[: len(text) - 1] == text[:-1] or _same_sum(damaged)
+
+
+def _same_sum(damaged: bytes) -> bool:
+    """Whether the damage left the sum as it was, which no LRC sees."""
+    return sum(rtu_of(damaged)[:-2]) & 0xFF == sum(REPLY[:-2]) & 0xFF or damaged.count(b":") > 1
+
+
+def test_a_damaged_ascii_frame_is_told_from_one_that_has_begun() -> None:
+    text = ascii_of(REPLY)
+    assert not has_come(rtu_of(text[:9]), ASKED)
+    assert is_frame(rtu_of(text[:5]), ASKED)
+    assert has_come(rtu_of(text.replace(b"41CA", b"41CB")), ASKED)
+    assert find_reply(rtu_of(text.replace(b"41CA", b"4xCA")), ASKED) is None

@@ -15,13 +15,13 @@ from edge_agent.instruments.text_lines import LineTalker
 from edge_agent.lines.endings import Ending
 from edge_agent.lines.serial_bus import SerialBus
 from edge_agent.readings.counts import MissCounts
-from quantrac.config.loader import load_network
+from quantrac.config.profile_files import load_profile
 from quantrac.config.stations import Device
 from tests.fixtures.instruments import device, mounting, wall_clock
 
 NOW_MS = 1_795_490_400_000
 LINES = (b"$WIMWV,214,R,3.4,M,A*3E\r\n", b"$WIXDR,C,28.4,C,0,H,71.2,P,0,P,1006.3,H,0*70\r\n")
-PROFILE = load_network(Path(__file__).parents[3] / "station_configs").profiles["nmea-weather"]
+PROFILE = load_profile(Path(__file__).parents[3] / "station_configs/devices/nmea-weather.yaml")
 
 
 class Line:

@@ -16,7 +16,8 @@ from edge_agent.clocks.clock import Moment
 from edge_agent.control.reconfiguration import ChangeRefused, Reconfiguration
 from edge_agent.control.trial import Deliveries
 from edge_agent.sending.uplink import Uplink
-from quantrac.config.stations import Station
+from quantrac.cli.commands.edge_options import reload_line
+from quantrac.config.stations import Camera, Maintenance, Station
 from tests.unit.edge_agent.test_trial import MINUTE, STATION, changed, record
 
 T0 = 1_795_490_400_000
@@ -29,13 +30,16 @@ class Field:
         self.deliveries, self.now = deliveries, now
         self.in_force: list[Station] = []
         self.trial: list[SpotReading] = []
-        self.switches = 0
+        self.switches = self.forgets = 0
 
     def ask(self, question: Callable[[Any], Any], timeout_s: float) -> Any:
         return question(self)
 
     def try_out(self, new: Station, devices: list[str]) -> list[SpotReading]:
         return self.trial
+
+    def forget(self) -> None:
+        self.forgets += 1
 
     def switch(self, new: Station) -> None:
         self.switches += 1
@@ -126,3 +130,36 @@ def test_a_configuration_that_cannot_be_kept_for_the_next_start_is_taken_back() 
 def test_one_that_is_in_force_already_and_cannot_be_kept_says_so() -> None:
     with pytest.raises(ChangeRefused, match="it is in force, but the disk does not keep it"):
         Rig().configuring.change(STATION, "push", 3_000, full)
+
+
+def test_what_needs_a_restart_is_never_confirmed_not_even_when_it_is_asked_again() -> None:
+    rig, door = Rig(), {"gate": Camera(url="http://gate", every_ms=1, on_alarm=True, max_kb=9, width=9, height=9)}
+    new = STATION.model_copy(update={"cameras": door, "config_hash": "b" * 64})
+    for _ in range(2):
+        rig.slots = [5.1, 5.2, 5.3]
+        outcome = rig.change(new)
+        assert outcome["outcome"] == "restart needed"
+        assert outcome["changes"]["at_next_start"] == ["cameras"]
+    assert rig.field.in_force == [new]
+    assert rig.kept == [True, True]
+    assert not any(said.endswith(" confirmed") for said in rig.said)
+    rig.slots = [5.1, 5.2, 5.3]
+    assert rig.change(STATION)["outcome"] == "confirmed"  # as the agent started
+
+
+def test_a_maintenance_switch_that_moves_needs_a_restart() -> None:
+    switch = Maintenance(device="sonde", channel="do", ends_after_ms=1)
+    new = STATION.model_copy(update={"maintenance": switch, "config_hash": "c" * 64})
+    rig = Rig()
+    rig.slots = [5.1, 5.2, 5.3]
+    assert rig.change(new)["outcome"] == "restart needed"
+    line = reload_line(
+        "st-a", {"outcome": "restart needed", "said": "x", "changes": {"at_next_start": ["maintenance"]}}
+    )
+    assert line.endswith("maintenance not in force until the agent starts again: systemctl restart quantrac-edge@st-a")
+
+
+def test_a_reload_of_what_is_in_force_forgets_what_was_learnt_of_the_instruments() -> None:
+    rig = Rig()
+    assert rig.change(STATION)["outcome"] == "unchanged"
+    assert (rig.field.forgets, rig.field.switches) == (1, 0)

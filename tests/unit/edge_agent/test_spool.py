@@ -6,13 +6,17 @@ import os
 import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from edge_agent.cameras.picture_spool import FILE as PICTURES
+from edge_agent.cameras.picture_spool import PictureSpool
 from edge_agent.clocks.clock import Moment
 from edge_agent.readings.records import SlotReading, SlotRecord, StationEvent
 from edge_agent.sending import spool_start
+from edge_agent.slots.kept_file import replace_file
 from edge_agent.spooling.ranges import Range, RangeSet
 from edge_agent.spooling.spool import DATABASE, MOST_DROPPED, Spool
 from edge_agent.spooling.spool_file import SpoolDamaged, SpoolErrors, SpoolLocked, SpoolUnwritable
@@ -66,6 +70,23 @@ def test_the_epoch_is_eight_hexadecimal_digits_and_outlives_a_restart(tmp_path: 
         assert second.epoch == epoch
         assert [decode_message(line).seq for _, line in second.append([record(3)], NOW)] == [3]
         assert numbers(second) == [1, 2, 3]
+
+
+def test_its_files_are_for_its_account_alone_whatever_the_umask(tmp_path: Path) -> None:
+    for name in (DATABASE, PICTURES):  # as an older agent left them
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0o666)
+    before = os.umask(0)
+    try:
+        with opened(tmp_path) as spool, closing(PictureSpool(tmp_path)) as pictures:
+            spool.append([record(1)], NOW)
+            pictures.put(NOW, "gate", "time", b"jpeg")
+            replace_file(tmp_path / "maintenance.json", "{}")
+            rights = {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert set(rights.values()) == {"0o600"}, rights
+    assert len(rights) >= 7  # two databases with -wal and -shm, the lock, the small file
 
 
 def test_two_agents_cannot_share_a_spool(tmp_path: Path) -> None:
@@ -176,6 +197,16 @@ def test_a_new_epoch_says_again_what_was_never_sent(spool: Spool) -> None:
     repeated = [decode_message(line) for _, line in spool.read(11, 14, 10)]
     assert [(m.epoch, m.seq, m.r[0][1]) for m in repeated] == [(new, seq, 7.0 + seq) for seq in range(1, 5)]
     assert [(s.name, s.first, s.last) for s in spool.spans()] == [(old, 1, 10), (new, 1, 4)]
+
+
+def test_an_event_that_an_older_agent_did_not_cut_costs_no_reading(spool: Spool) -> None:
+    spool.append([record(1)._replace(events=(StationEvent("note", None, "a" * 2000, NOW),)), record(2)], NOW)
+    spool._db.execute("UPDATE message SET line = CAST(replace(CAST(line AS TEXT), 'aa', 'aaa') AS BLOB) WHERE n = 1")
+    assert b"a" * 3000 in spool.read(1, 1, 1)[0].line
+    assert [message.t for message in spool.newest_first(9)] == [NOW + 2, NOW + 1]
+    spool.begin_epoch([Range(1, 2)], NOW)
+    repeated = [decode_message(line) for _, line in spool.read(3, 4, 9)]
+    assert [(m.seq, m.r[0][1], [len(e[2]) for e in m.e]) for m in repeated] == [(1, 1.0, [2000]), (2, 2.0, [])]
 
 
 def test_starts_of_machine_and_agent_are_counted(tmp_path: Path) -> None:

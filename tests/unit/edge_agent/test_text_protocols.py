@@ -177,3 +177,12 @@ def test_an_error_text_of_the_transmitter_is_a_refusal() -> None:
 def test_a_damaged_vaisala_line_gives_nothing(line: bytes) -> None:
     with pytest.raises(Garbled):
         vaisala.parse(line, "0")
+
+
+@pytest.mark.parametrize(
+    ("address", "letter", "frame"),
+    [(843, "K", b"\x02ST843 K\x0352"), (1, "N", b"\x02ST001 N\x0359"), (1, "M", b"\x02ST001 M\x035A")],
+)
+def test_bayern_hessen_controls_of_the_manuals(address: int, letter: str, frame: bytes) -> None:
+    assert bayern_hessen.control(address, letter) == frame
+    assert bayern_hessen.control(address, letter, checked=False) == frame[:-3] + b"\r"

@@ -41,6 +41,16 @@ def test_only_what_was_valid_and_is_still_there_is_wanted(deliveries: Deliveries
     assert trial(deliveries).wanted == {"ph", "do"}
 
 
+def test_a_late_reply_just_before_the_switch_excuses_no_channel_and_one_that_is_silent_is_not_wanted(
+    deliveries: Deliveries,
+) -> None:
+    for minute in (2, 3):
+        deliveries.note(record(minute * MINUTE, ph=7.6, do=None))
+    assert trial(deliveries).wanted == {"ph", "do"}
+    deliveries.note(record(4 * MINUTE, ph=7.6, do=None))
+    assert trial(deliveries).wanted == {"ph"}
+
+
 def test_a_slot_that_began_before_the_switch_proves_nothing(deliveries: Deliveries) -> None:
     on_trial = trial(deliveries)
     deliveries.note(record(2 * MINUTE, ph=7.6, do=4.2))

@@ -4,6 +4,7 @@ Status codes and bodies are those of Grafana's documentation, version 11.6: dash
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,8 +12,9 @@ import pytest
 
 from dashboards.grafana.files import rendered
 from dashboards.grafana.push import Grafana, PushFailed
+from quantrac.config.loader import load_network
 
-ZONE = "Asia/Ho_Chi_Minh"
+TEXTS = rendered(load_network(Path(__file__).parents[3] / "station_configs"), "http://console")
 
 
 class Server:
@@ -37,19 +39,17 @@ class Server:
 
     def push(self) -> list[str]:
         with Grafana("http://grafana:3000/", "glsa_1", httpx.MockTransport(self)) as grafana:
-            return grafana.push(rendered(ZONE))
+            return grafana.push(TEXTS)
 
 
 def test_every_dashboard_is_overwritten_in_the_folder_which_is_made_once() -> None:
     fresh, known = Server(missing=("/api/folders/quantrac",)), Server()
     shown = fresh.push()
     assert shown == known.push()
-    assert "http://grafana:3000/d/quantrac-year/x" in shown
+    assert "http://grafana:3000/d/quantrac-water/x" in shown
     assert fresh.given[0] == ("/api/folders", {"uid": "quantrac", "title": "Quantrac"})
     assert fresh.given[1:] == known.given
-    wanted = {
-        json.loads(text)["uid"]: json.loads(text) for name, text in rendered(ZONE).items() if name.endswith(".json")
-    }
+    wanted = {json.loads(text)["uid"]: json.loads(text) for name, text in TEXTS.items() if name.endswith(".json")}
     for path, body in known.given:
         assert path == "/api/dashboards/db"
         assert (body["folderUid"], body["overwrite"], body["dashboard"]["id"]) == ("quantrac", True, None)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.books.dead_letter import MOST_REFUSED
 from ingest.receiving.batch import Batch, may_be_cured, prepare
 from quantrac.telemetry.states import STATE_OF_WORD
 from quantrac.telemetry.wire import Misfit
@@ -140,11 +141,40 @@ def test_a_list_of_names_that_no_device_has_is_judged_and_not_remembered() -> No
     made_up = [[f"x{n}", 1.0, "ok"] for n in range(3000)]
     batch = prepare([receipt(body([*made_up, ["ph", 7.0, "ok"], *made_up, ["ph", 8.0, "ok"]]))], known)
     assert kept(batch) == [("ph", 7.0, 0)]
-    refused = batch.checked.misfits[0].refused
-    assert [each.place for each in refused] == [f"r[{n}]" for n in range(6002) if n != 3000]
-    assert refused[-1].reason is Misfit.CHANNEL_TWICE
+    letter = batch.checked.misfits[0]
+    assert letter.found == "6001 of its readings or events"
+    assert [each.place for each in letter.refused] == [f"r[{n}]" for n in range(MOST_REFUSED)]
     assert known.stations["st-test"].layouts == {}
 
 
 def test_an_empty_batch_is_no_trouble() -> None:
     assert prepare([], registry()).checked.columns.messages == 0
+
+
+MAD = st.sampled_from(
+    [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\\ud800", b"\\u0000", b"[" * 5000, b"\x01", "ồ".encode(), b"x" * 90]
+)
+HEAD = b'{"epoch":"e1","seq":1,"t":%d,'
+PLACES = (
+    HEAD + b'"r":[["%b",1,"ok"]]}',
+    HEAD + b'"r":[["x",1,"ok"]],"%b":1}',
+    HEAD + b'"r":[["x",1,"ok"]],"k":"%b"}',
+    HEAD + b'"r":[["x",1,"ok"]],"k":%b}',
+    HEAD + b'"e":[["k",null,"%b",1]]}',
+    b'{"epoch":"%b","seq":1,"t":%d,"r":[]}',
+)
+
+
+@given(st.sampled_from(PLACES), MAD, st.booleans())
+def test_whatever_stands_in_a_message_its_refusal_can_be_kept(place: bytes, mad: bytes, is_bundle: bool) -> None:
+    """Law: decoding never fails, and what is said of a message is text that UTF-8 and the database hold."""
+    values = (mad, NOW_MS) if place.startswith(b'{"epoch":"%b') else (NOW_MS, mad)
+    payload = place % values
+    batch = prepare([receipt(payload, kind="backfill" if is_bundle else "readings")], registry())
+    for letter in batch.letters:
+        said = json.dumps([letter.found, [each._asdict() for each in letter.refused]], ensure_ascii=False)
+        assert b"\\u0000" not in said.encode("utf-8")
+    if mad.startswith((b"\xff", b"\xc0", b"\xed")):
+        assert [letter.reason for letter in batch.letters] == [Misfit.NOT_UTF8]
+    else:
+        assert batch.letters or b'"e":' in payload

@@ -1,5 +1,7 @@
 """Addresses of brokers and waits between attempts."""
 
+import re
+
 import pytest
 
 from quantrac.mqtt import AddressError, MqttAddress, Outcome
@@ -51,6 +53,19 @@ def test_what_is_no_address_is_refused_without_showing_the_password(url: str) ->
 def test_the_password_stays_out_of_logs() -> None:
     address = MqttAddress.parse("mqtt://u:secret@host")
     assert "secret" not in f"{address} {address!r}"
+
+
+def test_a_client_identifier_is_known_to_nobody_without_the_password() -> None:
+    def at(url: str) -> str:
+        return MqttAddress.parse(url).client_id("quantrac-ingest")
+
+    ours = at("mqtt://ingest:word@a,b")
+    assert ours == at("mqtts://ingest:word@b:8884")  # a standby, another node: the same session
+    others = {at("mqtt://ingest:other@a"), at("mqtt://st-a:word@a"), at("mqtt://ingest@a")}
+    assert ours not in others
+    assert len(others) == 3
+    assert re.fullmatch("quantrac-ingest-[0-9a-f]{32}", ours)
+    assert at("mqtt://a") == "quantrac-ingest"  # nothing to derive it from
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ class Heard:
 
     def __init__(self, largest: int = 1000) -> None:
         self.messages: list[tuple[bytes, bytes, int, bool, bool, int, bytes | None]] = []
-        self.client = BufferedClient("t", largest_payload=largest, on_qos1=lambda *m: self.messages.append(m))
+        self.client = BufferedClient("t", largest_payload=largest, deliver=lambda *m: self.messages.append(m))
         self.client._sock = Closable()  # type: ignore[assignment]
 
     def feed(self, *pieces: bytes) -> None:
@@ -180,6 +180,14 @@ def test_a_payload_too_large_is_cut_hashed_and_does_not_disturb_the_next(size: i
     assert (payload, mid, length) == (large[:KEPT_OF_OVERSIZE], 1, len(large))
     assert sha256 == hashlib.sha256(large).digest()
     assert following == b"next"
+
+
+def test_messages_without_acknowledgement_are_cut_out_too() -> None:
+    heard = Heard()
+    heard.feed(b"\x30\x06\x00\x01a\x00xy" + publish(b"b", b"next", 7) + b"\x31\x04\x00\x01a\x00")
+    assert [(topic, payload, mid, retain) for topic, payload, mid, _, retain, *_ in heard.messages] == [
+        (b"a", b"xy", 0, False), (b"b", b"next", 7, False), (b"a", b"", 0, True),
+    ]  # fmt: skip
 
 
 def test_a_length_without_an_end_is_a_protocol_error() -> None:

@@ -1,11 +1,15 @@
 """What a supervisor and Prometheus learn from a service."""
 
+import contextlib
+import socket
+import threading
 import urllib.error
 import urllib.request
 
 import pytest
 
 from quantrac.observe import health, metrics
+from tests.fixtures.timing import eventually
 
 
 def fetch(server: health.HealthServer, path: str) -> tuple[int, str]:
@@ -23,6 +27,18 @@ def test_a_service_that_is_not_ready_says_why_and_is_still_healthy_and_measured(
         assert fetch(server, "/healthz") == (200, "ok\n")
         assert fetch(server, "/other")[0] == 404
         assert "process_cpu_seconds_total" in fetch(server, "/metrics")[1]
+
+
+def test_connections_that_never_ask_take_neither_threads_nor_the_place_of_those_that_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health._Handler, "timeout", 600)
+    before = threading.active_count()
+    with health.serve("127.0.0.1:0") as server, contextlib.ExitStack() as silent:
+        for _ in range(3 * health.MOST_CONNECTIONS):
+            silent.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=60))
+        assert fetch(server, "/healthz") == (200, "ok\n")
+        eventually(lambda: threading.active_count() - before <= health.MOST_CONNECTIONS + 1)
 
 
 def test_readiness_is_asked_anew_each_time() -> None:

@@ -1,6 +1,7 @@
 """Where private servers keep their files, and free ports."""
 
 import os
+import random
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -61,6 +62,21 @@ def test_a_folder_that_somebody_else_put_in_our_place_is_refused(
 def test_a_free_port_lies_below_those_of_outgoing_connections() -> None:
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert all(ports.free_port() < lowest for _ in range(50))
+
+
+def test_a_port_is_given_once_and_a_server_may_listen_there_stop_and_listen_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Tests that ran side by side were now and then given one port: one found it taken, or the other's server."""
+    port = ports.free_port()
+    monkeypatch.setattr(random, "randrange", lambda *_: port)
+    for _ in range(2):
+        with pytest.raises(OSError, match="no free port"):
+            ports.free_port()
+        assert ports.is_free(port), "for a server"
+        assert not ports.answers(port)
+        with socket.create_server(("127.0.0.1", port)):
+            assert ports.answers(port)
 
 
 def test_a_port_somebody_listens_on_is_not_free() -> None:

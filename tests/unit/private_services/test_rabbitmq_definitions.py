@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ingest.workers.worker import CLIENT_ID, PICTURES_ID
+from ingest.workers.worker import PICTURES_SESSION, SESSION
+from quantrac.mqtt.address import client_id
 from quantrac.private_services.broker_config import users
 from quantrac.private_services.rabbitmq_definitions import render_definitions
 
@@ -30,7 +31,8 @@ def allowed(definitions: dict[str, Any], kind: str, user: str, right: str, name:
     ("user", "right", "topic", "may"),
     [
         ("st-a", "write", "quantrac.v1.st-a.readings", True),
-        ("st-a", "write", "quantrac.v1.st-a.reply.17", True),
+        ("st-a", "write", "quantrac.v1.st-a.reply", True),
+        ("st-a", "write", "quantrac.v1.st-a.reply.17", False),
         ("st-a", "write", "quantrac.v1.st-b.readings", False),
         ("st-a", "write", "quantrac.v1.st-a.ack", False),
         ("st-a", "write", "quantrac.v1.st-a.readings.more", False),
@@ -44,7 +46,7 @@ def allowed(definitions: dict[str, Any], kind: str, user: str, right: str, name:
         ("ingest", "write", "quantrac.v1.st-a.ack", True),
         ("ingest", "write", "quantrac.v1.st-a.cmd.17", False),
         ("console", "write", "quantrac.v1.st-b.cmd.17", True),
-        ("console", "read", "quantrac.v1.st-b.reply.17", True),
+        ("console", "read", "quantrac.v1.st-b.reply", True),
         ("console", "read", "quantrac.v1.*.readings", False),
     ],
 )
@@ -56,12 +58,13 @@ def test_topics_are_those_of_the_access_list(
 
 @pytest.mark.parametrize("right", ["configure", "write", "read"])
 def test_a_user_has_the_queues_of_its_own_sessions_and_no_others(definitions: dict[str, Any], right: str) -> None:
-    own = {
+    sessions = {
         "st-a": ["edge-st-a", "edge-st-a-pictures"],
         "st-b": ["edge-st-b", "edge-st-b-pictures"],
-        "ingest": [CLIENT_ID, PICTURES_ID],
+        "ingest": [SESSION, PICTURES_SESSION],
         "console": ["command-0123456789abcdef"],
     }
+    own = {user: [client_id(name, user, f"word of {user}") for name in names] for user, names in sessions.items()}
     for user in own:
         for owner, clients in own.items():
             for client in clients:
@@ -81,4 +84,4 @@ def test_passwords_are_hashed_as_rabbitmq_does(definitions: dict[str, Any]) -> N
 def test_no_message_is_dropped_for_being_handed_out_often(definitions: dict[str, Any]) -> None:
     (policy,) = definitions["policies"]
     assert policy["definition"] == {"delivery-limit": -1}
-    assert re.search(policy["pattern"], f"mqtt-subscription-{CLIENT_ID}qos1")
+    assert re.search(policy["pattern"], f"mqtt-subscription-{SESSION}-0123qos1")

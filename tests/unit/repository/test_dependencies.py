@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from hatch_build import with_renamed_rooms
+
 ROOT = Path(__file__).resolve().parents[3]
-OURS = {"alerts", "dashboards", "edge_agent", "ingest", "quantrac", "simulators"}
+OURS = {"alerts", "dashboards", "edge_agent", "ingest", "quantrac", "reports", "simulators"}
 SHARED = ("quantrac/config", "quantrac/mqtt", "quantrac/observe", "quantrac/telemetry")
 ROOMS = {
     "edge": ("edge_agent", *SHARED),
-    "centre": ("alerts", "dashboards", "ingest", "quantrac/database", "quantrac/desks", *SHARED),
+    "centre": ("alerts", "dashboards", "ingest", "quantrac/database", "quantrac/desks", "reports", *SHARED),
 }
 
 
@@ -34,6 +36,13 @@ def test_what_is_imported_is_declared_and_not_only_brought_by_another_library() 
     wanted = [*project["dependencies"], *(line for each in project["optional-dependencies"].values() for line in each)]
     declared = {_plain(re.split(r"[\[<>=!~ ]", line)[0]) for line in wanted} | {"pydantic-core"}  # a part of pydantic
     assert imported_beyond(OURS, declared) == set()
+
+
+def test_every_module_can_go_into_the_wheel() -> None:
+    """The build refuses a module that names a room in a way that cannot be followed; its error says where."""
+    rooms = sorted(OURS - {"quantrac"})
+    for module in (path for room in OURS for path in (ROOT / room).rglob("*.py")):
+        with_renamed_rooms(module.read_text("utf-8"), rooms, str(module.relative_to(ROOT)))
 
 
 def imported_beyond(rooms: Iterable[str], known: set[str]) -> set[str]:

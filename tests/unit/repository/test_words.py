@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +13,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[3]
-ROOMS = ("alerts", "dashboards", "edge_agent", "ingest", "quantrac", "simulators")
-MODULES = {
-    path.relative_to(PROJECT).as_posix(): ast.parse(path.read_text("utf-8"))
-    for room in ROOMS
-    for path in sorted((PROJECT / room).rglob("*.py"))
-}
+ROOMS = ("alerts", "dashboards", "edge_agent", "ingest", "quantrac", "reports", "simulators")
 SQL_FILES = {
     path.relative_to(PROJECT).as_posix(): path.read_text("utf-8")
     for room in ROOMS
@@ -31,12 +28,13 @@ PAGES = [
 
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 ONE_MEANING = {
-    "slot": ("edge_agent/", "quantrac/telemetry/", "simulators/"),
+    "slot": ("edge_agent/", "quantrac/telemetry/", "reports/", "simulators/"),
     "outbox": ("alerts/", "quantrac/cli/commands/contacts.py"),
     "picture image": (
         "alerts/alarm/life.py", "alerts/evaluating/announcement.py", "alerts/service.py", "alerts/telling/pictures.py",
-        "dashboards/console/", "edge_agent/cameras/", "edge_agent/control/", "ingest/", "quantrac/cli/",
-        "quantrac/config/", "quantrac/database/", "quantrac/desks/", "simulators/cameras/",
+        "alerts/watchdogs/breaches.py", "quantrac/telemetry/breaches.py",
+        "dashboards/console/", "dashboards/grafana/", "edge_agent/cameras/", "edge_agent/control/", "ingest/",
+        "quantrac/cli/", "quantrac/config/", "quantrac/database/", "quantrac/desks/", "simulators/cameras/",
     ),
 }  # fmt: skip
 """Words and where names may have them: the time interval that a reading covers (not a worker's share, not the gap of a
@@ -49,10 +47,20 @@ LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 RIDDLE = re.compile(r"See the module|^By which |one that is told|[Dd]esign,? (section )?\d")
 
 
+@functools.cache
+def modules() -> dict[str, ast.Module]:
+    """Return the modules of all rooms, path → tree."""
+    return {
+        path.relative_to(PROJECT).as_posix(): ast.parse(path.read_text("utf-8"))
+        for room in ROOMS
+        for path in sorted((PROJECT / room).rglob("*.py"))
+    }
+
+
 def public_classes() -> dict[str, list[str]]:
     """Return the public classes of all rooms, name → modules."""
     found = defaultdict(list)
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found[node.name].append(module)
@@ -73,6 +81,13 @@ def identifiers(tree: ast.Module) -> Iterator[str]:
                 yield name
             case ast.Constant(value=str(text)) if SQL.match(text):
                 yield from sql_words(text)
+
+
+@functools.cache
+def names() -> dict[str, set[str]]:
+    """Return the names in every module and file of SQL, path → names."""
+    of_code = {module: set(identifiers(tree)) for module, tree in modules().items()}
+    return of_code | {file: set(sql_words(text)) for file, text in SQL_FILES.items()}
 
 
 def sql_words(text: str) -> Iterator[str]:
@@ -127,17 +142,15 @@ def test_no_two_public_classes_have_one_name() -> None:
 
 def test_modules_are_nouns() -> None:
     """Floors, which are folders, keep the names of their activities."""
-    assert [module for module in MODULES if module.endswith("ing.py") and Path(module).stem not in NOUNS] == []
+    assert [module for module in modules() if module.endswith("ing.py") and Path(module).stem not in NOUNS] == []
 
 
 @pytest.mark.parametrize("word", ONE_MEANING)
 def test_a_word_stands_for_one_thing_in_the_names_of_code_and_sql(word: str) -> None:
-    names = {module: set(identifiers(tree)) for module, tree in MODULES.items()}
-    names |= {file: set(sql_words(text)) for file, text in SQL_FILES.items()}
     forms = {form for each in word.split() for form in (each, f"{each}s")}
     elsewhere = {
         f"{file}: {name}"
-        for file, found in names.items()
+        for file, found in names().items()
         if not file.startswith(ONE_MEANING[word])
         for name in found - OF_A_LIBRARY
         if forms & {part.lower() for part in PARTS.findall(name)}
@@ -146,16 +159,29 @@ def test_a_word_stands_for_one_thing_in_the_names_of_code_and_sql(word: str) -> 
 
 
 def test_log_events_are_snake_case() -> None:
-    found = {event for tree in MODULES.values() for event in events(tree)}
+    found = {event for tree in modules().values() for event in events(tree)}
     assert len(found) > 60
     assert [event for event in sorted(found) if not re.fullmatch("[a-z0-9]+(_[a-z0-9]+)*", event)] == []
 
 
 def test_no_docstring_is_a_riddle() -> None:
     found = [
-        f"{module}: {text}" for module, tree in MODULES.items() for text in docstrings(tree) if RIDDLE.search(text)
+        f"{module}: {text}" for module, tree in modules().items() for text in docstrings(tree) if RIDDLE.search(text)
     ]
     assert found == []
+
+
+def test_a_module_that_calls_itself_pure_is_held_pure() -> None:
+    """By the contracts of import-linter; `X is pure` of one function is no promise of its module."""
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    held = tuple(module for one in contracts if " pure: " in one["name"] for module in one["source_modules"])
+    pure = [
+        module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for module, tree in modules().items()
+        if re.search(r"(^|\. )Pure[.:;]", ast.get_docstring(tree) or "")
+    ]
+    assert len(pure) > 80
+    assert [module for module in pure if not f"{module}.".startswith(tuple(f"{each}." for each in held))] == []
 
 
 def test_every_term_of_the_glossary_is_in_use() -> None:
@@ -185,7 +211,7 @@ def test_no_word_is_used_that_the_glossary_rules_out() -> None:
     ruled_out = re.compile(rf"\b({'|'.join(instead)})s?\b")
     found = {
         f"{path.relative_to(PROJECT)}: {word} (say {instead[word]})"
-        for path in [*(PROJECT / module for module in MODULES), *PAGES]
+        for path in [*(PROJECT / module for module in modules()), *PAGES]
         for word in ruled_out.findall(plain(path.read_text("utf-8")))
     }
     assert found == set()

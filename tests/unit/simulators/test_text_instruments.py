@@ -1,5 +1,7 @@
 """SDI-12, Vaisala and Bayern-Hessen against frames printed in the manuals and standards."""
 
+import functools
+import operator
 import re
 
 import pytest
@@ -11,6 +13,7 @@ from simulators.buses.checksums import crc_characters
 from simulators.buses.vaisala import reply
 from simulators.instruments.grimm_edm180 import GrimmEdm180
 from simulators.instruments.ott_pls import OttPls
+from simulators.instruments.thies_first_class import ThiesFirstClass
 from simulators.instruments.wxt536 import Wxt536
 from simulators.signals.source import ProbeValue
 from tests.unit.simulators.test_modbus_instruments import steady
@@ -125,5 +128,22 @@ def test_pls_level_has_millimetres_and_its_sign() -> None:
     sensor = OttPls(steady(3.2141), steady(28.456))
     assert [value.text for value in sensor.measure(0.0)] == ["+3.214", "+28.46"]
     assert [value.text for value in sensor.verify(0.0)] == ["+0"]
-    assert [value.text for value in OttPls(steady(None), steady(1.0)).verify(0.0)] == ["+1024"]
+    for dead in (OttPls(steady(None), steady(1.0)), OttPls(steady(1.0), steady(None))):
+        assert [value.text for value in dead.verify(0.0)] == ["+1024"]
+        assert [(value.text, value.served and value.served.state) for value in dead.measure(0.0)] == [
+            ("+0.000", "fault"), ("+0.00", "fault"),
+        ]  # fmt: skip
     assert re.fullmatch(r"1[0-4].{8}.{6}.{3}.{0,13}", sensor.identification)
+
+
+def test_a_thies_telegram_has_the_columns_of_the_manual_s_table() -> None:
+    """First Class Advanced X instructions 021814/03/21 p. 72: where each field begins, counted from 1, and how long."""
+    thies = ThiesFirstClass(WEATHER)
+    telegram, served = thies.answer("00TR2", 0.0)
+    text = telegram.decode("ascii")
+    table = {1: "\x02", 2: "00", 5: "03.40", 11: "03.40", 35: "+31.4", 41: "+31.0", 47: "1006.3", 68: "00000000"}
+    assert {at: text[at - 1 : at - 1 + len(field)] for at, field in table.items()} == table
+    assert (text[75], text[78:]) == ("*", "\x03\r\n")
+    assert int(text[76:78], 16) == functools.reduce(operator.xor, telegram[1:75])
+    assert {one.signal: one.value for one in served} == {"wind_speed": 3.4, "pressure": 1006.3}
+    assert thies.answer("01TR2", 0.0) == thies.answer("00XX", 0.0) == (b"", [])

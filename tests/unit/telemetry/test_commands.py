@@ -74,7 +74,7 @@ def test_a_command_of_another_station_id_or_key_is_refused() -> None:
             read_command(key, station, name, command(), NOW)
 
 
-def test_keys_stand_one_a_line(tmp_path: Path) -> None:
+def test_keys_stand_one_a_line_and_a_file_that_everybody_may_read_is_told(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text(f"# of the network\nst-one {KEY.hex()}  # new in May\nst-two 00ff\n")
     assert read_key(file, "st-one") == KEY
@@ -82,5 +82,10 @@ def test_keys_stand_one_a_line(tmp_path: Path) -> None:
         read_key(file, "st-two")
     with pytest.raises(BadKeyFile, match="no line for st-three"):
         read_key(file, "st-three")
+    told: list[str] = []
+    for mode in (0o640, 0o644):
+        file.chmod(mode)
+        read_key(file, "st-one", lambda event, **more: told.append(f"{event} {more['file']} {more['mode']}"))
+    assert told == [f"keys_readable_by_all {file} 0644"]
     with pytest.raises(BadKeyFile, match="No such file"):
         read_key(tmp_path / "none", "st-one")

@@ -83,14 +83,14 @@ def test_people_write_and_read_times_of_their_zone() -> None:
 
 
 def test_no_module_has_a_zone_of_its_own() -> None:
-    """The zone is `time_zone` of network.yaml, handed in; UTC is nobody's."""
+    """The zone is `time_zone` of network.yaml, handed in; UTC is nobody's, the ministry has its own by law."""
     root = Path(__file__).parents[3]
-    rooms = ("alerts", "dashboards", "edge_agent", "ingest", "quantrac")
+    rooms = ("alerts", "dashboards", "edge_agent", "ingest", "quantrac", "reports")
     own = [
-        f"{path.relative_to(root)}: {name}"
+        str(path.relative_to(root))
         for room in rooms
         for path in (root / room).rglob("*.py")
         for name in re.findall(r'ZoneInfo\("([^"]+)"\)|timezone\(timedelta', path.read_text("utf-8"))
         if name != "UTC"
     ]
-    assert own == []
+    assert own == ["quantrac/telemetry/ministry.py"]

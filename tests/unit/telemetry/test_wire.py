@@ -143,6 +143,16 @@ def test_events_that_are_no_list_cost_the_readings_nothing() -> None:
     assert read.message.r == [("ph", 7.6, "ok")]
 
 
+def test_an_event_with_a_text_that_is_too_long_is_refused_alone() -> None:
+    fits, too_long = (["door", None, "ố" * length, 1] for length in (wire.MAX_TEXT, wire.MAX_TEXT + 1))
+    assert len(wire.decode_message(envelope(e=[fits])).e) == 1
+    with pytest.raises(wire.STRICT_ERRORS):
+        wire.decode_message(envelope(e=[fits, too_long]))
+    read = wire.decode_leniently(envelope(e=[fits, too_long]))
+    assert [(r.place, r.reason) for r in read.refused] == [("e[1]", Misfit.TOO_LARGE)]
+    assert read.message.e == [tuple(fits)]
+
+
 def test_what_an_edge_has_given_up_is_said_in_numbers_or_ranges() -> None:
     said = wire.decode_status(
         b'{"online":true,"t":1,"epoch":"e","epochs":{"e":{"first":4,"last":12,"refused":[5,[7,9]]}}}'

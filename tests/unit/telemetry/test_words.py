@@ -71,12 +71,17 @@ def test_what_is_plausible_can_be_measured() -> None:
         assert one.span[0] <= one.plausible[0] < one.plausible[1] <= one.span[1], one.id
 
 
+def test_values_are_written_as_finely_as_they_mean_something_but_for_ammonia_and_ammonium() -> None:
+    coarser = {one.id: (one.decimals, one.resolution) for one in CATALOGUE.values() if one.decimals != one.resolution}
+    assert coarser == {"nh3": (2, 4), "nh4_n": (2, 3)}
+
+
 def test_a_misspelt_parameter_gets_a_suggestion() -> None:
     with pytest.raises(UnknownParameter, match="did you mean 'salinity'"):
         parameter("salinty")
 
 
-@pytest.mark.parametrize("kind", [k for k in topics.KINDS if k not in ("cmd", "reply")])
+@pytest.mark.parametrize("kind", [k for k in topics.KINDS if k != "cmd"])
 def test_a_topic_reads_back(kind: topics.TopicKind) -> None:
     assert topics.parse(topics.topic("st-my-thanh", kind)) == ("st-my-thanh", kind, None)
 

@@ -36,3 +36,18 @@ def test_a_falling_course_weighs_the_newest_hours_by_a_half_at_most() -> None:
 def test_ozone_of_eight_hours_above_400_is_left_out() -> None:
     assert vn_aqi.daily({}, 400.0, {"pm10": 10.0}) == 300
     assert vn_aqi.daily({}, 400.1, {"pm10": 10.0}) == 10
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "rgb"),
+    [
+        (0, "Tốt", (0, 228, 0)), (50, "Tốt", (0, 228, 0)), (51, "Trung bình", (255, 255, 0)),
+        (100, "Trung bình", (255, 255, 0)), (101, "Kém", (255, 126, 0)), (150, "Kém", (255, 126, 0)),
+        (151, "Xấu", (255, 0, 0)), (200, "Xấu", (255, 0, 0)), (201, "Rất xấu", (143, 63, 151)),
+        (300, "Rất xấu", (143, 63, 151)), (301, "Nguy hại", (126, 0, 35)), (500, "Nguy hại", (126, 0, 35)),
+    ],
+)  # fmt: skip
+def test_the_classes_of_the_decree_with_words_and_colours(value: int, words: str, rgb: tuple[int, int, int]) -> None:
+    found = vn_aqi.class_of(value)
+    assert found.words.vi == words
+    assert found.colour == "#{:02x}{:02x}{:02x}".format(*rgb)

@@ -1,0 +1,87 @@
+// Numbers as people read them; `numbers.py` writes the same on the server. Pure.
+
+const LARGEST = 1e7; // from here on digits in a row are counted, not read
+
+/** @param {string} lang */
+const localeOf = (lang) => (lang === "vi" ? "vi-VN" : "en-GB");
+
+/** @type {Map<string, Intl.NumberFormat>} */
+const formats = new Map();
+
+/**
+ * @param {number} value
+ * @param {number} decimals
+ * @param {string} lang
+ */
+function plain(value, decimals, lang) {
+  const key = `${lang} ${decimals}`;
+  let format = formats.get(key);
+  if (!format) {
+    format = new Intl.NumberFormat(localeOf(lang), {
+      minimumFractionDigits: decimals, maximumFractionDigits: decimals, signDisplay: "negative",
+      useGrouping: false, // 1.013 would be two numbers in the two languages
+    });
+    formats.set(key, format);
+  }
+  return format.format(value);
+}
+
+/**
+ * @param {number} value
+ * @param {number} decimals of the significand
+ * @param {string} lang
+ */
+function scientific(value, decimals, lang) {
+  const [significand, exponent] = value.toExponential(decimals).split("e");
+  const raised = exponent.replace("+", "").replace(/[-\d]/g, (one) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(one)]);
+  return `${plain(Number(significand), decimals, lang)} × 10${raised}`;
+}
+
+/**
+ * Return a value with its decimals; one of more than seven digits as a power of ten.
+ * @param {number} value
+ * @param {number} decimals
+ * @param {string} lang
+ */
+export function number(value, decimals, lang) {
+  return Math.abs(value) < LARGEST ? plain(value, decimals, lang) : scientific(value, 2, lang);
+}
+
+/**
+ * Return how many decimals tell these values apart and exactly, twelve at most.
+ * @param {number[]} values
+ */
+export function decimalsOf(values) {
+  for (let decimals = 0; decimals < 12; decimals++) {
+    const whole = values.map((value) => value * 10 ** decimals);
+    if (whole.every((value) => Math.abs(value - Math.round(value)) <= 1e-9 * Math.max(1, Math.abs(value)))) return decimals;
+  }
+  return 12;
+}
+
+/**
+ * Return the labels of an axis: as many decimals as its step needs, the same for all.
+ * @param {number[]} ticks
+ * @param {string} lang
+ */
+export function tickLabels(ticks, lang) {
+  const most = Math.max(0, ...ticks.map(Math.abs));
+  if (most < LARGEST) {
+    const decimals = decimalsOf(ticks);
+    return ticks.map((tick) => plain(tick, decimals, lang));
+  }
+  return ticks.map((tick) => (tick === 0 ? "0" : scientific(tick, 2, lang)));
+}
+
+/** Return the room for the labels of an axis, px. @param {string[] | null} labels */
+export const axisWidth = (labels) => 14 + 7 * Math.max(...(labels || [""]).map((label) => label.length));
+
+/**
+ * Return a limit or another given number: with the decimals that it was written with, four at most.
+ * @param {number} value
+ * @param {string} lang
+ */
+export function given(value, lang) {
+  const decimals = [0, 1, 2, 3].find((places) => Number(value.toFixed(places)) === value) ?? 4;
+  return number(value, decimals, lang);
+}

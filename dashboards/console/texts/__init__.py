@@ -1,0 +1,62 @@
+"""The texts of the console in Vietnamese and English, a module a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+from dashboards.console.texts import (
+    accounts,
+    alarms,
+    audit,
+    charts,
+    completeness,
+    equipment,
+    every_page,
+    field_book,
+    files,
+    linked,
+    overview,
+    people,
+    rules,
+    shift,
+    stages,
+    trace,
+    workbench,
+)
+
+Language = Literal["vi", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("vi", "en")
+
+GROUPS: Final = (
+    every_page.TEXTS,
+    accounts.TEXTS,
+    alarms.TEXTS,
+    audit.TEXTS,
+    charts.TEXTS,
+    completeness.TEXTS,
+    equipment.TEXTS,
+    field_book.TEXTS,
+    files.TEXTS,
+    linked.TEXTS,
+    overview.TEXTS,
+    people.TEXTS,
+    rules.TEXTS,
+    shift.TEXTS,
+    stages.TEXTS,
+    trace.TEXTS,
+    workbench.TEXTS,
+)
+TEXTS: Final = {key: pair for group in GROUPS for key, pair in group.items()}
+"""Key → (Vietnamese, English); a key stands in one group only."""
+
+
+_BY_LANGUAGE: Final = {
+    language: MappingProxyType({key: pair[at] for key, pair in TEXTS.items()}) for at, language in enumerate(LANGUAGES)
+}
+
+
+def texts(language: Language) -> Mapping[str, str]:
+    """Return all texts in one language."""
+    return _BY_LANGUAGE[language]

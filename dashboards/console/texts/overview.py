@@ -1,0 +1,52 @@
+"""Overview and wall: first steps, what needs a person, tides, map, trends."""
+
+from typing import Final
+
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "first_steps": ("Bắt đầu", "First steps"),
+    "first_steps_why": (
+        "Hệ thống vừa được cài đặt, chưa có số liệu nào. Còn các bước sau:",
+        "The system is new and has no readings yet. What is to be done:",
+    ),
+    "step_stations": ("Khai báo các trạm", "Declare the stations"),
+    "step_ingest": ("Chạy dịch vụ nhận dữ liệu", "Run the service that takes the readings"),
+    "step_readings": ("Cho trạm gửi số liệu, chạy tại trạm", "Let a station send: run this at the station"),
+    "step_done": ("xong", "done"),
+    "step_open": ("chưa xong", "to do"),
+    "map": ("Bản đồ", "Map"),
+    "map_note": (
+        "Bờ biển, sông lớn: Natural Earth; kênh rạch: vẽ phác. Vị trí trạm: giả định.",
+        "Coast and large rivers: Natural Earth; small ones: sketched. Places of stations: assumed.",
+    ),
+    "needs": ("Cần người xử lý ngay", "Needs a person now"),
+    "no_needs": ("Không có việc gì chờ người xử lý", "Nothing waits for a person"),
+    "needs_more": ("việc khác", "more"),
+    "need_others": ("cảnh báo khác", "other alarm|other alarms"),
+    "need_ending": ("sắp hết thời gian tạm gác", "its shelving ends soon"),
+    "need_offline": ("không gửi số liệu", "sends nothing"),
+    "need_stations": ("trạm", "stations"),
+    "need_refused": ("có tệp cấu hình bị từ chối", "configuration files are refused"),
+    "need_kind_ending": ("Tạm gác", "Shelved"),
+    "need_kind_offline": ("Mất kết nối", "Offline"),
+    "need_kind_refused": ("Cấu hình", "Configuration"),
+    "rising": ("tăng", "rising by"),
+    "falling": ("giảm", "falling by"),
+    "steady": ("ổn định trong 1 giờ qua", "steady within the last hour"),
+    "within_an_hour": ("trong 1 giờ qua", "within the last hour"),
+    "tide": ("Thủy triều", "Tide"),
+    "tide_note": ("dự tính, so với mực nước trung bình", "predicted, against the mean level"),
+    "tide_rises": ("đang lên", "rising"),
+    "tide_falls": ("đang xuống", "falling"),
+    "high_water": ("nước lớn", "high water"),
+    "low_water": ("nước ròng", "low water"),
+    "zoom_in": ("Phóng to", "Zoom in"),
+    "zoom_out": ("Thu nhỏ", "Zoom out"),
+    "wall": ("Màn hình treo tường", "Wall screen"),
+    "waits": ("chờ người xử lý", "waits for a person"),
+    "old": ("cũ", "old:"),
+    "session_over_wall": ("PHIÊN LÀM VIỆC ĐÃ HẾT", "THE SESSION IS OVER"),
+    "session_over_wall_do": (
+        "Màn hình này không còn nhận số liệu. Hãy đăng nhập lại trên máy này.",
+        "This screen gets no readings any more. Sign in again on this machine.",
+    ),
+}

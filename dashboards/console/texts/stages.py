@@ -1,0 +1,52 @@
+"""Review of data by day."""
+
+from typing import Final
+
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "stages_title": ("Kiểm duyệt số liệu theo ngày", "Review of data by day"),
+    "stages_help": (
+        "Bấm vào một ô để chọn ngày của kênh; giữ Shift để chọn nhiều ngày. Không chọn kênh nào là ký cả trạm.",
+        "A square selects that day of its channel, with Shift the days up to it. No channel means the whole station.",
+    ),
+    "stage_raw": ("Nguyên gốc", "Raw"),
+    "stage_unreviewed": ("Chưa kiểm duyệt", "Unreviewed"),
+    "stage_waits": ("Chờ người thứ hai ký", "Waits for a second signature"),
+    "stage_reviewed": ("Đã kiểm duyệt", "Reviewed"),
+    "stage_reopened": ("Mở lại", "Reopened"),
+    "stage_none": ("Không có số liệu", "No readings"),
+    "stage_sign": ("Ký duyệt", "Sign as reviewed"),
+    "stage_reopen": ("Mở lại", "Reopen"),
+    "stage_signed_by": ("ký", "signed by"),
+    "stage_reopened_by": ("mở lại", "reopened by"),
+    "stage_note": ("Ghi chú, hoặc lý do mở lại", "Note, or reason to reopen"),
+    "stage_first": ("Từ ngày", "From"),
+    "stage_last": ("Đến hết ngày", "To the end of"),
+    "stage_channels": ("Kênh", "Channels"),
+    "stage_all": ("cả trạm", "the whole station"),
+    "stage_to_do": ("Cần xử lý", "To be done"),
+    "stage_waiting": ("ngày chờ chữ ký thứ hai", "day waits for a second signature|days wait for a second signature"),
+    "stage_changed_since": (
+        "ngày có thay đổi sau khi ký",
+        "day changed after it was signed|days changed after they were signed",
+    ),
+    "stage_since_day": ("từ ngày", "from"),
+    "stage_month": ("Tháng", "Month"),
+    "stage_station": ("Trạm", "Station"),
+    "stage_as_of": ("Tại thời điểm (để trống: bây giờ)", "As of (empty: now)"),
+    "stage_as_of_shown": ("Đang xem như tại thời điểm", "Shown as it was at"),
+    "stage_show": ("Xem", "Show"),
+    "stage_done_reviewed": ("đã kiểm duyệt", "reviewed"),
+    "stage_done_waiting": ("chờ người thứ hai ký", "wait for a second signature"),
+    "stage_done_reopened": ("đã mở lại", "reopened"),
+    "stage_left_raw": ("chưa hết ngày hoặc chưa kiểm tra xong", "not over, or tests have still to run"),
+    "stage_left_reviewed": ("đã ký trước đó", "signed before"),
+    "stage_left_own": ("phải do người khác ký", "another person has to sign"),
+    "stage_left_changed": (
+        "vừa có số liệu, kết quả kiểm tra hoặc hiệu chỉnh mới, hãy xem lại",
+        "something came or changed, look again",
+    ),
+    "reopened_person": ("do người mở lại", "a person reopened it"),
+    "reopened_reading": ("có số liệu đến muộn", "a reading came late"),
+    "reopened_finding": ("phép kiểm tra có kết quả mới", "a test found something"),
+    "reopened_correction": ("có hiệu chỉnh mới", "a correction changed"),
+}

@@ -1,0 +1,146 @@
+"""Sends a receiver what it is owed, in rounds: new files keep their five minutes, others go oldest first.
+
+At least once on the way, once in effect: what was tried before is read back first, and the same bytes are not sent
+again. Only what the server has acknowledged is marked as sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+from quantrac.database.pool import Connection, rows_of
+from quantrac.observe import logs, metrics
+from quantrac.telemetry.errors import QuantracError
+
+NEW: Final = timedelta(minutes=15)
+"""A file of a slot that ended within it goes before older ones."""
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+LATEST: Final = datetime.max.replace(tzinfo=UTC)
+MOST: Final = 20
+"""Files of a round; new ones are looked for between two rounds."""
+FIRST_WAIT: Final = timedelta(seconds=15)
+LONGEST_WAIT: Final = timedelta(minutes=10)
+"""Between tries of a file that is refused, doubled each time."""
+
+TURN_LOCK: Final = 0x5154_0022
+TURN: Final = "select pg_try_advisory_lock(%s, hashtext(%s))"
+OWED: Final = """
+select f.station, f.time, f.name, f.content, s.attempts
+from ministry_sending s join ministry_file f using (station, time)
+where s.receiver = %(receiver)s and s.owed and s.due_at <= %(now)s and s.time > %(after)s and s.time <= %(until)s
+order by s.time, s.station limit %(most)s
+"""
+TRY: Final = """
+update ministry_sending set attempts = attempts + 1 where station = %s and time = %s and receiver = %s
+"""
+SENT: Final = """
+update ministry_sending s
+set sent = %(sha256)s, sent_at = %(now)s, sends = sends + 1, attempts = 0, error = null,
+    owed = f.sha256 <> %(sha256)s or s.attempts = 0
+from ministry_file f
+where f.station = s.station and f.time = s.time
+  and s.station = %(station)s and s.time = %(time)s and s.receiver = %(receiver)s
+"""
+"""No attempt is counted where the file was owed anew while it was sent: this statement may not see its new bytes."""
+FAILED: Final = """
+update ministry_sending set error = %(why)s, due_at = %(due)s
+where station = %(station)s and time = %(time)s and receiver = %(receiver)s
+"""
+GIVE_UP: Final = "update ministry_sending set owed = false where owed and receiver <> all(%s)"
+SENDS: Final = metrics.counter("quantrac_ministry_files_total", "Files given to a receiver.", ["receiver", "outcome"])
+
+log = logs.logger(__name__)
+
+
+class NotDelivered(QuantracError):
+    """The server is away (`is_away`), or refused the file; the text says why."""
+
+    def __init__(self, why: str, *, is_away: bool) -> None:
+        super().__init__(why)
+        self.is_away = is_away
+
+
+class FileServer(Protocol):
+    """Where files are put."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """Make a file, whole or not at all. Raises NotDelivered."""
+
+    def get(self, name: str) -> bytes | None:
+        """Return what a file holds; None: it is not there. Raises NotDelivered."""
+
+
+class OwedFile(NamedTuple):
+    """A file that a receiver has not got, or has with other bytes."""
+
+    station: str
+    time: datetime
+    name: str
+    content: bytes
+    attempts: int
+
+
+class RoundOutcome(NamedTuple):
+    """What a round did."""
+
+    sent: int
+    failed: int
+    is_away: bool
+    """The server was not reached: nothing more was tried."""
+
+
+def takes_turn(conn: Connection, receiver: str) -> bool:
+    """Take the turn to send to a receiver: of several processes one sends, until its connection ends."""
+    return conn.execute(TURN, [TURN_LOCK, receiver]).fetchone() == (True,)
+
+
+def give_up(conn: Connection, receivers: Iterable[str]) -> None:
+    """Owe nothing any more to others than these."""
+    conn.execute(GIVE_UP, [list(receivers)])
+
+
+def send_owed(conn: Connection, receiver: str, server: FileServer, clock: Callable[[], datetime]) -> RoundOutcome:
+    """Send what is due, at most MOST files; each is marked in a transaction of its own. `conn` is in autocommit."""
+    sent = failed = 0
+    for file in _due(conn, receiver, clock()):
+        key = {"station": file.station, "time": file.time, "receiver": receiver}
+        conn.execute(TRY, [file.station, file.time, receiver])
+        try:
+            if file.attempts == 0 or not _has(server, file):
+                server.put(file.name, file.content)
+        except NotDelivered as error:
+            failed += 1
+            SENDS.labels(receiver, "failed").inc()
+            wait = FIRST_WAIT if error.is_away else min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(file.attempts, 10))
+            conn.execute(FAILED, {**key, "why": str(error), "due": clock() + wait})
+            log.warning("ministry_file_failed", receiver=receiver, file=file.name, why=str(error))
+            if error.is_away:
+                return RoundOutcome(sent, failed, is_away=True)
+            continue
+        sent += 1
+        SENDS.labels(receiver, "sent").inc()
+        sha256 = hashlib.sha256(file.content).hexdigest()
+        conn.execute(SENT, {**key, "sha256": sha256, "now": clock()})
+    return RoundOutcome(sent, failed, is_away=False)
+
+
+def _due(conn: Connection, receiver: str, now: datetime) -> list[OwedFile]:
+    """Return what is due, at most MOST: new files, then others, both oldest first."""
+    found: list[OwedFile] = []
+    for after, until in ((now - NEW, LATEST), (EARLIEST, now - NEW)):
+        asked = {"receiver": receiver, "now": now, "after": after, "until": until, "most": MOST - len(found)}
+        found += rows_of(conn, OwedFile, OWED, asked)
+    return found
+
+
+def _has(server: FileServer, file: OwedFile) -> bool:
+    """Tell whether the server shows that it has the file; one that lets nobody read does not."""
+    try:
+        return server.get(file.name) == file.content
+    except NotDelivered as error:
+        if error.is_away:
+            raise
+        return False

@@ -1,0 +1,1 @@
+"""`./dev installation`: follows docs/installation.md on bare Debians, command by command. Needs root, takes minutes."""

@@ -1,0 +1,139 @@
+"""The pages about past days, by HTTP: stages with signing, completeness with its gaps, traces; in both languages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from ingest.rollups import consumer as rollups
+from quantrac.database.pool import Connection
+from quantrac.desks.roles import Role, RoleGrant
+from tests.fixtures.console import session_of, text_of, with_session
+from tests.integration.console.test_admission import served
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+BEGIN = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
+HERE = "/stations/st-my-thanh"
+
+
+@pytest.fixture
+def past(configured: Connection) -> Connection:
+    """A day of oxygen at one station, of which an hour is a calibration and the last one is missing."""
+    conn = configured
+    (channel_id,) = conn.execute("select channel_id from channel where channel = 'st-my-thanh/do'").fetchone() or (0,)
+    conn.execute(
+        """insert into reading select %s, %s::timestamptz + n * interval '1 minute', 5,
+             case when n between 61 and 120 then 5 else 0 end, 0, %s from generate_series(1, 1380) n""",
+        [channel_id, BEGIN, BEGIN],
+    )
+    conn.execute("insert into consumer (consumer, position) values ('quality', 0)")
+    rollups.make_everything(conn)
+    return conn
+
+
+async def test_a_data_officer_signs_a_month_reopens_a_day_and_sees_why_readings_are_missing(
+    database: str, past: Connection
+) -> None:
+    name = '<b>"An" ' + "x" * 200
+    officer = with_session(session_of(past, name, NOW, RoleGrant(Role.DATA_OFFICER, frozenset({"st-my-thanh"}))))
+    elsewhere = with_session(session_of(past, "Bình", NOW, RoleGrant(Role.DATA_OFFICER, frozenset({"st-tran-de"}))))
+    november = {"first": "2026-11-01", "last": "2026-11-30"}
+    async with served(database, None) as (http, _):
+
+        async def get(path: str, by: dict[str, str] = officer, status: int = 200) -> httpx.Response:
+            answer = await http.get(path, headers=by)
+            assert answer.status_code == status, (path, answer.text[:300])
+            return answer
+
+        async def post(act: str, status: int, by: dict[str, str] = officer, **body: object) -> dict[str, object]:
+            headers = {**by, "Accept-Language": "vi"}
+            answer = await http.post(f"/api{HERE}/stages/{act}", json={**november, **body}, headers=headers)
+            assert answer.status_code == status, answer.text
+            found: dict[str, object] = answer.json()
+            return found
+
+        assert "Chưa kiểm duyệt" in text_of(await get("/stages?station=st-my-thanh&month=2026-11"))
+        assert await post("sign", 403, elsewhere)
+        done = await post("sign", 200, note="đã so với mẫu", seen="2026-11-24T02:00:00Z")
+        assert (done["reviewed"], done["waiting"]) == (1, 0)
+        page = await get("/stages?station=st-my-thanh&month=2026-11&lang=en")
+        assert ">●<" in page.text
+        assert "&lt;b&gt;&#34;An&#34;" in page.text
+        assert await post("reopen", 422, reason=" ")
+        assert await post("reopen", 422, reason="mẫu", channels=["st-my-thanh/none"]) == {
+            "error": "st-my-thanh/none không phải là kênh đo của trạm"
+        }
+        assert await post("reopen", 200, reason="có kết quả mẫu") == {"reopened": 1}
+        assert await post("reopen", 422, reason="lần nữa") == {"error": "không có ngày nào trong số này đã được ký"}
+        assert "Reopened" in text_of(await get("/stages?station=st-my-thanh&month=2026-11&lang=en"))
+        as_of = "/stages?station=st-my-thanh&month=2026-11&lang=en&as_of="
+        assert "Shown as it was at 10:00 24/11/2026" in text_of(await get(f"{as_of}2026-11-24T10:00"))
+        assert "Shown as" not in text_of(await get(f"{as_of}soon")), "no time is now"
+        (day,) = (await get(f"/api{HERE}/stages?first=2026-11-23&last=2026-11-23")).json()
+        assert (day["day"], day["stage"], day["reopened_cause"]) == ("2026-11-23", "unreviewed", "person")
+        assert (await get(f"/api{HERE}/stages?first=2026-11-23&last=2026-11-22", status=422)).json()
+        for wrong in (
+            "/stages?month=2026-13",
+            "/stages?month=9999-12",
+            "/stages?month=20٢٦-05",
+            "/api/completeness?first=2026-10-01&last=2026-11-01",
+            "/api/completeness?first=2025-10-01&last=2026-11-10&station=st-my-thanh",
+            f"{HERE}/gaps?day=9999-12-31",
+            f"{HERE}/gaps",
+            f"{HERE}/trace/do?time=9999-12-31T23:59:59Z",
+            "/api/completeness?first=0001-01-01&last=2026-01-01",
+        ):
+            await get(wrong, status=422)
+        assert await post("sign", 422, first="9999-12-30", last="9999-12-31")
+        assert await post("sign", 422, channels=["st-my-thanh/do\0"])
+        assert "Shown as" not in text_of(await get(f"{as_of}9999-12-31T23:59"))
+        assert "st-tran-de" not in (await get("/stages", officer)).text, "only stations that somebody may read"
+
+        assert "st-tran-de" not in (await get("/completeness?month=2026-11")).text
+        shares = (await get("/api/completeness?first=2026-11-23&last=2026-11-23")).json()
+        assert [(row["station"], row["counted"], row["expected"]) for row in shares] == [
+            ("st-my-thanh", 1320, 9 * 1440)
+        ]
+        year = "/api/completeness?first=2025-11-24&last=2026-11-23&station="
+        assert [row["station"] for row in (await get(f"{year}st-my-thanh")).json() if row["counted"]] == ["st-my-thanh"]
+        assert (await get(f"{year}st-tran-de")).json() == [], "nor of a station that somebody may not read"
+        assert ">10<span" in (await get("/completeness?month=2026-11")).text  # 22 hours of one of nine channels
+        month = text_of(await get(f"{HERE}/completeness?month=2026-11"))
+        assert "Oxy hòa tan 95,8 91,6 1440 1380 1320" in month, "of a day 23 hours came and 22 count"
+        table = (await get(f"{HERE}/completeness.csv?month=2026-11")).text.splitlines()
+        assert any(line.startswith("st-my-thanh,st-my-thanh/do,2026-11,1440,1380,95.83,1320,91.66,") for line in table)
+        await get(f"{HERE}/completeness?month=2026-11", elsewhere, 403)
+        gaps = text_of(await get(f"{HERE}/gaps?day=2026-11-23"))
+        assert "01:00:00 – 02:00:00 Hiệu chuẩn Oxy hòa tan 60" in gaps
+        assert "23:00:00 – 00:00:00 Chưa rõ" in gaps or "23:00:00 – 00:00:00 Đường truyền" in gaps
+        kinds = {row["gap"]["kind"] for row in (await get(f"/api{HERE}/gaps?day=2026-11-23")).json()}
+        assert kinds == {"cal", "absent"}
+        assert "không có số liệu" in text_of(await get(f"{HERE}/gaps?day=2026-11-22"))
+        await get(f"{HERE}/gaps?day=2026-11-23", elsewhere, 403)
+
+        at = "time=2026-11-23T01:00:00%2B07:00"
+        trace = text_of(await get(f"{HERE}/trace/do?{at}"))
+        for words in (
+            "5 mg/l",
+            "Tốt",
+            "Aqua TROLL",
+            "số sê-ri 512034",
+            "Gai nhọn: không phát hiện gì",
+            "Mở lại",
+            "giá trị giờ",
+            "giá trị ngày",
+        ):
+            assert words in trace, (words, trace)
+        assert "It had not come then" in text_of(await get(f"{HERE}/trace/do?{at}&lang=en&as_of=2026-01-01T00:00:00Z"))
+        found = (await get(f"/api/channels/st-my-thanh/do/trace?{at}")).json()
+        assert (found["reading"]["raw_value"], found["stage"]["reason"]) == (5.0, "có kết quả mẫu")
+        lost = await get(f"{HERE}/trace/do?time=2026-11-24T00:30:00%2B07:00", status=404)
+        assert "số liệu gần nhất lúc 23:00:00 23/11/2026" in text_of(lost)
+        await get(f"{HERE}/trace/none?{at}", status=404)
+        await get(f"{HERE}/trace/do?{at}", elsewhere, 403)
+    with_nothing = past.execute(
+        "select count(*) from audit where action in ('sign off', 'reopen') and role = 'data_officer'"
+    )
+    assert with_nothing.fetchone() == (2,)

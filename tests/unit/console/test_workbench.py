@@ -1,0 +1,75 @@
+"""What the workbench draws: gaps, lanes, companions; and that every act of it is a desk function and a command."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboards.console import workbench_page
+from dashboards.console.texts import TEXTS
+from dashboards.console.workbench import BenchChannel, BenchStation, by_parameter, companions, lanes, with_gaps
+from quantrac.cli.commands.review import app
+from quantrac.desks.roles import MATRIX, DeskAct
+from quantrac.telemetry.quality import StatelessTest
+
+
+def channel(name: str, station: str = "st-a", parameter: str | None = None, north: float | None = 9.0) -> BenchChannel:
+    at = BenchStation(station, "A", "A", north, 106.0)
+    return BenchChannel(at, f"{station}/{name}", name, parameter or name, "1", 60.0, None, False)
+
+
+def test_a_gap_stays_open_and_a_single_point_is_one() -> None:
+    assert list(with_gaps([(60.0, 1.0), (120.0, 2.0), (600.0, 3.0)], 60.0)) == [
+        (60.0, 1.0), (120.0, 2.0), (180.0, None), (600.0, 3.0),
+    ]  # fmt: skip
+    assert list(with_gaps([(60.0, 1.0)], 60.0)) == [(60.0, 1.0)]
+    assert list(with_gaps([], 60.0)) == []
+
+
+@given(st.dictionaries(st.sampled_from(["spike", "range"]), st.sets(st.integers(1, 60), min_size=1)))
+def test_a_lane_has_every_point_that_is_blamed_once(blamed: dict[str, set[int]]) -> None:
+    rows = [(word, 60.0 * at, 2) for word in sorted(blamed) for at in sorted(blamed[word])]
+    found = lanes(rows, 60.0)
+    assert set(found) == set(blamed)
+    for word, spans in found.items():
+        covered = [at for low, high, _ in spans for at in range(round(low / 60) + 1, round(high / 60) + 1)]
+        assert covered == sorted(blamed[word])
+        assert sum(readings for *_, readings in spans) == 2 * len(covered)
+        assert all(later[0] > earlier[1] for earlier, later in pairwise(spans))
+
+
+def test_companions_are_the_tide_the_temperature_and_the_same_next_door() -> None:
+    here = [channel(name) for name in ("do", "water_temp")]
+    second = channel("level_temp", parameter="water_temp")
+    far = [channel(name, "st-far", north=10.0) for name in ("do", "water_level", "water_temp")]
+    near = [channel("do", "st-near", north=9.1), channel("water_level", "st-lost", north=None)]
+    known = [*far, second, *near, *here]
+
+    def found(of: BenchChannel) -> list[str]:
+        return [one.channel for one in companions(of, by_parameter(known))]
+
+    assert found(here[0]) == ["st-far/water_level", "st-a/water_temp", "st-near/do"]
+    assert found(here[1]) == ["st-far/water_level", "st-far/water_temp"]
+    assert found(far[1]) == ["st-far/water_temp", "st-lost/water_level"]
+    assert companions(here[0], by_parameter(here[:1])) == []
+
+
+def test_every_act_of_the_page_is_a_function_of_the_desk_and_a_command() -> None:
+    functions = {name.rpartition(".")[2] for name in MATRIX[DeskAct.REVIEW].functions}
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    page = Path(workbench_page.__file__).read_text("utf-8")
+    posted = {
+        line.rpartition("/")[2].removesuffix('")') for line in page.splitlines() if line.strip().startswith("@app.post")
+    }
+    assert functions == posted == {name for name in functions if f"review.{name}(" in page}
+    assert functions <= commands
+    assert {"queue", "show"} <= commands
+
+
+@pytest.mark.parametrize("word", [*(test.word for test in StatelessTest), "spike", "flat", "rate", "state"])
+def test_every_test_has_a_word_for_people(word: str) -> None:
+    assert f"test_{word}" in TEXTS
