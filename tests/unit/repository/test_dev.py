@@ -1,7 +1,9 @@
 """`./dev` says what it can do, and refuses what it cannot. What it installs is proved on a bare machine."""
 
 import re
+import shlex
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -143,3 +145,64 @@ def test_a_soak_of_the_clock_includes_a_weekly_calibration_and_names_what_failed
     assert (local.weekday(), f"{local:%H:%M}") == (0, "08:30")
     assert done.returncode == 1
     assert done.stderr.strip().endswith("ahead (days, or to a moment of UTC): 45")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder of tests, divided as ours, for `with_second_try` of `./dev`; no test may take longer than two seconds."""
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "pytest.ini").write_text(
+        f"[pytest]\ntimeout = 2\ntimeout_method = thread\npythonpath = {PROJECT}\naddopts = -p no:asyncio\n"
+    )
+    (tmp_path / "conftest.py").write_text(
+        "from tests.fixtures import workers\n"
+        "def pytest_xdist_make_scheduler(config, log): return workers.scheduler(config, log)\n"
+    )
+    return tmp_path
+
+
+def second_try(project: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    (project / "test_it.py").write_text(tests)
+    return within_dev(f"cd {shlex.quote(str(project))}; with_second_try -n 2")
+
+
+FAILS_FIRST = """
+from pathlib import Path
+def test_steady(): pass
+def test_unsteady():
+    tried = Path("tried")
+    before = tried.exists()
+    tried.touch()
+    assert before
+"""
+
+
+def test_a_test_that_fails_beside_others_is_tried_alone_and_named(project: Path) -> None:
+    done = second_try(project, FAILS_FIRST)
+    assert done.returncode == 0
+    assert "test_it.py::test_unsteady PASSED" in done.stdout
+    assert "test_steady" not in done.stdout
+    assert "UNSTEADY" in done.stderr
+
+
+def test_a_test_that_always_fails_fails_the_run(project: Path) -> None:
+    done = second_try(project, "def test_broken(): assert False\ndef test_steady(): pass\n")
+    assert done.returncode == 1
+    assert "UNSTEADY" not in done.stderr
+
+
+def test_many_failures_are_not_tried_again(project: Path) -> None:
+    eleven = "import pytest\n@pytest.mark.parametrize('n', range(11))\ndef test_broken(n): assert 0\n"
+    done = second_try(project, eleven)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("others", [2, 30])
+def test_a_test_that_hangs_ends_with_its_stack_and_the_others_go_on(project: Path, others: int) -> None:
+    hangs = "def test_hangs(): threading.Event().wait()\n"
+    more = f"@pytest.mark.parametrize('n', range({others}))\ndef test_steady(n): pass\n"
+    done = second_try(project, f"import threading\nimport pytest\n{hangs}{more}")
+    assert done.returncode == 1
+    assert done.stdout.count("crashed while running 'test_it.py::test_hangs'") == 1
+    assert f"1 failed, {others} passed" in done.stdout
+    assert "threading.Event().wait()" in done.stderr + done.stdout
