@@ -149,7 +149,7 @@ def test_a_soak_of_the_clock_includes_a_weekly_calibration_and_names_what_failed
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder of tests, divided as ours, for `with_second_try` of `./dev`; no test may take longer than two seconds."""
+    """A folder of tests, divided as ours, for `with_second_try` of `./dev`; a test may take two seconds."""
     (tmp_path / ".venv").symlink_to(sys.prefix)
     (tmp_path / "pytest.ini").write_text(
         f"[pytest]\ntimeout = 2\ntimeout_method = thread\npythonpath = {PROJECT}\naddopts = -p no:asyncio\n"
