@@ -6,7 +6,7 @@ grant usage on schema public to quantrac_ingest, quantrac_alerts, quantrac_conso
 grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_letter, v_event, v_feed, v_service,
   v_ingest_health, v_alarm, v_alarm_event, v_notification, v_shelf, v_carrier, v_hourly, v_daily, v_import, v_image,
   v_review, v_flag, v_job, v_out_of_service, v_flapping, v_conflict, v_calibration,
-  v_alarm_picture, v_breach, v_stage, v_service_visit, v_certificate, v_sample, v_ministry_file
+  v_alarm_picture, v_breach, v_stage, v_service_visit, v_certificate, v_sample, v_ministry_file, v_limit, v_completeness
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
 -- What every service does: beat, follow the feed, know the network.
@@ -20,7 +20,7 @@ grant select, insert, update on latest, conflict, ledger, dead_letter, ingest_he
 grant select on correction to quantrac_ingest;
 grant select, update (reopened_at, reopened_cause) on sign_off to quantrac_ingest;
 grant execute on function day_content(int4, timestamptz, timestamptz) to quantrac_ingest, quantrac_console;
-grant execute on function reading_gaps(text, timestamptz, timestamptz) to quantrac_reader, quantrac_console;
+grant execute on function reading_gaps(text, timestamptz, timestamptz) to quantrac_reader, quantrac_ingest, quantrac_console;
 grant execute on function blamed_readings(text, timestamptz, timestamptz) to quantrac_reader, quantrac_console;
 grant execute on function judged_readings(text, timestamptz, timestamptz)
   to quantrac_reader, quantrac_ingest, quantrac_console;
@@ -32,6 +32,7 @@ grant execute on function drop_readings_before(timestamptz), drop_rollups_before
   fill_reading(int4, timestamptz, float8, int2, int2, timestamptz) to quantrac_ingest;
 grant select, insert, update on hourly, daily, import, channel_interval to quantrac_ingest;
 grant select, insert, delete on owed_day to quantrac_ingest;
+grant select, insert, update on lacking to quantrac_ingest;
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;
 grant select (time_zone) on network to quantrac_reader; -- whose days certificates end by
 grant delete on dead_letter, conflict to quantrac_ingest;
@@ -67,6 +68,7 @@ grant select on v_audit to quantrac_console;
 grant select, insert on config_change to quantrac_console;
 grant insert, update on station, channel, derived_channel to quantrac_console;
 grant update on network to quantrac_console;
+grant select, insert, delete on decree_limit to quantrac_console;
 grant delete on derived_channel to quantrac_console;
 grant select, insert, update on shift to quantrac_console;
 grant select, insert on shift_note to quantrac_console;

@@ -129,6 +129,13 @@ begin
   return query select chunk::text from drop_chunks(('public.' || relation)::regclass, older_than => before) chunk;
 end $$;
 
+CREATE FUNCTION public.expected_on_day(of_channel integer, low timestamp with time zone, high timestamp with time zone) RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  select expected_readings(of_channel, low, high)
+$$;
+
 CREATE FUNCTION public.expected_readings(of_channel integer, low timestamp with time zone, high timestamp with time zone) RETURNS integer
     LANGUAGE sql STABLE
     AS $$
@@ -1135,6 +1142,29 @@ CREATE TABLE public.dead_picture (
 );
 ALTER TABLE ONLY public.dead_picture ALTER COLUMN jpeg SET STORAGE EXTERNAL;
 
+CREATE TABLE public.decree_limit (
+    name text NOT NULL,
+    decree text NOT NULL,
+    article text NOT NULL,
+    parameter text NOT NULL,
+    class text NOT NULL,
+    title jsonb NOT NULL,
+    average text NOT NULL,
+    low double precision,
+    high double precision,
+    unit text NOT NULL,
+    valid_from date,
+    valid_to date,
+    confirmed boolean NOT NULL,
+    CONSTRAINT decree_limit_check CHECK (((low IS NOT NULL) OR (high IS NOT NULL)))
+);
+
+COMMENT ON TABLE public.decree_limit IS 'as `stations apply` found them in station_configs/limits; replaced whole';
+
+COMMENT ON COLUMN public.decree_limit.name IS '<file>/<parameter>/<case>';
+
+COMMENT ON COLUMN public.decree_limit.average IS 'over which time a value is a mean: value (none), 1h, 8h, 24h, year';
+
 CREATE TABLE public.derived_reading (
     channel_id integer NOT NULL,
     "time" timestamp with time zone NOT NULL,
@@ -1242,6 +1272,18 @@ CREATE TABLE public.job_run (
     detail text,
     CONSTRAINT job_run_outcome_check CHECK ((outcome = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text])))
 );
+
+CREATE TABLE public.lacking (
+    channel_id integer NOT NULL,
+    day date NOT NULL,
+    readings integer NOT NULL,
+    causes jsonb NOT NULL,
+    explained_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.lacking IS 'why readings of a day do not count, as a job found it when so many lacked';
+
+COMMENT ON COLUMN public.lacking.causes IS 'cause -> readings; they add up to `readings`';
 
 CREATE TABLE public.latest (
     channel_id integer NOT NULL,
@@ -2210,6 +2252,46 @@ CREATE VIEW public.v_channel AS
      JOIN public.station s USING (station))
   WHERE (c.active AND s.active);
 
+CREATE VIEW public.v_completeness AS
+ SELECT d.station,
+    d.channel,
+    d.day,
+    d.expected,
+    d.received,
+    d.valid,
+        CASE
+            WHEN (d.valid >= d.expected) THEN '{}'::jsonb
+            WHEN (k.readings = (d.expected - d.valid)) THEN k.causes
+            ELSE NULL::jsonb
+        END AS causes,
+    d.parameter,
+    d."time"
+   FROM (( SELECT c.channel_id,
+            c.station,
+            c.channel,
+            c.parameter,
+            l.day,
+            l.low AS "time",
+            COALESCE(v.expected, public.expected_on_day(c.channel_id, l.low, l.high)) AS expected,
+            COALESCE(LEAST(v.received, v.expected), 0) AS received,
+            COALESCE(LEAST(v.count, v.expected), 0) AS valid
+           FROM (((((public.network w
+             CROSS JOIN public.channel c)
+             JOIN public.station s USING (station))
+             CROSS JOIN LATERAL ( SELECT min(daily."time") AS first,
+                    max(daily."time") AS last
+                   FROM public.daily
+                  WHERE (daily.channel_id = c.channel_id)) own)
+             CROSS JOIN LATERAL ( SELECT (n.n)::date AS day,
+                    (n.n AT TIME ZONE w.time_zone) AS low,
+                    ((n.n + '1 day'::interval) AT TIME ZONE w.time_zone) AS high
+                   FROM generate_series(date_trunc('day'::text, (COALESCE(own.first, s.in_service) AT TIME ZONE w.time_zone)), (now() AT TIME ZONE w.time_zone), '1 day'::interval) n(n)) l)
+             LEFT JOIN public.daily v ON (((v.channel_id = c.channel_id) AND (v."time" = l.low))))
+          WHERE ((NOT c.derived) AND (c.parameter <> ALL ('{battery_v,mains,door,shelter_temp,signal,disk_free,clock_offset,bus_errors,cpu_temp,error_rate,sample_count,spool_lost,spool_depth}'::text[])) AND (l.high <= now()) AND (((l.low >= own.first) AND (l.low <= own.last)) OR (c.active AND s.active AND (s.in_service < l.high) AND ((own.first IS NULL) OR (l.low > own.last)))))) d
+     LEFT JOIN public.lacking k USING (channel_id, day));
+
+COMMENT ON VIEW public.v_completeness IS 'local days that are over of measured channels that count; causes: cause -> readings, which add up to expected less valid; null: not explained yet';
+
 CREATE VIEW public.v_conflict AS
  SELECT k."time",
     c.station,
@@ -2525,6 +2607,28 @@ CREATE VIEW public.v_ledger AS
                     l.missing_since,
                     l.lost_at
                    FROM public.ledger l) sets) book;
+
+CREATE VIEW public.v_limit AS
+ SELECT l.decree,
+    l.article,
+    l.parameter,
+    l.class,
+    l.low,
+    l.high,
+    l.average,
+    l.valid_from,
+    l.valid_to,
+    l.confirmed,
+    l.name,
+    (l.title ->> 'vi'::text) AS title,
+    (l.title ->> 'en'::text) AS title_en,
+    l.unit,
+    (COALESCE((l.valid_from <= today.day), true) AND COALESCE((l.valid_to >= today.day), true)) AS in_force
+   FROM (public.decree_limit l
+     CROSS JOIN ( SELECT ((now() AT TIME ZONE network.time_zone))::date AS day
+           FROM public.network) today);
+
+COMMENT ON VIEW public.v_limit IS 'one row a figure and the local days on which it holds, both inclusive; class: the case of the decree; the value itself is allowed';
 
 CREATE VIEW public.v_ministry_file AS
  SELECT f.station,
@@ -3024,6 +3128,9 @@ ALTER TABLE ONLY public.ingest_health
 ALTER TABLE ONLY public.job_run
     ADD CONSTRAINT job_run_pkey PRIMARY KEY (job, due_at);
 
+ALTER TABLE ONLY public.lacking
+    ADD CONSTRAINT lacking_pkey PRIMARY KEY (channel_id, day);
+
 ALTER TABLE ONLY public.latest
     ADD CONSTRAINT latest_pkey PRIMARY KEY (channel_id);
 
@@ -3190,6 +3297,8 @@ CREATE UNIQUE INDEX correction_in_force ON public.correction USING btree (channe
 CREATE INDEX daily_time ON public.daily USING btree ("time");
 
 CREATE INDEX dead_letter_received ON public.dead_letter USING btree (received_at);
+
+CREATE UNIQUE INDEX decree_limit_period ON public.decree_limit USING btree (name, COALESCE(valid_from, '-infinity'::date));
 
 CREATE INDEX image_time ON public.image USING btree ("time");
 
@@ -3366,6 +3475,9 @@ ALTER TABLE ONLY public.flapping
 ALTER TABLE ONLY public.import
     ADD CONSTRAINT import_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
+ALTER TABLE ONLY public.lacking
+    ADD CONSTRAINT lacking_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
 ALTER TABLE ONLY public.ministry_file
     ADD CONSTRAINT ministry_file_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
@@ -3466,6 +3578,7 @@ GRANT ALL ON FUNCTION public.order_hourly(start timestamp with time zone) TO qua
 
 REVOKE ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) TO quantrac_reader;
+GRANT ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) TO quantrac_ingest;
 GRANT ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) TO quantrac_console;
 
 REVOKE ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) FROM PUBLIC;
@@ -3613,6 +3726,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.dead_picture TO quantrac_ingest;
 GRANT SELECT,DELETE ON TABLE public.dead_picture TO quantrac_console;
 GRANT SELECT ON TABLE public.dead_picture TO quantrac_backup;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.decree_limit TO quantrac_console;
+GRANT SELECT ON TABLE public.decree_limit TO quantrac_backup;
+
 GRANT SELECT ON TABLE public.derived_reading TO quantrac_alerts;
 GRANT SELECT ON TABLE public.derived_reading TO quantrac_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.derived_reading TO quantrac_ingest;
@@ -3645,6 +3761,9 @@ GRANT SELECT ON TABLE public.ingest_health TO quantrac_backup;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_run TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.job_run TO quantrac_alerts;
 GRANT SELECT ON TABLE public.job_run TO quantrac_backup;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.lacking TO quantrac_ingest;
+GRANT SELECT ON TABLE public.lacking TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.latest TO quantrac_ingest;
 GRANT SELECT ON TABLE public.latest TO quantrac_alerts;
@@ -3872,6 +3991,12 @@ GRANT SELECT ON TABLE public.v_channel TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_console;
 GRANT SELECT ON TABLE public.v_channel TO quantrac_backup;
 
+GRANT SELECT ON TABLE public.v_completeness TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_completeness TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_completeness TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_completeness TO quantrac_console;
+GRANT SELECT ON TABLE public.v_completeness TO quantrac_backup;
+
 GRANT SELECT ON TABLE public.v_conflict TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_conflict TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_conflict TO quantrac_alerts;
@@ -3949,6 +4074,12 @@ GRANT SELECT ON TABLE public.v_ledger TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_ledger TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_ledger TO quantrac_console;
 GRANT SELECT ON TABLE public.v_ledger TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_limit TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_limit TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_limit TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_limit TO quantrac_console;
+GRANT SELECT ON TABLE public.v_limit TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_ministry_file TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_ministry_file TO quantrac_ingest;

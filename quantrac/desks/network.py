@@ -5,7 +5,8 @@ Data path: resolved stations → rows → difference to the rows in force → up
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
@@ -14,13 +15,14 @@ from psycopg.types.json import Jsonb
 
 from ingest.quality.history import limits_of
 from ingest.rollups import consumer as rollups
-from quantrac.config.fields import MS_OF_UNIT
 from quantrac.config.network import Network, NetworkFile
 from quantrac.config.station_json import content
 from quantrac.config.stations import AGENT, CENTRE, Channel, Station
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes, unregister
 from quantrac.database.pool import Connection
+from quantrac.desks.decree_limits import apply_limits
+from quantrac.desks.setting_changes import SettingChange, changed_settings
 from quantrac.telemetry.errors import TranslatableError
 from quantrac.telemetry.parameters import BUILT_IN, HOUSEKEEPING, Kind, parameter
 
@@ -59,16 +61,6 @@ class Applied:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-
-
-class SettingChange(NamedTuple):
-    """A setting of the whole network that applying changed; None: not set, as built in."""
-
-    name: str
-    """Its keys in network.yaml, such as `retention.readings`."""
-    before: Any
-    """As the file would spell it."""
-    after: Any
 
 
 class AppliedNetwork(NamedTuple):
@@ -145,7 +137,7 @@ def apply_network(
             _apply_station(conn, station, hashes.get(name), now) for name, station in sorted(network.stations.items())
         ]
         done += [_deactivate(conn, name) for name in sorted(hashes.keys() - network.stations.keys())]
-        settings = _apply_settings(conn, network.settings)
+        settings = _apply_settings(conn, network.settings) + apply_limits(conn, network.limits)
         changes_all = any(each.name.startswith(FELT_BY_STATIONS) for each in settings)
         _announce(conn, done, network, person, now, reason, changes_all=changes_all)
         _audit_settings(conn, settings, person, now, reason)
@@ -274,47 +266,13 @@ def _apply_settings(conn: Connection, settings: NetworkFile) -> list[SettingChan
 def _audit_settings(
     conn: Connection, changes: list[SettingChange], person: str, now: datetime, reason: str | None
 ) -> None:
-    for subject, of_samples in (("network", False), ("tolerances", True)):
-        detail = {
-            each.name: {"before": each.before, "after": each.after}
-            for each in changes
-            if each.name.startswith("samples.") is of_samples
-        }
+    details: dict[str, dict[str, Any]] = {"network": {}, "tolerances": {}, "limits": {}}
+    for each in changes:
+        subject = {"samples": "tolerances", "limits": "limits"}.get(re.split("[./]", each.name)[0], "network")
+        details[subject][each.name] = {"before": each.before, "after": each.after}
+    for subject, detail in details.items():
         if detail:
             audit.record(conn, now, person, "apply", subject, reason, detail)
-
-
-def changed_settings(before: Iterable[Any], after: Iterable[Any]) -> list[SettingChange]:
-    """Return the settings that differ between two rows of SETTINGS_IN_FORCE, by the keys of network.yaml. Pure."""
-    names = (
-        "rollups.valid_share", "time_zone", "retention.readings", "retention.hourly", "retention.daily", "four_eyes",
-        "quotas", "samples",
-    )  # fmt: skip
-    old, new = (
-        dict(leaf for name, value in zip(names, row, strict=True) for leaf in _leaves(name, value))
-        for row in (before, after)
-    )
-    return [
-        SettingChange(name, old.get(name), new.get(name)) for name in {**old, **new} if old.get(name) != new.get(name)
-    ]
-
-
-def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what stands below a key of network.yaml, durations as the file spells them."""
-    if isinstance(value, dict):
-        for key, below in value.items():
-            yield from _leaves(f"{name}.{key}", below)
-    elif isinstance(value, timedelta):
-        yield name, _spelled(value)
-    elif name.endswith("_ms") and value is not None:
-        yield name.removesuffix("_ms"), _spelled(timedelta(milliseconds=value))
-    else:
-        yield name, value
-
-
-def _spelled(length: timedelta) -> str:
-    ms = length // timedelta(milliseconds=1)
-    return next(f"{ms // size}{unit}" for unit, size in reversed(MS_OF_UNIT.items()) if ms % size == 0)
 
 
 def _station_row(station: Station, now: datetime) -> list[object]:

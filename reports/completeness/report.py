@@ -63,18 +63,24 @@ def completeness_report(
 
 
 def _row(one: ChannelPeriod, period: str, causes: Counter[GapCause]) -> CompletenessRow:
-    """Return the row of a channel.
+    """Return the row of a channel."""
+    lacking = causes_of(max(0, one.expected - one.counted), causes)
+    return CompletenessRow(one.station, one.channel, period, one.expected, one.received, one.counted, lacking)
+
+
+def causes_of(lacks: int, causes: Counter[GapCause]) -> dict[GapCause, int]:
+    """Return the causes of so many readings that lack, which they add up to. Pure.
 
     What no gap explains (readings too far apart, none of them missing) is unknown; what gaps explain beyond what lacks
     (more readings came elsewhere than were expected) is taken off the causes, the last of them first.
     """
-    lacking, left = dict[GapCause, int](), max(0, one.expected - one.counted)
+    lacking, left = dict[GapCause, int](), lacks
     for cause in GapCause:
         readings = left if cause is GapCause.UNKNOWN else min(left, causes[cause])
         left -= readings
         if readings:
             lacking[cause] = readings
-    return CompletenessRow(one.station, one.channel, period, one.expected, one.received, one.counted, lacking)
+    return lacking
 
 
 def with_sums(rows: Iterable[CompletenessRow], period: str) -> Iterator[CompletenessRow]:

@@ -17,8 +17,8 @@ from tests.fixtures.program import PROJECT
 from tests.fixtures.timing import eventually
 
 JOBS = {
-    "silence", "watch", "calibrations", "prune-feed", "prune-letters", "prune-records", "retention", "compress",
-    "order-hours",
+    "silence", "watch", "calibrations", "prune-feed", "prune-letters", "prune-records", "retention", "causes",
+    "compress", "order-hours",
 }  # fmt: skip
 
 

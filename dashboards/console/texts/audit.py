@@ -45,6 +45,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "object_stranger": ("tin nhắn của số lạ", "messages of an unknown number"),
     "object_dead letter": ("bản tin hỏng", "dead letter"),
     "object_device": ("thiết bị", "device"),
+    "object_limits": ("giới hạn theo quy chuẩn", "limits"),
     "object_network": ("mạng quan trắc", "network"),
     "object_review": ("lần duyệt số liệu", "review"),
     "object_station": ("trạm", "station"),

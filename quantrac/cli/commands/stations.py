@@ -28,7 +28,8 @@ from quantrac.observe import logs
 from quantrac.telemetry.errors import QuantracError
 
 if TYPE_CHECKING:
-    from quantrac.desks.network import Applied, Foreseen, SettingChange
+    from quantrac.desks.network import Applied, Foreseen
+    from quantrac.desks.setting_changes import SettingChange
 
 app = group()
 app.command(short_help="Change a file if the network then passes the check.")(edit)

@@ -45,6 +45,7 @@ from quantrac.database.migration import refuse_old_database
 from quantrac.database.outage import is_outage, persist
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
 from quantrac.observe import health, logs
+from reports.completeness.causes import explain_days
 
 CATCH_UP: Final = timedelta(seconds=15)
 """How often missed due times are looked for: after a start, and when the database was away."""
@@ -75,7 +76,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
         stack.callback(start_clock(jobs_of(watched), url, zone).shutdown)
         # On a clock of their own, one at a time: the search for silent stations never waits for them.
-        slow = chunk_jobs(url)
+        slow = [causes_job(), *chunk_jobs(url)]
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
         stack.callback(start_clock(slow, url, zone).shutdown)
@@ -132,6 +133,11 @@ def backup_job(url: str, folder: Path, keep: int) -> Job:
         return f"{file.name}: {file.stat().st_size / 1e6:.1f} MB, {len(removed)} old ones removed"
 
     return Job("backup", Daily(BACKUP_AT), write)
+
+
+def causes_job() -> Job:
+    """Return what explains why readings of days that are over do not count."""
+    return Job("causes", Every(timedelta(hours=1)), lambda conn, now: f"{explain_days(conn, now)} days explained")
 
 
 def chunk_jobs(url: str) -> list[Job]:

@@ -24,14 +24,13 @@ PROMISED = {
     "v_latest": "time, station, channel, parameter, value, raw_value, unit, state, quality, tests, received_at, late, "
     "age_s",
     "v_alarm": "alarm_id, rule, level, station, channel, severity, state, raised_at, cleared_at, acknowledged_at, "
-    "acknowledged_by, late",
+    "acknowledged_by, late, parent",
     "v_alarm_event": "alarm_id, time, event, person, reason",
     "v_notification": "notification_id, alarm_id, contact_id, contact_masked, medium, status, queued_at, sent_at, "
     "delivered_at, attempts, error",
     "v_ledger": "station, epoch, highest_seq, stored, dead, lost, missing, received, new, duplicate, rejected, "
     "conflict",
     "v_dead_letter": "dead_letter_id, received_at, topic, payload, reason, status, count",
-    "v_event": "time, station, device, kind, detail, received_at",
     "v_feed": "consumer, position, head, lag_rows, lag_s",
     "v_service": "service, worker, started_at, beat_at, connected, backlog_lag_s",
     "v_ingest_health": "from_t, to_t, healthy",
@@ -40,6 +39,14 @@ PROMISED = {
     "v_review": "review_id, station, channel, kind, state, from_t, to_t, readings, flag, value, factor, added, drift, "
     "drift_from, drift_to, person, reason, at",
     "v_flag": 'time, station, channel, test, flag, reason, "by", at, review_id, flag_id',
+    "v_event": "time, station, device, kind, detail, received_at",
+    "v_image": "time, station, camera, cause, bytes",
+    "v_stage": 'station, channel, day, stage, "by", at, reason',
+    "v_service_visit": "station, device, kind, at, before, after, serial, person, words",
+    "v_sample": "station, parameter, sampled_at, value, unit, method, laboratory, beside",
+    "v_ministry_file": "station, time, name, sha256, status, made_at, sent_at, attempts, error",
+    "v_limit": "decree, article, parameter, class, low, high, average, valid_from, valid_to, confirmed",
+    "v_completeness": "station, channel, day, expected, received, valid, causes",
 }
 
 
@@ -48,6 +55,13 @@ def test_a_reader_may_read_every_view_with_the_columns_of_the_design(
     reader: psycopg.Connection[tuple[Any, ...]], view: str
 ) -> None:
     reader.execute(f"select {PROMISED[view]} from {view}")
+
+
+def test_the_audit_is_for_administrators_alone(world: World, reader: psycopg.Connection[tuple[Any, ...]]) -> None:
+    columns = "select at, person, role, act, object, reason, way from v_audit"
+    world.conn.execute(columns)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        reader.execute(columns)
 
 
 def test_a_reader_may_read_no_table_and_write_nothing(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from quantrac.config.stations import Channel, Station
 from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
-from quantrac.desks.network import Applied, ChannelChangesMeaning, SettingChange, apply_network, foresee
+from quantrac.desks.network import Applied, ChannelChangesMeaning, apply_network, foresee
+from quantrac.desks.setting_changes import SettingChange
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 CONFIGS = Path(__file__).parents[3] / "station_configs"
@@ -88,6 +89,34 @@ def test_applying_again_changes_nothing_and_says_so(known: Connection, network: 
     assert ({row.outcome for row in again.stations}, again.settings) == ({"unchanged"}, [])
     assert known.execute("select max(id) from change").fetchone() == before
     assert known.execute("select count(distinct applied_at) from station").fetchone() == (1,)
+
+
+def test_limits_of_decrees_stand_in_a_view_with_the_days_on_which_they_hold(
+    known: Connection, network: Network
+) -> None:
+    """The figures of QCVN 05:2023/BTNMT for PM2.5 over a day, which fall from 50 to 45 on 1 January 2026."""
+    pm2_5 = """select low, high, valid_from, valid_to, unit, confirmed, in_force from v_limit
+               where parameter = 'pm2_5' and average = '24h' order by valid_from"""
+    known.execute("set role quantrac_reader")
+    until, since = known.execute(pm2_5).fetchall()
+    assert until[:6] == (None, 50.0, date(2023, 9, 12), date(2025, 12, 31), "ug/m3", True)
+    assert since[:6] == (None, 45.0, date(2026, 1, 1), None, "ug/m3", True)
+    assert until[6] is not since[6], "one of them is in force, whatever day it is"
+    decrees = {decree for (decree,) in known.execute("select decree from v_limit")}
+    known.execute("reset role")
+    assert decrees == {versions[0].decree for versions in network.limits.values()}
+    name = "qcvn-05-2023/pm2_5/24h"
+    stricter = replace(network, limits={**network.limits, name: (replace(network.limits[name][-1], high=40.0),)})
+    foreseen = foresee(known, stricter, NOW).settings
+    (change,) = apply_network(known, stricter, "an", NOW).settings
+    assert foreseen == [change]
+    assert (change.name, len(change.before), change.after) == (
+        "limits/qcvn-05-2023", 2, ["pm2_5/24h: high 40 from 2026-01-01 to …"],
+    )  # fmt: skip
+    assert known.execute(pm2_5).fetchall()[0][1] == 40.0
+    said = known.execute("select detail from audit where subject = 'limits' order by audit_id desc limit 1").fetchone()
+    assert said is not None
+    assert said[0] == {"limits/qcvn-05-2023": {"before": change.before, "after": change.after}}
 
 
 def test_what_applying_would_do_is_shown_and_nothing_is_done(known: Connection, network: Network) -> None:

@@ -11,8 +11,11 @@ from typer.testing import CliRunner
 
 from ingest.rollups import consumer as rollups
 from quantrac.cli.commands.report import app
+from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.gaps import GapCause
+from quantrac.telemetry.local_time import Calendar
 from quantrac.telemetry.states import State
+from reports.completeness.causes import explain_days
 from reports.completeness.days import ChannelDay, channel_days, gaps, station_days
 from reports.completeness.report import completeness_report
 from reports.spans import BadSpan, ReportSpan
@@ -198,3 +201,45 @@ def test_the_commands_report_shares_and_gaps(day: World, database: str, monkeypa
     assert "05:00:00 .. 06:00:00     60  comm      fault  device_lost 2026-11-24 05:03:00" in said
     found = json.loads(CliRunner().invoke(app, ["gaps", "st-test", "2026-11-24", "--json"]).output)
     assert (found[2]["gap"]["kind"], found[2]["cause"], found[2]["event"]["kind"]) == ("comm", "fault", "device_lost")
+
+
+def test_the_view_says_the_shares_of_each_day_and_after_the_job_why_readings_lack(world: World) -> None:
+    """Counted by hand: the day before yesterday an hour of nothing, 30 min of calibration; yesterday nothing came."""
+    conn, now = world.conn, datetime.now(UTC)
+    add_channel(conn, "ph")
+    battery = add_channel(conn, "battery_v")
+    conn.execute("update channel set parameter = 'battery_v' where channel_id = %s", [battery])
+    conn.execute("update station set in_service = %s", [now - timedelta(days=1)])
+    calendar = Calendar(time_zone(conn))
+    today = now.astimezone(calendar.zone).date()
+    day, begin = today - timedelta(days=2), calendar.midnight(today - timedelta(days=2))
+    for first, last, state in ((61, 200, State.OK), (201, 230, State.CAL), (231, 1440, State.OK)):
+        values = {"id": world.channel_id, "begin": begin, "first": first, "last": last, "value": 4.0}
+        conn.execute(STORE, {**values, "state": int(state)})
+    rollups.make_everything(conn)
+    rows = """select channel, day, expected, received, valid, causes from v_completeness where day < %s
+              order by channel, day"""
+    shown = [
+        ("st-test/do", day, 1440, 1380, 1350, None), ("st-test/do", day + timedelta(days=1), 1440, 0, 0, None),
+        ("st-test/ph", day + timedelta(days=1), 1440, 0, 0, None),
+    ]  # fmt: skip
+    conn.execute("set role quantrac_reader")
+    assert conn.execute(rows, [today]).fetchall() == shown
+    conn.execute("set role quantrac_ingest")
+    assert (explain_days(conn, now), explain_days(conn, now)) == (2, 0)
+    conn.execute("set role quantrac_reader")
+    causes = [causes for *_, causes in conn.execute(rows, [today])]
+    assert causes == [{"link": 60, "calibration": 30}, {"link": 1440}, {"link": 1440}], "all of the station was silent"
+    sums = (
+        "select station, day, sum(expected), sum(received), sum(valid) from v_completeness where day < %s group by 1, 2"
+    )
+    of_view = set(conn.execute(sums, [today]))
+    conn.execute("reset role")
+    days = station_days(conn, day, today - timedelta(days=1), now)
+    assert of_view == {(one.station, one.day, one.expected, one.received, one.counted) for one in days}
+    values = {"id": world.channel_id, "begin": begin, "first": 1, "last": 60, "value": 4.0, "state": 0}
+    conn.execute(STORE, values)
+    rollups.make_everything(conn)
+    assert conn.execute(rows, [today]).fetchall()[0][2:] == (1440, 1440, 1410, None), "late data: the figures changed"
+    assert explain_days(conn, now) == 1
+    assert conn.execute(rows, [today]).fetchall()[0][5] == {"calibration": 30}
