@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
 from ingest.importing import ministry, table
+from ingest.importing.grid import SUFFIXES
 from ingest.importing.line import ImportLine, LineProblem
+from ingest.importing.table import Notation
+from ingest.importing.times import DateOrder, order_of
 from quantrac.telemetry.errors import QuantracError
 
 Format = Literal["csv", "tt10"]
@@ -25,33 +27,41 @@ class NothingToImport(QuantracError):
 
 def found(paths: Iterable[Path], file_format: Format) -> list[Path]:
     """Return files as named, and those of the format in folders, sorted by path. Raises NothingToImport."""
-    suffix = ministry.SUFFIX if file_format == "tt10" else table.SUFFIX
+    suffixes = (ministry.SUFFIX,) if file_format == "tt10" else SUFFIXES
     files: list[Path] = []
     for path in paths:
-        inside = sorted(each for each in path.rglob(f"*{suffix}") if each.is_file()) if path.is_dir() else [path]
+        inside = _inside(path, suffixes) if path.is_dir() else [path]
         if not inside or not inside[0].is_file():
-            raise NothingToImport(f"{path}: found no file, expected one, or a folder with *{suffix}")
+            kinds = ", ".join(f"*{suffix}" for suffix in suffixes)
+            raise NothingToImport(f"{path}: found no file, expected one, or a folder with {kinds}")
         files += inside
     return files
 
 
-def lines(
-    files: Iterable[Path], file_format: Format, station: str, zone: ZoneInfo, skipped: Collection[str]
-) -> Iterator[ImportLine | LineProblem]:
+def _inside(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.name.lower().endswith(suffixes) and file.is_file())
+
+
+def lines(files: Iterable[Path], file_format: Format, notation: Notation) -> Iterator[ImportLine | LineProblem]:
     """Yield the lines of all files, one after the other."""
     for file in files:
-        if file_format == "tt10":
-            yield from ministry.lines(file)
-        else:
-            yield from table.lines(file, station, zone, skipped)
+        yield from ministry.lines(file) if file_format == "tt10" else table.lines(file, notation)
 
 
-def digest(files: Sequence[Path]) -> str:
-    """Return the sha256 of names and contents."""
+def date_order(files: Iterable[Path], file_format: Format, notation: Notation, said: DateOrder | None) -> DateOrder:
+    """Return which order the dates of all files have. Raises UnclearDates."""
+    if file_format == "tt10":
+        return notation.dates
+    return order_of((time for file in files for time in table.times(file, notation)), said)
+
+
+def digest(files: Sequence[Path], told: Iterable[str]) -> str:
+    """Return the sha256 of names and contents, and of what was told of their meaning."""
     total = hashlib.sha256()
     for file in files:
         total.update(f"{file.name}\0{file.stat().st_size}\0".encode())
         with file.open("rb") as data:
             while piece := data.read(PIECE):
                 total.update(piece)
+    total.update("\0".join(told).encode())
     return total.hexdigest()

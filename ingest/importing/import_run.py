@@ -17,8 +17,10 @@ from typing import Final, NamedTuple
 from ingest.books.receipt import Receipt
 from ingest.importing import files
 from ingest.importing.files import Format
-from ingest.importing.line import ImportLine, LineProblem
+from ingest.importing.line import FilePlace, ImportLine, LineProblem
 from ingest.importing.names import Names, TargetChannel
+from ingest.importing.table import Notation
+from ingest.importing.times import DateOrder
 from ingest.receiving import registry_table
 from ingest.receiving.batch import prepare
 from ingest.receiving.checks import FUTURE_ALLOWED_MS
@@ -79,6 +81,14 @@ class Order(NamedTuple):
     chosen: Mapping[str, str]
     skipped: Collection[str]
     person: str
+    dates: DateOrder | None = None
+    """Which order dates with slashes have; None: as they show."""
+
+    @property
+    def told(self) -> list[str]:
+        """What the person told of the meaning of the files."""
+        pairs = sorted(f"{name}={channel}" for name, channel in self.chosen.items())
+        return [*pairs, *sorted(self.skipped), str(self.interval_ms), self.dates or ""]
 
 
 @dataclass(slots=True)
@@ -143,20 +153,21 @@ def run_import(
     order: Order,
     now: datetime,
     tell: Callable[[LineProblem], None],
-    moved: Callable[[Progress], None],
+    moved: Callable[[Progress, FilePlace], None],
 ) -> Progress:
     """Import what is not imported yet and return how far it came; a line that cannot be used is reported and counted.
 
     files → lines → readings of the station's channels → messages, bundled as an edge does → the checks of ingest →
-    COPY, books, feed, and the place reached, in one transaction a batch. Raises StationNotApplied, NothingToImport.
+    COPY, books, feed, and the place reached, in one transaction a batch. Raises StationNotApplied, NothingToImport,
+    UnclearDates.
     """
     found = files.found(order.paths, order.file_format)
     station = load_station(conn, order)
-    progress = _begin(conn, order, files.digest(found), now)
+    notation = notation_of(conn, order, found)
+    progress = _begin(conn, order, files.digest(found, order.told), now)
     if progress.was_finished:
         return progress
-    every = files.lines(found, order.file_format, order.station, time_zone(conn), order.skipped)
-    lines = islice(every, progress.lines, None)
+    lines = islice(files.lines(found, order.file_format, notation), progress.lines, None)
     now_ms = (now - EPOCH) // timedelta(milliseconds=1)
     while batch := list(islice(lines, LINES_A_BATCH)):
         readings: list[tuple[int, WireReading]] = []
@@ -168,9 +179,15 @@ def run_import(
             elif usable is not None:
                 readings.append(usable)
         _store(conn, order, station, readings, progress, len(batch))
-        moved(progress)
+        moved(progress, batch[-1].place)
     conn.execute(FINISH, [now, progress.import_id])
     return progress
+
+
+def notation_of(conn: Connection, order: Order, found: Sequence[Path]) -> Notation:
+    """Return how the files are to be read. Raises UnclearDates."""
+    notation = Notation(order.station, time_zone(conn), order.skipped)
+    return notation._replace(dates=files.date_order(found, order.file_format, notation, order.dates))
 
 
 def load_station(conn: Connection, order: Order) -> TargetStation:

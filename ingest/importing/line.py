@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 from quantrac.telemetry.ministry import STATE_OF_STATUS
-from quantrac.telemetry.slots import EPOCH
 from quantrac.telemetry.states import STATE_OF_WORD, State
 
 NO_VALUE: Final = frozenset({"", "-", "na", "n/a", "nan", "null", "none"})
-COMPACT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
-VIETNAMESE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})[ T](\d{1,2}):(\d\d)(?::(\d\d))?")
 
 
 class FilePlace(NamedTuple):
@@ -72,26 +67,6 @@ def number(text: str) -> float | None:
     if not math.isfinite(value) or "_" in bare:  # 1_000 is a number to Python alone
         raise ValueError(text)
     return value
-
-
-def moment_ms(text: str, zone: tzinfo) -> int:
-    """Read a time; without an offset it is local, and the earlier one where clocks were set back. Raises ValueError.
-
-    ISO 8601, `yyyyMMddHHmmss` of the ministry's files, or `dd/MM/yyyy HH:mm[:ss]`.
-    """
-    time = _parsed(text.strip())
-    aware = time if time.tzinfo else time.replace(tzinfo=zone)
-    return (aware - EPOCH) // timedelta(milliseconds=1)
-
-
-def _parsed(bare: str) -> datetime:
-    if match := COMPACT.fullmatch(bare):
-        year, month, day, hour, minute, second = map(int, match.groups())
-    elif match := VIETNAMESE.fullmatch(bare):
-        day, month, year, hour, minute, second = (int(group or 0) for group in match.groups())
-    else:
-        return datetime.fromisoformat(bare)
-    return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 (local time, see moment_ms)
 
 
 def state(text: str, value: float | None) -> State:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ingest.importing.line import FilePlace, ImportLine, LineProblem, moment_ms, number, pieces, state
+from ingest.importing.line import FilePlace, ImportLine, LineProblem, number, pieces, state
+from ingest.importing.times import moment_ms
 from quantrac.telemetry.ministry import ZONE
 
 SUFFIX: Final = ".txt"

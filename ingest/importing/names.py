@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 from quantrac.config.units import IDENTITY, WRITTEN, Conversion, conversion
@@ -25,13 +26,18 @@ class TargetChannel(NamedTuple):
     unit: str
 
 
+def is_skipped(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a name fits one of the patterns, `*` and `?` as in names of files; capitals do not matter."""
+    return any(fnmatchcase(name.casefold(), pattern.casefold()) for pattern in patterns)
+
+
 class Names:
     """Maps names in a station's files to channels: as the user says (`chosen`, `skipped`), else as they are known."""
 
     def __init__(self, channels: Iterable[TargetChannel], chosen: Mapping[str, str], skipped: Collection[str]) -> None:
         self._channels = {channel.name: channel for channel in channels}
         self._chosen = {name.casefold(): channel for name, channel in chosen.items()}
-        self._skipped = {name.casefold() for name in skipped}
+        self._skipped = skipped
         self._meant: defaultdict[str, list[str]] = defaultdict(list)
         for channel in self._channels.values():
             for name in self._names_of(channel):
@@ -41,7 +47,7 @@ class Names:
     def channel(self, name: str) -> TargetChannel | str | None:
         """Return the channel that a name means, None for one that is skipped, or what is wrong with it."""
         bare = name.rpartition("/")[2].casefold()
-        if {bare, name.casefold()} & self._skipped:
+        if is_skipped(bare, self._skipped) or is_skipped(name, self._skipped):
             return None
         wanted = self._chosen.get(name.casefold()) or self._chosen.get(bare)
         if wanted is not None:

@@ -13,7 +13,10 @@ import pytest
 from ingest.books import acks
 from ingest.importing import files, import_run, ministry, table
 from ingest.importing.import_run import Order, Progress, run_import
-from ingest.importing.line import FilePlace, ImportLine, LineProblem, moment_ms
+from ingest.importing.line import FilePlace, ImportLine, LineProblem
+from ingest.importing.survey import survey
+from ingest.importing.table import Notation
+from ingest.importing.times import UnclearDates, moment_ms
 from ingest.rollups import consumer as rollups
 from quantrac.config.loader import load_network
 from quantrac.database.feed import Consumer
@@ -25,6 +28,7 @@ from quantrac.telemetry.states import State
 STATION = "st-my-thanh"
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+NOTATION = Notation(STATION, ZONE)
 CONFIGS = Path(__file__).parents[3] / "station_configs"
 # The layout of Circular 10/2021/TT-BTNMT with the example of its receivers: 1 March 2025, 00:05 in Vietnam.
 EXAMPLE = (
@@ -46,7 +50,7 @@ def order(*paths: Path, file_format: Any = "tt10", **more: Any) -> Order:
 
 
 def load(
-    conn: Connection, what: Order, now: datetime = NOW, moved: Callable[[Progress], None] = lambda _: None
+    conn: Connection, what: Order, now: datetime = NOW, moved: Callable[[Progress, FilePlace], None] = lambda *_: None
 ) -> tuple[Progress, list[str]]:
     said: list[str] = []
     return run_import(conn, what, now, lambda problem: said.append(str(problem)), moved), said
@@ -144,7 +148,7 @@ def test_an_import_that_was_stopped_goes_on_where_it_was(
     file = month(tmp_path / "a.txt")
     calls = itertools.count(1)
 
-    def killed(progress: Progress) -> None:
+    def killed(progress: Progress, place: FilePlace) -> None:
         if next(calls) == 3:
             raise KeyboardInterrupt
 
@@ -155,6 +159,41 @@ def test_an_import_that_was_stopped_goes_on_where_it_was(
     assert (done.lines, done.readings, done.repeated) == (1728, 1728, 0)
     assert conn.execute("select count(*), count(distinct received_at) from reading").fetchone() == (1728, 1)
     assert conn.execute("select highest_seq = stored, received = new from v_ledger").fetchall() == [(True, True)]
+
+
+def test_the_advised_second_try_is_no_repetition(conn: Connection, tmp_path: Path) -> None:
+    """It was refused as already imported, because its files are the same; what the first try stored stays once."""
+    file = tmp_path / "a.txt"
+    file.write_text(EXAMPLE.replace("Temp", "Nhiệt độ nước"))
+    first, said = load(conn, order(file))
+    assert (first.readings, first.refused) == (3, 1)
+    assert "found 'Nhiệt độ nước', expected a channel" in said[0]
+    told = order(file, chosen={"Nhiệt độ nước": "water_temp"})
+    second, said = load(conn, told, NOW + timedelta(minutes=1))
+    assert (said, second.was_finished, second.readings) == ([], False, 1)
+    assert load(conn, told, NOW + timedelta(minutes=2))[0].was_finished
+    assert conn.execute("select count(*) from reading").fetchone() == (4,)
+
+
+def test_nothing_is_stored_of_files_with_unclear_dates_or_for_a_survey(conn: Connection, tmp_path: Path) -> None:
+    """Expected moments: 7 February and 2 July 2021 at 10:00 in Vietnam."""
+    file = tmp_path / "a.csv"
+    file.write_text("time,do,note\n7/2/2021 10:00,5.1,x\n7/3/2021 10:00,5.3,\n7/4/2021 10:00,bad,\n")
+    us = order(file, file_format="csv", skipped=["n*"])
+    with pytest.raises(UnclearDates):
+        load(conn, us)
+    told = us._replace(dates="month-first")
+    said: list[str] = []
+    found = survey(conn, told, NOW, lambda problem: said.append(str(problem)))
+    (one,) = found.names.values()
+    assert (one.channel, one.values, one.low, one.high, one.stored) == ("do", 2, 5.1, 5.3, 0)
+    assert (one.first, one.last) == (datetime(2021, 7, 2, 3, tzinfo=UTC), datetime(2021, 7, 3, 3, tzinfo=UTC))
+    assert (found.dates, found.refused, said) == ("month-first", 1, [f"{file}:4: do: found 'bad', expected a number"])
+    nothing = "select (select count(*) from reading) + (select count(*) from import)"
+    assert conn.execute(nothing).fetchone() == (0,)
+    load(conn, told)
+    assert conn.execute("select time from v_reading order by time").fetchall() == [(one.first,), (one.last,)]
+    assert next(iter(survey(conn, told, NOW, lambda _: None).names.values())).stored == 2
 
 
 def test_imported_hours_are_complete_by_their_own_interval(conn: Connection, tmp_path: Path) -> None:
@@ -188,7 +227,7 @@ def test_an_export_goes_back_in(conn: Connection, database: str, tmp_path: Path)
 def test_a_wide_table_with_local_times_and_decimal_commas(conn: Connection, tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("Thời gian;DO;pH;Ghi chú\n01/03/2025 00:05;3,10;7,21;mưa\n01/03/2025 00:10;;7,3;\n")
-    _, said = load(conn, order(file, file_format="csv", skipped=("ghi chú",)))
+    _, said = load(conn, order(file, file_format="csv", skipped=("ghi chú",), dates="day-first"))
     assert said == []
     rows = conn.execute("select time, channel, value from v_reading order by time, channel").fetchall()
     assert rows == [
@@ -235,7 +274,7 @@ def test_a_line_may_be_damaged_in_any_way(tmp_path: Path) -> None:
     assert good == ImportLine(FilePlace(tmp_path, 1), "DO", None, "mg/l", int(FIVE_PAST.timestamp() * 1000), State.COMM)
     file = tmp_path / "b.csv"
     file.write_bytes(b"\xff\xfe\x00time\n\n,,")
-    assert all(isinstance(each, LineProblem) for each in table.lines(file, STATION, ZONE))
+    assert all(isinstance(each, LineProblem) for each in table.lines(file, NOTATION))
 
 
 @pytest.mark.parametrize(
@@ -252,7 +291,7 @@ def test_a_line_may_be_damaged_in_any_way(tmp_path: Path) -> None:
 def test_a_damaged_row_is_named_and_those_before_and_behind_it_are_read(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "a.csv"
     file.write_text(f"time,channel,value\n{text}\n2025-03-01 00:10,do,6\n")
-    found = [*table.lines(file, STATION, ZONE)]
+    found = [*table.lines(file, NOTATION)]
     if said is None:
         assert [isinstance(each, ImportLine) for each in found] == [True, True]
     else:
@@ -263,7 +302,9 @@ def test_a_damaged_row_is_named_and_those_before_and_behind_it_are_read(tmp_path
 def test_a_column_that_stands_twice_is_not_chosen_from(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("time,do,ph,do\n2025-03-01 00:05,5,7,6\n")
-    assert [str(each) for each in table.lines(file, STATION, ZONE)] == [
+    assert [str(each) for each in table.lines(file, NOTATION)] == [
         f"{file}:1: found column do twice, expected each name once"
     ]
-    assert [each.name for each in table.lines(file, STATION, ZONE, ["DO"]) if isinstance(each, ImportLine)] == ["ph"]
+    assert [
+        each.name for each in table.lines(file, NOTATION._replace(skipped=["DO"])) if isinstance(each, ImportLine)
+    ] == ["ph"]

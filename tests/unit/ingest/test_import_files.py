@@ -1,14 +1,24 @@
 """Files of the years before, however mad: every line is a value or a short problem with its place."""
 
+import gzip
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl import Workbook
 
-from ingest.importing import ministry, table
-from ingest.importing.line import ImportLine, LineProblem
+from ingest.importing import files, ministry, table
+from ingest.importing.files import NothingToImport
+from ingest.importing.line import FilePlace, ImportLine, LineProblem
+from ingest.importing.names import Names, TargetChannel
+from ingest.importing.table import Notation
+from ingest.importing.times import DateOrder, UnclearDates, moment_ms, order_of
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+NOTATION = Notation("st-a", ZONE)
 LONG = "x" * 500_000
 
 
@@ -24,7 +34,7 @@ LONG = "x" * 500_000
 def test_a_field_of_any_length_is_a_problem_and_the_next_line_is_read(tmp_path: Path, text: str) -> None:
     file = tmp_path / "old.csv"
     file.write_text(text, "utf-8")
-    *problems, last = table.lines(file, "st-a", ZONE)
+    *problems, last = table.lines(file, NOTATION)
     assert isinstance(last, ImportLine)
     assert last.value == 7.2
     assert problems
@@ -38,7 +48,7 @@ def test_a_field_of_any_length_is_a_problem_and_the_next_line_is_read(tmp_path: 
 def test_a_head_of_any_length_is_a_problem(tmp_path: Path, text: str) -> None:
     file = tmp_path / "old.csv"
     file.write_text(text, "utf-8")
-    (problem,) = table.lines(file, "st-a", ZONE)
+    (problem,) = table.lines(file, NOTATION)
     assert isinstance(problem, LineProblem)
     assert len(str(problem)) < 500
 
@@ -49,3 +59,124 @@ def test_a_line_of_any_length_of_the_ministry_s_is_a_problem(tmp_path: Path) -> 
     *problems, last = ministry.lines(file)
     assert isinstance(last, ImportLine)
     assert {len(str(problem)) < 500 for problem in problems} == {True}
+
+
+# ---- dates -----------------------------------------------------------------------------------------------------------
+
+
+def placed(*texts: str) -> list[tuple[FilePlace, str]]:
+    return [(FilePlace(Path("old.csv"), line), text) for line, text in enumerate(texts, start=2)]
+
+
+def test_dates_with_two_meanings_are_refused_with_both_until_somebody_says() -> None:
+    """Of a Hydrolab's export: 7/2/2021 is in July, which only 7/13/2021 of a later file shows."""
+    with pytest.raises(UnclearDates) as unclear:
+        order_of(placed("7/2/2021 10:00", "2021-07-03 10:00"), None)
+    said = str(unclear.value)
+    assert "old.csv:2: time: found '7/2/2021 10:00'" in said
+    assert "7 February 2021 (day first) or 2 July 2021 (month first)" in said
+    assert "--dates day-first" in said
+    assert order_of(placed("7/2/2021 10:00"), "month-first") == "month-first"
+    assert order_of(placed("7/2/2021 10:00", "7/13/2021 10:00"), None) == "month-first"
+    assert order_of(placed("7/2/2021 10:00", "13/7/2021 10:00"), None) == "day-first"
+
+
+def test_files_that_show_both_orders_are_refused_with_both_places() -> None:
+    with pytest.raises(UnclearDates, match=r"old.csv:3.*day first.*old.csv:2.*month first"):
+        order_of(placed("7/13/2021 10:00", "13/7/2021 10:00"), None)
+
+
+@pytest.mark.parametrize("texts", [(), ("5/5/2021 10:00",), ("2021-02-07 10:00", "20210207100000"), ("never",)])
+def test_dates_with_one_meaning_need_no_word(texts: tuple[str, ...]) -> None:
+    assert order_of(placed(*texts), None) == "day-first"
+
+
+@given(
+    st.lists(st.datetimes(datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2030-01-01")), min_size=1),
+    st.booleans(),
+)
+def test_no_date_is_ever_stored_as_another_one(moments: list[datetime], month_first: bool) -> None:
+    """Whatever a file holds: either its dates are read as they were written, or it is refused."""
+    form = "%m/%d/%Y %H:%M" if month_first else "%d/%m/%Y %H:%M"
+    texts = [f"{moment:{form}}" for moment in moments]
+    try:
+        order = order_of(placed(*texts), None)
+    except UnclearDates:
+        order = "month-first" if month_first else "day-first"
+    for moment, text in zip(moments, texts, strict=True):
+        expected = moment.replace(second=0, microsecond=0, tzinfo=UTC).timestamp() * 1000
+        assert moment_ms(text, UTC, order) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "hour"),
+    [
+        ("7/2/2021 1:05 PM", "month-first", 13), ("7/2/2021 12:05 AM", "month-first", 0),
+        ("2/7/2021 12:05 PM", "day-first", 12),
+        ("02-07-2021 05:05", "day-first", 5), ("02.07.2021, 05:05", "day-first", 5),
+    ],
+)  # fmt: skip
+def test_dates_are_read_in_the_order_that_holds(text: str, order: DateOrder, hour: int) -> None:
+    assert moment_ms(text, UTC, order) == datetime(2021, 7, 2, hour, 5, tzinfo=UTC).timestamp() * 1000
+
+
+@pytest.mark.parametrize("text", ["7/13/2021 10:00", "31/2/2021 10:00", "7/2/2021 13:05 PM", "7/2/21 10:00"])
+def test_a_date_that_is_none_in_its_order_is_a_problem(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        moment_ms(text, UTC, "day-first")
+
+
+# ---- kinds of files, names -------------------------------------------------------------------------------------------
+
+MORNING = datetime.fromisoformat("2024-05-01 07:05")
+ROWS = (("time", "pH", "note", "Temp_QC"), ("2024-05-01 07:05", "7.2", "rain", "1"), ("2024-05-01 07:10", "", "", ""))
+
+
+def test_compressed_and_excel_files_bring_what_csv_brings(tmp_path: Path) -> None:
+    text = "".join(",".join(row) + "\n" for row in ROWS)
+    (tmp_path / "a.csv").write_text(text, "utf-8")
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(text.encode()))
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(ROWS[0])
+    sheet.append((MORNING, 7.2, "rain", 1))
+    sheet.append((MORNING + timedelta(minutes=5), None, None))
+    book.save(tmp_path / "c.xlsx")
+    found = files.found([tmp_path], "csv")
+    assert [file.name for file in found] == ["a.csv", "b.csv.gz", "c.xlsx"]
+    brought = [[*table.lines(file, NOTATION._replace(skipped=("no*", "*_qc")))] for file in found]
+    for lines in brought:
+        (line,) = lines
+        assert isinstance(line, ImportLine)
+        assert (line.name, line.value, line.place.number) == ("ph", 7.2, 2)
+        assert line.t_ms == datetime(2024, 5, 1, 0, 5, tzinfo=UTC).timestamp() * 1000
+
+
+@pytest.mark.parametrize(("name", "data"), [("a.xlsx", b"PK\x03\x04no"), ("a.xlsx", b"time,ph"), ("a.csv.gz", b"time")])
+def test_a_file_that_is_not_what_its_name_says_is_a_problem(tmp_path: Path, name: str, data: bytes) -> None:
+    file = tmp_path / name
+    file.write_bytes(data)
+    problem, *_ = table.lines(file, NOTATION)
+    assert isinstance(problem, LineProblem)
+    assert str(problem).startswith(f"{file}:1: found ")
+
+
+def test_the_kinds_of_files_are_named_where_none_is_found(tmp_path: Path) -> None:
+    with pytest.raises(NothingToImport, match=r"\*\.csv, \*\.csv\.gz, \*\.xlsx"):
+        files.found([tmp_path], "csv")
+
+
+def test_names_are_left_out_by_a_pattern() -> None:
+    names = Names([TargetChannel("ph", "ph", "[pH]")], {}, ["*_flag", "Ghi*"])
+    assert names.channel("pH_FLAG") is None
+    assert names.channel("ghi chú") is None
+    assert names.channel("pH") == TargetChannel("ph", "ph", "[pH]")
+
+
+def test_the_same_files_told_otherwise_are_others(tmp_path: Path) -> None:
+    """`--map` after a refusal is a second try, no repetition."""
+    file = tmp_path / "a.csv"
+    file.write_text("time,ph\n")
+    assert files.digest([file], ["Temp=water_temp"]) != files.digest([file], [])
+    assert files.digest([file], ["a"]) == files.digest([file], ["a"])

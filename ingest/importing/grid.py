@@ -1,0 +1,93 @@
+"""The rows of a table in a file, as texts: CSV, compressed or not, and Excel. Memory does not grow with the file."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple, TextIO
+
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+from ingest.importing.line import FilePlace, LineProblem, pieces
+
+EXCEL: Final = ".xlsx"
+SUFFIXES: Final = (".csv", ".csv.gz", EXCEL)
+ROUNDED: Final = timedelta(microseconds=500)
+"""Excel keeps a moment as a fraction of a day, which is some microseconds off."""
+
+
+class GridRow(NamedTuple):
+    """A row of cells."""
+
+    place: FilePlace
+    cells: Sequence[str]
+
+
+def grid(file: Path) -> Iterator[GridRow | LineProblem]:
+    """Yield the rows of a file, first that of the names, and what is wrong with those that cannot be read."""
+    rows = _excel(file) if file.name.endswith(EXCEL) else _csv(file)
+    try:
+        yield from rows
+    except (OSError, EOFError, zipfile.BadZipFile, InvalidFileException, KeyError, ValueError) as error:
+        yield LineProblem(FilePlace(file, 1), f"found {error}, expected {_expected(file)}")
+
+
+def _expected(file: Path) -> str:
+    return "an Excel file (.xlsx)" if file.name.endswith(EXCEL) else "a CSV file, compressed if it ends in .gz"
+
+
+def _csv(file: Path) -> Iterator[GridRow | LineProblem]:
+    with _opened(file) as text:
+        head = next(pieces(text), "")
+        delimiter = max(";\t,", key=head.count)
+        try:
+            yield GridRow(FilePlace(file, 1), next(csv.reader([head], delimiter=delimiter), []))
+        except csv.Error as error:
+            yield LineProblem(FilePlace(file, 1), f"found {error}, expected the names of columns")
+            return
+        rows = csv.reader(pieces(text), delimiter=delimiter)
+        while True:
+            try:
+                cells = next(rows, None)
+            except csv.Error as error:
+                yield LineProblem(FilePlace(file, rows.line_num + 1), str(error))
+                continue
+            if cells is None:
+                return
+            place = FilePlace(file, rows.line_num + 1)
+            if any("\n" in cell for cell in cells):
+                yield LineProblem(place, "found a line break in a field that is quoted: is a quote not closed?")
+            else:
+                yield GridRow(place, cells)
+
+
+def _opened(file: Path) -> TextIO:
+    if file.suffix == ".gz":
+        return gzip.open(file, "rt", encoding="utf-8-sig", errors="replace", newline="")
+    return file.open(encoding="utf-8-sig", errors="replace", newline="")
+
+
+def _excel(file: Path) -> Iterator[GridRow]:
+    """Yield the rows of the first sheet."""
+    with closing(load_workbook(file, read_only=True, data_only=True)) as book:
+        width = 0
+        for number, row in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
+            cells = [_text(cell) for cell in row]
+            while len(cells) > width and not cells[-1]:
+                cells.pop()
+            width = width or len(cells)
+            yield GridRow(FilePlace(file, number), [*cells, *[""] * (width - len(cells))])
+
+
+def _text(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, datetime):
+        return (cell + ROUNDED).isoformat(sep=" ", timespec="milliseconds")
+    return str(cell)
