@@ -26,6 +26,7 @@ from dashboards.console.completeness_page import add_completeness_page
 from dashboards.console.context import Console
 from dashboards.console.equipment_page import add_equipment_page
 from dashboards.console.error_answers import add_error_answers
+from dashboards.console.exports_page import add_exports_page
 from dashboards.console.field_book_page import add_field_book_page
 from dashboards.console.file_page import add_configuration_pages
 from dashboards.console.guard import Guard
@@ -79,6 +80,7 @@ def create_app(console: Console, hosts: frozenset[str]) -> FastAPI:
     add_stages_page(app, console, templates)
     add_trace_page(app, console, templates)
     add_completeness_page(app, console, templates)
+    add_exports_page(app, console, templates)
     add_rules_page(app, console, templates)
     add_trial(app, console, templates)
     add_field_book_page(app, console, templates)

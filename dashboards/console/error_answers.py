@@ -26,6 +26,7 @@ from dashboards.console.admission import (
 from dashboards.console.check_turn import ChecksBusy
 from dashboards.console.context import Console, LongReadsBusy
 from dashboards.console.equipment_page import NoStretch
+from dashboards.console.exports_page import TooMuchForAPage
 from dashboards.console.refusals import NotFound, language_of, misunderstanding, refusal
 from dashboards.console.station_page import BadRange
 from dashboards.console.texts import Language, texts
@@ -42,6 +43,7 @@ from quantrac.desks.stages import BadStage
 from quantrac.desks.trace import NothingToTrace
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
+from reports.exports.selection import BadSelection, UnknownName
 from reports.spans import BadSpan
 
 log = logger(__name__)
@@ -58,6 +60,9 @@ STATUS: Final[dict[type[Exception], int]] = {
     BadReview: 422,
     BadEntry: 422,
     BadSpan: 422,
+    BadSelection: 422,
+    UnknownName: 422,
+    TooMuchForAPage: 422,
     BadStage: 422,
     NothingToTrace: 404,
     NoSuchShift: 404,

@@ -1,4 +1,4 @@
-"""`quantrac export …`: writes readings to a CSV or Excel file, and the ministry's five-minute files to a folder."""
+"""`quantrac export …`: readings, hourly and daily values as a file, the ministry's five-minute files as a folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import IO, Annotated
 from zoneinfo import ZoneInfo
@@ -16,18 +15,12 @@ import typer
 from quantrac.cli.arguments import AsJson, answer, group, moment
 from quantrac.cli.environment import configured_network, database
 from quantrac.database.time_zone import time_zone
+from reports.exports.formats import FileFormat, Resolution
 
 app = group()
 
 
-class FileFormat(StrEnum):
-    """The formats of an export."""
-
-    CSV = "csv"
-    XLSX = "xlsx"
-
-
-@app.command(short_help="Write readings to a CSV or Excel file.")
+@app.command(short_help="Write readings, hourly or daily values to a file: CSV, Excel, Parquet, NetCDF.")
 def readings(
     after: Annotated[str, typer.Option("--from", help="Date or time; without offset it is local.")],
     until: Annotated[str, typer.Option("--to", help="The same; readings with FROM < time <= TO are written.")],
@@ -35,30 +28,36 @@ def readings(
     channel: Annotated[
         list[str], typer.Option(metavar="ID", help="Only this channel, such as st-my-thanh/do; may be repeated.")
     ] = [],  # noqa: B006
+    resolution: Annotated[
+        Resolution, typer.Option(help="Readings, or hourly or daily values, which bear the begin of the hour or day.")
+    ] = Resolution.RAW,
     file_format: Annotated[
-        FileFormat, typer.Option("--format", help="Text, or an Excel file of at most 1,048,575 readings.")
+        FileFormat,
+        typer.Option("--format", help="Excel holds at most 1,048,575 rows; a NetCDF file (CF-1.11) one station."),
     ] = FileFormat.CSV,
     as_of: Annotated[
-        str | None, typer.Option(metavar="TIME", help="As they were at this earlier moment; no derived channels.")
+        str | None,
+        typer.Option(metavar="TIME", help="Readings as they were at this earlier moment; no derived channels."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File; without it CSV goes to stdout.")] = None,
 ) -> None:
-    """Write readings with unit, both time zones, state, quality and tests.
+    """Write values with unit, both time zones, state, quality, tests, verdict, correction, and the stage of the day.
 
     A reading bears the end of its slot, so a day is --from 2026-11-24 --to 2026-11-25.
     """
-    from quantrac.desks.export import ReadingRange, export_readings
+    from reports.exports import export, selection
 
-    if output is None and file_format is FileFormat.XLSX:
-        raise typer.BadParameter("xlsx needs a file: --output FILE.xlsx", param_hint="--output")
+    if output is None and file_format is not FileFormat.CSV:
+        raise typer.BadParameter(f"{file_format} needs a file: --output FILE", param_hint="--output")
     with database("console", "export") as conn:
         zone = time_zone(conn)
         span = _span(after, until, zone)
         then = None if as_of is None else moment(as_of, "--as-of", zone)
-        selection = ReadingRange(*span, tuple(station), tuple(channel), then)
+        chosen = selection.ExportRange(*span, tuple(station), tuple(channel), then, resolution)
         with _open(output) as out:
-            count = export_readings(conn, selection, file_format.value, out)
-    print(f"{count} readings{'' if output is None else f' in {output}'}", file=sys.stderr)
+            count = export.export(conn, chosen, file_format, out)
+    what = "readings" if resolution is Resolution.RAW else f"{resolution} values"
+    print(f"{count} {what}{'' if output is None else f' in {output}'}", file=sys.stderr)
 
 
 @app.command(short_help="Write the ministry's five-minute files to a folder.")

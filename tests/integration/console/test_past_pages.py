@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from dashboards.console import exports_page
 from ingest.rollups import consumer as rollups
 from quantrac.database.pool import Connection
 from quantrac.desks.roles import Role, RoleGrant
@@ -137,3 +138,32 @@ async def test_a_data_officer_signs_a_month_reopens_a_day_and_sees_why_readings_
         "select count(*) from audit where action in ('sign off', 'reopen') and role = 'data_officer'"
     )
     assert with_nothing.fetchone() == (2,)
+
+
+async def test_whoever_may_read_a_station_downloads_its_readings_in_each_format(
+    database: str, past: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins = {"csv": b"time_utc,", "xlsx": b"PK", "parquet": b"PAR1", "netcdf": b"\x89HDF"}
+    reader = with_session(session_of(past, "An", NOW, RoleGrant(Role.VIEWER, frozenset({"st-my-thanh"}))))
+    day = f"{HERE}/export?first=2026-11-23&last=2026-11-23&resolution=raw"
+    async with served(database, None) as (http, _):
+        page = await http.get("/exports?lang=en", headers=reader)
+        assert "Export data as a file" in text_of(page)
+        assert 'value="st-my-thanh/do"' in page.text
+        assert "st-tran-de" not in page.text
+        for name, begin in begins.items():
+            answer = await http.get(f"{day}&channel=st-my-thanh/do&format={name}", headers=reader)
+            assert (answer.status_code, answer.content[: len(begin)]) == (200, begin), answer.text[:300]
+        answer = await http.get(f"{day}&format=netcdf", headers=reader)
+        assert answer.headers["content-disposition"].endswith('"st-my-thanh-raw-2026-11-23-2026-11-23.nc"')
+        rows = (await http.get(f"{day}&channel=st-my-thanh/do", headers=reader)).text.splitlines()
+        assert (len(rows), rows[-1].split(",")[1]) == (1 + 1380, "2026-11-23T23:00:00.000+07:00")
+        asked = {
+            "elsewhere": day.replace("my-thanh", "tran-de"),
+            "backwards": day.replace("last=2026-11-23", "last=2026-11-20"),
+        }
+        answers = {why: (await http.get(address, headers=reader)).status_code for why, address in asked.items()}
+        assert answers == {"elsewhere": 403, "backwards": 422}
+        monkeypatch.setattr(exports_page, "MOST_OF_OTHERS", 1000)
+        refused = await http.get(f"{day}&channel=st-my-thanh/do", headers=reader)
+        assert (refused.status_code, "khoảng 1440 dòng là quá nhiều" in refused.text) == (422, True)

@@ -21,9 +21,11 @@ from ingest.rollups import consumer as rollups
 from quantrac.config.loader import load_network
 from quantrac.database.feed import Consumer
 from quantrac.database.pool import Connection
-from quantrac.desks.export import ReadingRange, export_readings
 from quantrac.desks.network import apply_network
 from quantrac.telemetry.states import State
+from reports.exports.export import export
+from reports.exports.formats import FileFormat
+from reports.exports.selection import ExportRange
 
 STATION = "st-my-thanh"
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -215,7 +217,7 @@ def test_an_export_goes_back_in(conn: Connection, database: str, tmp_path: Path)
     load(conn, order(month(tmp_path / "a.txt"), chosen={"Temp": "water_temp"}))
     out = tmp_path / "out.csv"
     with out.open("wb") as file:
-        export_readings(conn, ReadingRange(datetime(2024, 1, 1, tzinfo=UTC), NOW), "csv", file)
+        export(conn, ExportRange(datetime(2024, 1, 1, tzinfo=UTC), NOW), FileFormat.CSV, file)
     content = "select channel_id, time, value, state, tests from reading order by 1, 2"
     before = conn.execute(content).fetchall()
     conn.execute("truncate reading, latest, ledger")

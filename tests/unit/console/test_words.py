@@ -25,6 +25,7 @@ from dashboards.console import (
     alarm_actions,
     check_turn,
     error_answers,
+    exports_page,
     file_page,
     numbers,
     pictures,
@@ -65,6 +66,7 @@ from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.words import counted
 from reports import spans
 from reports.completeness import days
+from reports.exports import netcdf, selection, workbook
 from reports.limits import report as limits_report
 from tests.fixtures.written_numbers import GIVEN, NUMBERS
 
@@ -109,6 +111,7 @@ def test_refusals_are_in_the_language_and_the_time_of_the_reader() -> None:
         (commands, (), 8), (account_page, (), 1), (signed_commands, ("BadCommand",), 3),
         (review, (), 12), (acts, (), 1),
         (stages, (), 5), (trace, (), 3), (days, (), 2), (spans, (), 1), (limits_report, (), 1),
+        (selection, (), 4), (workbook, (), 1), (netcdf, (), 3), (exports_page, (), 1),
         (entries, (), 7), (field_book, (), 5),
         (certificates, (), 3), (samples, (), 5), (laboratory_results, (), 4), (laboratory_file, (), 8),
         (laboratory_import, (), 3),

@@ -1,0 +1,96 @@
+"""The page of exports: a station's channels, days, resolution and format, as a file to download."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from tempfile import mkstemp
+from typing import Annotated, Final
+
+from fastapi import BackgroundTasks, Depends, FastAPI, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.templating import Jinja2Templates
+
+from dashboards.console.admission import Gate, Visitor
+from dashboards.console.context import Console
+from dashboards.console.sheet import Day, channel_titles, sheet_of_station
+from dashboards.console.texts import Language
+from quantrac.database.time_zone import time_zone
+from quantrac.desks.roles import DeskAct
+from quantrac.telemetry.errors import TranslatableError
+from quantrac.telemetry.local_time import Calendar
+from reports.exports.export import export
+from reports.exports.formats import FileFormat, Resolution
+from reports.exports.selection import ExportRange, expected_rows
+
+MOST_ROWS: Final = {FileFormat.XLSX: 200_000}
+"""A sheet of Excel takes a second for so many cells; it is written while somebody waits."""
+MOST_OF_OTHERS: Final = 1_000_000
+SUFFIXES: Final = {FileFormat.NETCDF: "nc"}
+MEDIA_TYPES: Final = {
+    FileFormat.CSV: "text/csv; charset=utf-8",
+    FileFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    FileFormat.PARQUET: "application/vnd.apache.parquet",
+    FileFormat.NETCDF: "application/x-netcdf",
+}
+
+
+class TooMuchForAPage(TranslatableError):
+    """A file that takes longer than a person waits for a page."""
+
+
+def add_exports_page(app: FastAPI, console: Console, templates: Jinja2Templates) -> None:
+    """Add the page and its files to the application."""
+    may_read = Depends(Gate(console, DeskAct.READ))
+
+    @app.get("/exports", response_class=HTMLResponse)
+    def show_exports(
+        request: Request,
+        station: Annotated[str, Query(max_length=100)] = "",
+        lang: Language = "vi",
+        by: Visitor = may_read,
+    ) -> Response:
+        """What can be chosen of a station; without one, of the first that somebody may read."""
+        with console.pool.connection() as conn:
+            context = sheet_of_station(conn, request, by, lang, station)
+            today = console.clock().astimezone(context["zone"]).date()
+            context |= {
+                "titled": channel_titles(conn, context["station"], lang), "resolutions": list(Resolution),
+                "formats": list(FileFormat), "first": today - timedelta(days=7), "last": today - timedelta(days=1),
+            }  # fmt: skip
+        return templates.TemplateResponse(request, "exports.html", context)
+
+    @app.get("/stations/{station}/export")
+    def export_file(
+        station: str,
+        first: Day,
+        last: Day,
+        channel: Annotated[list[Annotated[str, Query(max_length=200)]], Query(max_length=500)] = [],  # noqa: B006
+        resolution: Resolution = Resolution.HOURLY,
+        file_format: Annotated[FileFormat, Query(alias="format")] = FileFormat.CSV,
+        by: Visitor = may_read,  # noqa: ARG001
+    ) -> Response:
+        """The file, as `quantrac export readings` writes it; local days, both inclusive."""
+        with console.long_read() as conn:
+            calendar = Calendar(time_zone(conn))
+            span = calendar.midnight(first), calendar.midnight(last + timedelta(days=1))
+            of_station = tuple(one for one in channel if one.startswith(f"{station}/"))
+            chosen = ExportRange(*span, (station,), of_station, resolution=resolution)
+            rows = expected_rows(conn, chosen)
+            if rows > MOST_ROWS.get(file_format, MOST_OF_OTHERS):
+                raise TooMuchForAPage(
+                    "about {rows} rows are too many for a page: choose fewer days or channels, or use "
+                    "quantrac export readings",
+                    rows=rows,
+                )  # fmt: skip
+            number, path = mkstemp(prefix="quantrac-export-")
+            try:
+                with os.fdopen(number, "wb") as out:
+                    export(conn, chosen, file_format, out)
+            except BaseException:
+                os.unlink(path)  # noqa: PTH108
+                raise
+        name = f"{station}-{resolution}-{first}-{last}.{SUFFIXES.get(file_format, file_format)}"
+        gone = BackgroundTasks()
+        gone.add_task(os.unlink, path)
+        return FileResponse(path, media_type=MEDIA_TYPES[file_format], filename=name, background=gone)
