@@ -125,7 +125,7 @@ class Photographer:
         self._clock, self._stamp, self._on_taken = clock, stamp, on_taken
         self._departures = departures
         self._timetable = Timetable(cameras, clock())
-        self._wishes: queue.SimpleQueue[_Wish | None] = queue.SimpleQueue()
+        self._wishes: queue.Queue[_Wish | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="cameras", daemon=True)
 
     def start(self) -> None:

@@ -36,7 +36,7 @@ class PictureSender:
     def __init__(
         self, station: str, address: MqttAddress, spool: PictureSpool, now: Now, on_taken_over: Callable[[], None]
     ) -> None:
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._calls: queue.Queue[Call | None] = queue.Queue()
         self._now = now
         self._session = Session(
             address,

@@ -27,7 +27,7 @@ class ForwardingLoop:
         """`on_failure` is called when the thread ends by a mistake of ours: the agent must then be restarted."""
         self._now = now
         self._on_failure = on_failure
-        self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._inbox: queue.Queue[Call | None] = queue.Queue()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._unopened: Callable[[], SpoolReport] | None = None

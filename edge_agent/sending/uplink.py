@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Queue
 from typing import Final
 
 from edge_agent.clocks.clock import Now
@@ -46,7 +46,7 @@ class Uplink:
         self.loop = ForwardingLoop(now, on_failure=on_failure)
         self.intake = Intake(wake=self.loop.wake, stamp=keeper.stamp)
         self.session = self._session(address)
-        self.commands: SimpleQueue[Delivery] = SimpleQueue()
+        self.commands: Queue[Delivery] = Queue()
         """Messages of `cmd/<id>` that wait to be taken."""
         self.on_settled: Callable[[SettledPublish], None] = lambda _: None
         """Called in the network thread with the outcome of each publish."""

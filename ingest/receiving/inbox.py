@@ -56,7 +56,7 @@ class Inbox:
         self._bytes_taken = self._put_off = 0  # touched by the thread that takes
         self._put = 0  # touched by the thread that puts
         self._done = 0  # touched by the thread that stores
-        self._waiting: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
+        self._waiting: queue.Queue[Receipt] = queue.Queue()
 
     def put(self, delivery: Delivery) -> None:
         """Queue a delivery; never blocks. A delivery that is put off loses its payload and is acknowledged in order."""

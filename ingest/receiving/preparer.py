@@ -35,7 +35,7 @@ class Preparer:
 
     def __init__(self, inbox: Inbox, registry: Callable[[], Registry]) -> None:
         self._inbox, self._registry = inbox, registry
-        self._ready: queue.SimpleQueue[Prepared] = queue.SimpleQueue()
+        self._ready: queue.Queue[Prepared] = queue.Queue()
         self._room = threading.Semaphore(1)
         self._stop = threading.Event()
         self._error: Exception | None = None

@@ -83,7 +83,7 @@ class Album:
     """Pictures that wait to be stored: at most the session's Receive Maximum."""
 
     def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
+        self._waiting: queue.Queue[Receipt] = queue.Queue()
         self._next: Receipt | None = None
 
     def put(self, receipt: Receipt) -> None:

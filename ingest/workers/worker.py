@@ -92,7 +92,7 @@ class Worker:
         self._preparer = Preparer(self._inbox, lambda: self._writer.registry)
         self._lag_s = 0.0
         self._acks = Acknowledger(self._publish_ack)
-        self._acks_not_taken: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._acks_not_taken: queue.Queue[str] = queue.Queue()
         self._breaches: collections.deque[Breach] = collections.deque()
         """What the network threads noticed and is not yet on record."""
         self._name = worker_name()

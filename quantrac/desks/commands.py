@@ -79,8 +79,8 @@ class MqttLink:
 
     def ask(self, station: str, command_id: str, payload: bytes, expires_s: int, wait_s: float) -> bytes:
         """Publish a command and return its reply; raises NotSent, NoReply."""
-        replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        fates: queue.SimpleQueue[SettledPublish] = queue.SimpleQueue()
+        replies: queue.Queue[bytes] = queue.Queue()
+        fates: queue.Queue[SettledPublish] = queue.Queue()
 
         def hear(delivery: Delivery) -> None:
             if answers(delivery.payload, command_id):
@@ -145,7 +145,7 @@ def link_to(settings: Settings, station: str) -> MqttLink:
     return MqttLink(MqttAddress.parse(settings.command_mqtt()), read_key(settings.keys(), station, log.warning))
 
 
-def _check_sent(station: str, fates: queue.SimpleQueue[SettledPublish]) -> None:
+def _check_sent(station: str, fates: queue.Queue[SettledPublish]) -> None:
     try:
         fate = fates.get(timeout=CONNECT_S)
     except queue.Empty:
