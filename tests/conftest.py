@@ -44,6 +44,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return workers.scheduler(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Clear away what a test had started that ended its worker."""
+    if error:
+        workers.end_children(node.workerinput["workerid"], node.workerinput["testrunuid"])
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Spare the few timed tests the import of all other modules."""
     if config.getoption("--timed") != "only" or not collection_path.match("test_*.py"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from quantrac.private_services import ports
 from quantrac.private_services.mosquitto import _program
-from tests.fixtures.program import quantrac
+from tests.fixtures.program import WITHIN_S, killed, quantrac
 from tests.fixtures.timing import eventually
 
 
@@ -34,7 +34,8 @@ def test_the_rendered_files_start_a_broker_and_name_who_lacks_a_password(
     assert {line.split()[-1] for line in missing} >= {"ingest", "console", "st-my-thanh"}
     assert sum(" -c " in line for line in missing) == 1, "each -c empties the file that the line before it filled"
     assert "chown mosquitto:" in done.stdout.splitlines()[-1]
-    subprocess.run([_program("mosquitto_passwd"), "-b", "-c", str(tmp_path / "passwords"), "ingest", "x"], check=True)
+    passwords = [_program("mosquitto_passwd"), "-b", "-c", str(tmp_path / "passwords"), "ingest", "x"]
+    subprocess.run(passwords, check=True, timeout=WITHIN_S)
     again = quantrac(*words)
     assert " ingest" not in "".join(line for line in again.stdout.splitlines() if line.startswith("no password"))
     clear = tmp_path / "clear"
@@ -52,15 +53,15 @@ def test_the_rendered_files_start_a_broker_and_name_who_lacks_a_password(
     known["ingest"] = "x"
     configuration = tmp_path / "quantrac.conf"
     configuration.write_text(configuration.read_text() + "user root\n")  # the test's folder is closed to others
-    with subprocess.Popen([_program("mosquitto"), "-c", str(configuration)], stderr=subprocess.DEVNULL) as broker:
-        try:
-            eventually(lambda: broker.poll() is not None or ports.answers(port))
-            assert broker.poll() is None
-            for user, word in (*known.items(), ("console", "wrong")):
-                said = logs_in(port, user, word)
-                assert said is (word != "wrong"), user
-        finally:
-            broker.terminate()
+    broker = subprocess.Popen([_program("mosquitto"), "-c", str(configuration)], stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: broker.poll() is not None or ports.answers(port))
+        assert broker.poll() is None
+        for user, word in (*known.items(), ("console", "wrong")):
+            said = logs_in(port, user, word)
+            assert said is (word != "wrong"), user
+    finally:
+        killed(broker)
 
 
 def test_a_listener_beyond_this_machine_without_tls_is_refused_with_what_to_do(tmp_path: Path) -> None:

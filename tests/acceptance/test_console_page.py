@@ -24,7 +24,7 @@ from quantrac.desks.roles import Role, RoleGrant
 from tests.fixtures.console import OPERATOR, RunningConsole
 from tests.fixtures.page_timing import SIDEWAYS, eventually_on, routed
 from tests.fixtures.proxy import TcpProxy
-from tests.fixtures.timing import eventually, quickest
+from tests.fixtures.timing import ended, eventually, quickest
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +96,7 @@ def beating(console: RunningConsole) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join()
+        ended(thread)
 
 
 def age_shown(page: Page, selector: str) -> float:

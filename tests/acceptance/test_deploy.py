@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from dashboards.console.connections import MOST
 from quantrac.cli.processes import CENTRE_SERVICES
 from quantrac.config.settings import Settings
-from tests.fixtures.program import PROJECT, quantrac
+from tests.fixtures.program import PROJECT, WITHIN_S, quantrac
 
 
 def unit(name: str) -> configparser.ConfigParser:
@@ -61,7 +61,9 @@ def test_serial_ports_and_backups_are_allowed_where_a_service_needs_them_and_now
 @pytest.mark.parametrize("name", ["quantrac@.service", "quantrac-edge@.service"])
 def test_a_unit_is_exposed_by_1_5_at_most(name: str) -> None:
     judge = ["systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=15"]
-    judged = subprocess.run([*judge, PROJECT / "deploy/systemd" / name], capture_output=True, text=True, check=False)
+    judged = subprocess.run(
+        [*judge, PROJECT / "deploy/systemd" / name], capture_output=True, text=True, check=False, timeout=WITHIN_S
+    )
     assert judged.returncode == 0, judged.stdout[-3000:] + judged.stderr
     assert re.search(r"exposure level for \S+: (0\.\d|1\.[0-5]) ", judged.stdout), judged.stdout[-200:]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hatch_build import with_renamed_rooms
+from tests.fixtures.program import WITHIN_S
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"][
@@ -111,7 +112,13 @@ def _run(*command: str | Path, path: str = "", within: str | Path = "/") -> str:
     """Run a command, outside the checkout where nothing else is said; return what it prints."""
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": path, "HOME": "/nonexistent"}
     done = subprocess.run(
-        list(map(str, command)), cwd=within, env=environment, capture_output=True, text=True, check=False
+        list(map(str, command)),
+        cwd=within,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WITHIN_S,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -35,6 +35,7 @@ from alerts.telling.notifier import (
 )
 from alerts.telling.part_journal import PartJournal
 from quantrac.config.notifications import MessageTemplate, Placeholder
+from tests.fixtures.timing import ended
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 FACTS = {
@@ -96,7 +97,7 @@ def server() -> Iterator[Server]:
     found.url = f"http://127.0.0.1:{listening.server_address[1]}"
     yield found
     listening.shutdown()
-    thread.join()
+    ended(thread)
     listening.server_close()
 
 

@@ -28,7 +28,7 @@ from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from quantrac.telemetry.severity import Severity
-from tests.fixtures.timing import eventually, quickest
+from tests.fixtures.timing import ended, eventually, quickest
 from tests.integration.alerts.centre import ROUTING, START, STATION, Clock, KeepingCarrier, add_network, rows, send_all
 from tests.unit.alerts.rules import TEXTS
 
@@ -301,8 +301,7 @@ def senders(database: str, carrier: Notifier) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        for thread in threads:
-            thread.join()
+        ended(*threads)
 
 
 def test_two_senders_never_take_the_same_message(database: str, outbox: Outbox) -> None:

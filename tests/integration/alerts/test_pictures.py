@@ -20,7 +20,7 @@ from quantrac.cli.commands.alerts import by_command
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, connect
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from tests.fixtures.timing import eventually
+from tests.fixtures.timing import PATIENCE_S, eventually
 from tests.integration.alerts.centre import CHANNEL, ROUTING, START, START_MS, STATION, add_network, rows, store
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, oxygen_rule
 from tests.unit.alerts.series import read_series
@@ -190,7 +190,7 @@ def test_the_asker_asks_beside_a_station_that_does_not_answer_and_stops_at_once(
 
     def ask(conn: Connection, station: str, camera: str, *, reason: str, lasts_s: int) -> Mapping[str, Any]:
         if camera == "gate":
-            never.wait()
+            never.wait(PATIENCE_S)
         return answers(conn, station, camera, reason=reason, lasts_s=lasts_s)
 
     thread = start_asking(database, ask, lambda: ROSE + SECOND, stop)

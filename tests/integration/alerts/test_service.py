@@ -27,7 +27,7 @@ from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.status import status
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
-from tests.fixtures.timing import eventually, quickest
+from tests.fixtures.timing import PATIENCE_S, eventually, quickest
 from tests.integration.alerts.centre import START_MS, add_network, minutes_of, rows, store
 from tests.unit.alerts.rules import MINUTE
 from tests.unit.alerts.series import read_series
@@ -84,7 +84,7 @@ class Centre:
         for process in self._running:
             if process.poll() is None:
                 process.kill()
-            process.wait()
+            process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_kill_9_at_random_points_loses_and_repeats_nothing(
         store(conn, channel_id, samples[start : start + 300], block=5)
         time.sleep(chance.uniform(0.0, 1.0))
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.wait(PATIENCE_S)
         kills += 1
     process = centre.start()
     eventually(lambda: is_working(conn, process) and drained(conn))
@@ -218,7 +218,7 @@ def test_an_alarm_whose_worker_died_before_its_message_is_told_once_and_within_f
         eventually(lambda: len(minutes_of(conn)) * 2 == len(sms.messages) == len(mail.messages) and drained(conn))
         assert len(sms.messages) == told + 2  # that it began, and that it is over
         process.kill()
-        process.wait()
+        process.wait(PATIENCE_S)
         return took_s
 
     assert quickest(restart, 5) < 5
@@ -251,7 +251,7 @@ def test_a_committed_reading_is_told_within_a_second_and_a_second_worker_takes_o
         store(conn, channel_id, read_series("2.8x10", MINUTE, start_ms=start_ms))
         eventually(lambda: len(minutes_of(conn)) == alarms + 1)
         workers[-2].kill()
-        workers[-2].wait()
+        workers[-2].wait(PATIENCE_S)
         killed_at = time.monotonic()
         store(conn, channel_id, read_series("4.6x30", MINUTE, start_ms=start_ms + 10 * MINUTE))
         eventually(lambda: minutes_of(conn)[-1][2] is not None)
@@ -369,7 +369,7 @@ class TestRulesEditedWhileRunning:
         edited = RULES.replace("off_delay: 30m", "off_delay: 5m")
         (tmp_path / "configs" / "rules" / "oxygen.yaml").write_text(edited, "utf-8")
         first.kill()  # at once: perhaps nobody has read the new file yet
-        first.wait()
+        first.wait(PATIENCE_S)
         store(conn, channel_id, read_series("4.6x5", MINUTE, start_ms=START_MS + 10 * MINUTE))
         eventually(lambda: minutes_of(conn) == [("act", 9.0, 14.0)])
         assert second.poll() is None

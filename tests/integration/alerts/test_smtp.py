@@ -21,6 +21,7 @@ from alerts.channels.email_smtp import SmtpNotifier
 from alerts.telling.notifier import Gone, NeedsPerson, Outgoing, TryAgain, UndeliverableError
 from quantrac.config.settings import MissingSetting
 from quantrac.private_services.catchers import MailCatcher
+from tests.fixtures.timing import ended
 
 MESSAGE = Outgoing("0123456789abcdef", "lan@example.org", "Oxy thấp\n", subject="Oxy\nthấp", thread="alarm-1")
 
@@ -45,7 +46,7 @@ def server(make: Callable[[], SMTP]) -> Iterator[str]:
     finally:
         asyncio.run_coroutine_threadsafe(stop(), loop).result(180)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        ended(thread)
         loop.close()
 
 

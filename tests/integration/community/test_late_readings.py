@@ -16,6 +16,7 @@ from ingest.receiving.batch import prepare
 from ingest.storing.transaction import Stored, store
 from quantrac.cli.jobs.upkeep import IN_USE
 from quantrac.database.pool import connect
+from tests.fixtures.timing import PATIENCE_S
 from tests.integration.community.conftest import compress_everything, loose_rows
 from tests.integration.ingest.conftest import CHANNELS
 from tests.integration.ingest.test_path import T
@@ -100,7 +101,7 @@ def test_nothing_is_lost_or_doubled_while_the_week_is_being_compressed(
                     _put_until_stored(own, batch)
         finally:
             stop.set()
-        assert clock.result() > 3
+        assert clock.result(PATIENCE_S) > 3
     wanted = set(range(0, 9000, 3)) | {
         slot
         for first in range(0, 3000, 100)

@@ -21,6 +21,7 @@ from quantrac.database.feed import (
     append_changes,
 )
 from quantrac.database.pool import Connection, connect
+from tests.fixtures.timing import ended
 from tests.integration.database.conftest import NOON, World
 
 
@@ -112,7 +113,7 @@ def test_wait_wakes_at_an_append_of_another_connection(database: str, conn: Conn
         begun = time.monotonic()
         assert consumer.wait(120) is True
         assert time.monotonic() - begun < 60, "it was not woken: its time ran out"
-        timer.join()
+        ended(timer)
 
 
 def test_wait_wakes_when_the_leader_moves_though_it_appends_nothing(database: str, conn: Connection) -> None:
@@ -228,10 +229,9 @@ def test_no_consumer_steps_over_a_row_that_commits_later(database: str, world: W
     threads = [threading.Thread(target=write_at_random, args=[database, n, each, rolled_back]) for n in writers]
     for thread in (reader, *threads):
         thread.start()
-    for thread in threads:
-        thread.join()
+    ended(*threads)
     stop.set()
-    reader.join()
+    ended(reader)
     assert len(seen) == len(set(seen))
     assert set(seen) == {(writer, number) for writer in writers for number in range(each)} - rolled_back
     for writer in writers:

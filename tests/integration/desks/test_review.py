@@ -22,7 +22,7 @@ from quantrac.desks.finding_queue import finding_queue
 from quantrac.desks.review import CorrectionFormula, NotPossible
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
-from tests.fixtures.timing import eventually
+from tests.fixtures.timing import ended, eventually
 from tests.integration.database.conftest import NOON, World, add_channel
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -179,8 +179,7 @@ def test_two_acts_at_once_are_done_one_after_the_other(readings: World, database
         for count, thread in enumerate(threads, 1):
             thread.start()
             eventually(partial(is_waiting, count))
-    for thread in threads:
-        thread.join()
+    ended(*threads)
     assert [act.person for act in acts.acts(conn)] == ["lan"]
     assert [why.partition(" at ")[0] for why in refused] == ["lan has reviewed some of these readings"]
 

@@ -23,6 +23,7 @@ from quantrac.desks.review import CorrectionFormula
 from quantrac.desks.stages import BadStage, ChannelDays, DaySigned, SignedDays
 from quantrac.telemetry.quality import Quality
 from tests.fixtures import stations
+from tests.fixtures.timing import PATIENCE_S, eventually
 from tests.integration.database.conftest import NOON, World
 
 DAY = date(2026, 11, 24)
@@ -203,9 +204,8 @@ def test_what_commits_while_somebody_signs_reopens_the_day_once_it_is_signed(pas
                 append_changes(conn, [NewChange("st-test", past.channel_id, time, time, 1, Cause.READING)])
             conn.execute("update consumer set position = (select max(id) from change) where consumer = 'quality'")
             round_ = threads.submit(signed_days.round_of, conn, feed, NIGHT)
-            while not other.execute(WAITING).fetchone() and not round_.done():
-                pass
-        assert len(round_.result()) == 1
+            eventually(lambda: other.execute(WAITING).fetchone() or round_.done())
+        assert len(round_.result(PATIENCE_S)) == 1
     assert words(conn)[DO] == "reopened"
 
 

@@ -27,6 +27,7 @@ from quantrac.config.stations import Bus
 from quantrac.private_services.ports import free_port
 from quantrac.telemetry.states import State
 from tests.fixtures.instruments import now_ms
+from tests.fixtures.timing import ended
 from tests.integration.edge_agent.test_line_search import ScriptedLine
 
 PROFILE = """\
@@ -89,7 +90,7 @@ def server() -> Iterator[str]:
     yield f"127.0.0.1:{port}"
     asyncio.run_coroutine_threadsafe(served.shutdown(), loop).result(60)  # type: ignore[no-untyped-call]
     loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    ended(thread)
     loop.close()
 
 

@@ -38,7 +38,7 @@ from quantrac.telemetry.commands import encode_command
 from quantrac.telemetry.topics import topic
 from quantrac.telemetry.wire import decode_message
 from tests.fixtures.simulation import simulated
-from tests.fixtures.timing import eventually
+from tests.fixtures.timing import PATIENCE_S, eventually
 from tests.integration.edge_agent.agent import AgentThread
 from tests.integration.edge_agent.centre import Centre
 from tests.unit.edge_agent.test_trial import changed
@@ -310,7 +310,7 @@ def test_the_live_view_on_a_terminal_shows_the_station_and_ends_with_ctrl_c(rig:
     finally:
         process.kill()
         os.close(terminal)
-    assert (told, process.wait()) == (True, 0), seen[-2000:]
+    assert (told, process.wait(PATIENCE_S)) == (True, 0), seen[-2000:]
 
 
 def test_each_instrument_is_read_once_by_the_command_line_where_no_agent_runs(wiring: Path) -> None:

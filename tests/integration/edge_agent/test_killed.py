@@ -24,7 +24,7 @@ from quantrac.config.loader import load_station
 from quantrac.telemetry.slots import slot_end
 from quantrac.telemetry.states import State
 from tests.fixtures.simulation import simulated
-from tests.fixtures.timing import eventually
+from tests.fixtures.timing import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parents[3]
 STATION = "st-tran-de"
@@ -62,7 +62,7 @@ def agent(field: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.wait(PATIENCE_S)
 
 
 def messages(field: Path) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ def test_killed_in_mid_slot_every_slot_is_told_and_no_value_differs_from_the_jou
         while time.time_ns() // 1_000_000 % WIDTH_MS < 1_600:  # all four samples are taken, the mean is not
             time.sleep(0.02)
         first.send_signal(signal.SIGKILL)
-        first.wait()
+        first.wait(PATIENCE_S)
     before = max(slots(field))
     eventually(lambda: time.time() * 1000 > before + 3 * WIDTH_MS)
     with agent(field) as second:

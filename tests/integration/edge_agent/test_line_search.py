@@ -25,6 +25,7 @@ from quantrac.cli.commands.edge_probe import probe
 from quantrac.config.fields import parse_duration
 from tests.fixtures.instruments import now_ms
 from tests.fixtures.rtu_check import checked
+from tests.fixtures.timing import ended
 
 Script = Callable[[bytes], bytes]
 SPEEDS = {1200: termios.B1200, 9600: termios.B9600, 19200: termios.B19200}
@@ -44,7 +45,7 @@ class ScriptedLine:
 
     def close(self) -> None:
         self._ending.set()
-        self._thread.join()
+        ended(self._thread)
         os.close(self._ours)
         os.close(self._theirs)
 

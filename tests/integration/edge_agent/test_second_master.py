@@ -24,6 +24,7 @@ from edge_agent.readings.records import StationEvent
 from quantrac.config.stations import Bus
 from tests.fixtures import instruments
 from tests.fixtures.rtu_check import checked
+from tests.fixtures.timing import ended
 
 OURS, THEIRS = (10, 20), 30
 FOR_S, LONGEST_S = 3.0, 120.0
@@ -48,7 +49,7 @@ class SharedLine:
 
     def close(self) -> None:
         self._ending.set()
-        self._thread.join()
+        ended(self._thread)
         os.close(self._ours)
         os.close(self._theirs)
 

@@ -18,6 +18,7 @@ from edge_agent.spooling import inspection
 from quantrac.mqtt import MqttAddress, Session, session
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry.wire import decode_message
+from tests.fixtures.program import killed
 from tests.fixtures.proxy import TcpProxy
 from tests.fixtures.timing import eventually
 from tests.integration.edge_agent.agent import PROJECT, RESEND_AFTER_S, STATION, Numbers, Running, settings
@@ -83,11 +84,11 @@ def test_kill_9_of_the_agent(broker: PrivateMosquitto, centre: Centre, tmp_path:
     for _ in range(4):
         before = sum(map(len, centre.seqs.values()))
         wanted = before + chance.randrange(20, 150)
-        with subprocess.Popen(command, cwd=PROJECT) as child:
-            try:
-                assert centre.holds(lambda c: sum(map(len, c.seqs.values())) >= wanted)
-            finally:
-                child.kill()
+        child = subprocess.Popen(command, cwd=PROJECT)
+        try:
+            assert centre.holds(lambda c: sum(map(len, c.seqs.values())) >= wanted)
+        finally:
+            killed(child)
     assert [*inspection.verify(tmp_path / STATION)] == []
     agent = Running(broker.url(STATION), tmp_path, Numbers(most=0))
     outcome = drained(agent)
@@ -110,13 +111,13 @@ def test_a_disk_that_is_full_when_the_agent_starts(broker: PrivateMosquitto, cen
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     command = [sys.executable, "-m", "tests.integration.edge_agent.agent", broker.url(STATION), str(tmp_path)]
     limit = ["prlimit", "--fsize=0:", "--", *command]
-    with subprocess.Popen(limit, cwd=PROJECT, stdout=subprocess.DEVNULL) as child:
-        try:
-            eventually(lambda: "cannot be written" in disk(tmp_path / STATION))
-            resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (hard, hard))
-            assert centre.holds(lambda c: any(kind == "spool_unwritable" for kind, _ in c.events))
-        finally:
-            child.kill()
+    child = subprocess.Popen(limit, cwd=PROJECT, stdout=subprocess.DEVNULL)
+    try:
+        eventually(lambda: "cannot be written" in disk(tmp_path / STATION))
+        resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        assert centre.holds(lambda c: any(kind == "spool_unwritable" for kind, _ in c.events))
+    finally:
+        killed(child)
     messages = [decode_message(line) for line in inspection.export(tmp_path / STATION)]
     assert [m.seq for m in messages] == [*range(1, len(messages) + 1)]
     values = [m.r[0][1] for m in messages if m.r]

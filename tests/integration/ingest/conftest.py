@@ -18,7 +18,7 @@ from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry import topics, wire
 from quantrac.telemetry.wire import Ack
 from tests.fixtures.stations import add_channel, add_station
-from tests.fixtures.timing import eventually
+from tests.fixtures.timing import PATIENCE_S, eventually
 
 SUBSCRIBED = (
     '"mqtt_subscribed", "client_id": "quantrac-ingest", ',
@@ -91,7 +91,7 @@ class RunningIngest:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.wait(PATIENCE_S)
 
     def stop(self) -> int:
         if self._process is None:

@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.migration import migrate
 from tests.fixtures.stations import add_channel, add_station
-from tests.fixtures.timing import eventually
+from tests.fixtures.timing import PATIENCE_S, eventually
 from tests.integration.alerts.test_service import NETWORK, PROJECT, RULES
 from tests.integration.ingest.test_rollups import everything
 
@@ -123,7 +123,7 @@ class Services:
     def kill(self, name: str) -> None:
         if name in self.running:
             self.running[name].kill()
-            self.running.pop(name).wait()
+            self.running.pop(name).wait(PATIENCE_S)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from quantrac.mqtt import Outcome, QueueFullError
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry import topics, wire
-from tests.fixtures.timing import eventually
+from tests.fixtures.timing import ended, eventually
 from tests.integration.ingest.conftest import Edge, RunningIngest, away
 from tests.integration.ingest.test_books import book
 from tests.integration.ingest.test_path import message
@@ -59,7 +59,7 @@ class PatientEdge(Edge):
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join()
+        ended(self._thread)
         self.session.stop()
 
 

@@ -19,7 +19,7 @@ from quantrac.mqtt import MqttAddress
 from quantrac.observe import health
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.private_services.postgres import PrivatePostgres
-from tests.fixtures.timing import eventually
+from tests.fixtures.timing import ended, eventually
 from tests.integration.ingest.conftest import Edge, RunningIngest, away
 from tests.integration.ingest.test_path import message
 
@@ -102,7 +102,7 @@ def test_a_loop_that_is_stuck_is_said_to_be_ill(
             eventually(lambda: network.execute("select count(*) from v_reading").fetchone() == (1,))
         finally:
             stop.set()
-            thread.join()
+            ended(thread)
 
 
 def test_it_beats_records_its_health_and_takes_its_row_along(

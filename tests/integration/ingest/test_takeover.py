@@ -12,7 +12,7 @@ from ingest.workers.worker import SESSION
 from quantrac.mqtt import MqttAddress, Outcome, Session
 from quantrac.private_services.mosquitto import PrivateMosquitto
 from quantrac.telemetry import topics, wire
-from tests.fixtures.timing import eventually, quickest
+from tests.fixtures.timing import ended, eventually, quickest
 from tests.integration.ingest.conftest import STATIONS, Edge, RunningIngest
 from tests.integration.ingest.test_path import message
 
@@ -119,7 +119,7 @@ class Stream:
     def end(self) -> int:
         """Stop, wait for every PUBACK, and return the last seq; each message has reached the session of ingest."""
         self._stop.set()
-        self._thread.join()
+        ended(self._thread)
         for edge in self._edges.values():
             eventually(lambda: len(edge.settled) == self.seq)
             assert {each.outcome for each in edge.settled} == {Outcome.DELIVERED}

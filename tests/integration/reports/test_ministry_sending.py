@@ -30,7 +30,7 @@ from reports.ministry import consumer
 from reports.ministry.file import FiveMinuteFile
 from reports.ministry.sender import FIRST_WAIT, MOST, NotDelivered, give_up, send_owed
 from reports.ministry.sftp import ReceiverLogin, SftpServer, logins
-from tests.fixtures.timing import eventually
+from tests.fixtures.timing import PATIENCE_S, ended, eventually
 
 CONFIGS = Path(__file__).parents[3] / "station_configs"
 STATION = "st-vinh-chau"
@@ -267,7 +267,7 @@ def test_a_file_that_changes_while_it_is_sent_is_owed_with_its_new_bytes(ministr
 
     server.before = change_and_wait
     assert ministry.send(server) == (1, 0, False)
-    maker.join()
+    ended(maker)
     server.before = lambda: None
     assert ministry.send(server) == (1, 0, False)
     assert server.files == {name: b"new"}
@@ -347,7 +347,7 @@ class RealServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(PATIENCE_S)
         self.port = self._server.get_port()
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
@@ -387,9 +387,9 @@ class RealServer:
         await self._server.wait_closed()
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(PATIENCE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        ended(self._thread)
         self._loop.close()
 
 
@@ -465,8 +465,6 @@ def test_jobs_run_makes_and_sends_without_a_hand(
     eventually(lambda: conn.execute("select status from v_ministry_file").fetchall() == [("sent",)])
     eventually(lambda: real.connected == 0)  # it rests without a connection
     stop.set()
-    for thread in threads:
-        thread.join()
-    for thread in jobs.start(settings, WatchedNetwork(CONFIGS), database, threading.Event()):
-        thread.join()  # it ends by itself: nobody gets files any more
+    ended(*threads)
+    ended(*jobs.start(settings, WatchedNetwork(CONFIGS), database, threading.Event()))  # nobody gets files any more
     assert not change_feed.is_registered(conn, consumer.NAME)

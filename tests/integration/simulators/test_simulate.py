@@ -76,7 +76,7 @@ class Simulation:
         )  # fmt: skip
         deadline = time.monotonic() + 180
         while not self.wiring_file.exists():
-            assert self.process.poll() is None, self.process.communicate()
+            assert self.process.poll() is None, self.process.communicate(timeout=180)
             assert time.monotonic() < deadline, "no wiring file"
             time.sleep(0.02)
 
@@ -350,32 +350,29 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 def test_it_outlives_the_shell_that_started_it_unless_asked_not_to(
     tmp_path: Path, options: tuple[str, ...], reason: str
 ) -> None:
-    """The starter leaves its output to the simulation, so that the pipe closes when the simulation has ended."""
     (tmp_path / "field.yaml").write_text(FIELD)
     starter = (
         "import subprocess, sys, time, pathlib\n"
         "started = subprocess.Popen([sys.executable, '-m', 'quantrac', 'simulate', '--field', 'field.yaml',"
         " '--station', 'st-c', '--wiring', 'w.yaml', '--journal', 'j', *sys.argv[1:]], stdout=sys.stderr)\n"
-        "while not pathlib.Path('w.yaml').exists(): time.sleep(0.02)\n"
+        "while started.poll() is None and not pathlib.Path('w.yaml').exists(): time.sleep(0.02)\n"
         "print(started.pid)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    with subprocess.Popen(
-        [sys.executable, "-c", starter, *options], cwd=tmp_path, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as shell:  # fmt: skip
-        assert shell.stdout is not None
-        assert shell.stderr is not None
-        simulation = int(shell.stdout.read())
-        assert shell.wait(180) == 0
-        port = tmp_path / "w.ports" / "st-c.sondes"
-        if not options:
-            time.sleep(3 * WATCH_S)  # it would have noticed
-            assert json.loads((tmp_path / "w.yaml").read_text())["buses"]["st-c/sondes"] == {"port": str(port)}
-            assert port.is_char_device()
-            os.kill(simulation, signal.SIGTERM)
-        assert f'"reason": "{reason}"' in shell.stderr.read()
-        assert not port.is_symlink(), "an agent that still runs must not be led to somebody else's terminal"
+    log, command = tmp_path / "log", [sys.executable, "-c", starter, *options]
+    with log.open("w") as out:
+        shell = subprocess.run(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=out, timeout=180, check=True
+        )
+    port = tmp_path / "w.ports" / "st-c.sondes"
+    if not options:
+        time.sleep(3 * WATCH_S)  # it would have noticed
+        assert json.loads((tmp_path / "w.yaml").read_text())["buses"]["st-c/sondes"] == {"port": str(port)}
+        assert port.is_char_device()
+        os.kill(int(shell.stdout), signal.SIGTERM)
+    eventually(lambda: "field_stopped" in log.read_text())
+    assert f'"reason": "{reason}"' in log.read_text()
+    assert not port.is_symlink(), "an agent that still runs must not be led to somebody else's terminal"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quantrac.cli.main import COMMANDS
-from tests.fixtures.program import PROJECT, quantrac
+from tests.fixtures.program import PROJECT, WITHIN_S, quantrac
 
 
 def test_help_lists_every_command() -> None:
@@ -38,7 +38,7 @@ def test_the_shell_completes_commands_and_subcommands(monkeypatch: pytest.Monkey
     for words, completed in (("quantrac stat", ["stations", "status"]), ("quantrac stations ch", ["check"])):
         monkeypatch.setenv("COMP_WORDS", words)
         monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
-        done = subprocess.run([program], capture_output=True, text=True, check=False)
+        done = subprocess.run([program], capture_output=True, text=True, check=False, timeout=WITHIN_S)
         assert done.stdout.split() == completed
 
 
@@ -53,5 +53,5 @@ try:
 except SystemExit:
     print("loaded:", *{drivers} & sys.modules.keys())
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=WITHIN_S)
     assert done.stdout.splitlines()[-1] == "loaded:"

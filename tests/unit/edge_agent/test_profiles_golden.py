@@ -22,6 +22,7 @@ from quantrac.config.documents import read_document
 from quantrac.config.findings import Findings
 from quantrac.config.profile_files import load_profile, make_profile
 from quantrac.config.profiles import HexGolden
+from tests.fixtures.program import WITHIN_S
 
 DEVICES = Path(__file__).parents[3] / "station_configs" / "devices"
 PROFILES = {path.stem: load_profile(path) for path in sorted(DEVICES.glob("*.yaml"))}
@@ -117,7 +118,9 @@ def test_the_check_of_all_files_proves_the_profiles_also_where_no_driver_is_inst
         f"from quantrac.cli.main import run\nsys.argv = ['quantrac', 'stations', 'check', {str(configs)!r}]\nrun()"
     )
     root = DEVICES.parents[1]
-    checked = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False, timeout=WITHIN_S
+    )
     assert checked.returncode == 2, checked.stderr
     assert re.fullmatch(
         rf"{wrong}:\d+:\d+: golden\.0\.gives\.humidity: found \[71\.3, ok\], allowed \[71\.2, ok\].*\n", checked.stdout

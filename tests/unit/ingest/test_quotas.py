@@ -23,6 +23,7 @@ from ingest.receiving.registry import Registry
 from ingest.storing import plan
 from ingest.storing.plan import Merged
 from quantrac.telemetry.wire import Held
+from tests.fixtures.timing import PATIENCE_S
 from tests.unit.ingest.network import IN_SERVICE_MS, NAMES, NOW_MS, receipt
 
 STATIONS = ("st-mad", "st-test")
@@ -325,7 +326,7 @@ def test_a_preparer_that_ends_by_a_defect_says_so_to_who_takes() -> None:
 
     preparer = Preparer(Defective(lambda: T_US), registry)
     preparer.start()
-    asked.wait()
+    assert asked.wait(PATIENCE_S)
     preparer.stop()  # waits for the thread
     with pytest.raises(KeyError):
         preparer.take(0.0)

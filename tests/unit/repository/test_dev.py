@@ -10,11 +10,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.fixtures.program import WITHIN_S
+from tests.fixtures.timing import eventually
+
 PROJECT = Path(__file__).parents[3]
 
 
 def dev(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["bash", "./dev", *words], cwd=PROJECT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["bash", "./dev", *words], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=WITHIN_S
+    )
 
 
 @pytest.mark.parametrize("command", ["demo", "test", "check", "bench", "soak", "setup"])
@@ -50,6 +55,7 @@ def within_dev(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", f"source ./dev\n{script}"],
         cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        timeout=WITHIN_S,
     )  # fmt: skip
 
 
@@ -157,13 +163,14 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "conftest.py").write_text(
         "from tests.fixtures import workers\n"
         "def pytest_xdist_make_scheduler(config, log): return workers.scheduler(config, log)\n"
+        "from tests.conftest import pytest_testnodedown\n"
     )
     return tmp_path
 
 
 def second_try(project: Path, tests: str) -> subprocess.CompletedProcess[str]:
     (project / "test_it.py").write_text(tests)
-    return within_dev(f"cd {shlex.quote(str(project))}; with_second_try -n 2")
+    return within_dev(f"cd {shlex.quote(str(project))}; with_second_try 10 -n 2")
 
 
 FAILS_FIRST = """
@@ -197,12 +204,25 @@ def test_many_failures_are_not_tried_again(project: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "")
 
 
+HANGS = """
+import subprocess, threading
+from pathlib import Path
+import pytest
+def test_hangs():
+    child = subprocess.Popen(["sleep", "600"])
+    Path("child").write_text(str(child.pid))
+    threading.Event().wait()
+"""
+
+
 @pytest.mark.parametrize("others", [2, 30])
 def test_a_test_that_hangs_ends_with_its_stack_and_the_others_go_on(project: Path, others: int) -> None:
-    hangs = "def test_hangs(): threading.Event().wait()\n"
+    """What it has started ends with it."""
     more = f"@pytest.mark.parametrize('n', range({others}))\ndef test_steady(n): pass\n"
-    done = second_try(project, f"import threading\nimport pytest\n{hangs}{more}")
+    done = second_try(project, f"{HANGS}{more}")
     assert done.returncode == 1
     assert done.stdout.count("crashed while running 'test_it.py::test_hangs'") == 1
     assert f"1 failed, {others} passed" in done.stdout
     assert "threading.Event().wait()" in done.stderr + done.stdout
+    child = int((project / "child").read_text())
+    eventually(lambda: not Path(f"/proc/{child}").exists())

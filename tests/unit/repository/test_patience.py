@@ -31,6 +31,10 @@ MEASURED_IN = (
 )  # fmt: skip
 """Where the width of a page is asked for, when it has heard of its window's."""
 SET_IN = "tests/acceptance/conftest.py"
+FOR_EVER = {"acquire", "communicate", "get", "join", "notifies", "recv", "result", "wait"}
+"""Methods that wait for ever unless they are told how long."""
+NO_WAITS = ("cluster.join", "network.wait")
+RUNS = ("subprocess.run", "subprocess.check_call", "subprocess.check_output")
 KNOWN = ("connected", "subscribed")
 """What a client knows of its connection."""
 PAUSES = {
@@ -73,7 +77,26 @@ def faults_of(source: str, pauses: int = 0, *, may_set: bool = False, may_measur
             yield from (f"line {look.lineno}: assert with {_name(look)} looks once: use expect(…)" for look in looks)
     if has_pages:
         yield from _of_pages(tree, may_measure=may_measure)
+    yield from _of_waits(tree)
     yield from _of_restarts(tree)
+
+
+def _of_waits(tree: ast.Module) -> Iterator[str]:
+    """A wait that nothing ends; what is awaited ends by the time of the test, but for a process."""
+    awaited = {node.value for node in ast.walk(tree) if isinstance(node, ast.Await)}
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and call not in awaited and _is_unbounded(call):
+            yield f"line {call.lineno}: {_name(call)} may wait for ever: say how long (PATIENCE_S, ended, killed)"
+        if isinstance(call, ast.With) and any("Popen(" in ast.unparse(item.context_expr) for item in call.items):
+            yield f"line {call.lineno}: with waits for ever for the end of a process: use killed"
+
+
+def _is_unbounded(call: ast.Call) -> bool:
+    told = any(word.arg in ("timeout", "timeout_s") for word in call.keywords)
+    if ast.unparse(call.func) in RUNS:
+        return not told
+    is_wait = isinstance(call.func, ast.Attribute) and call.func.attr in FOR_EVER
+    return is_wait and not (told or call.args or ast.unparse(call.func) in NO_WAITS)
 
 
 def _of_pages(tree: ast.Module, *, may_measure: bool) -> Iterator[str]:
@@ -152,6 +175,8 @@ def test_no_test_fails_by_chance() -> None:
         ("expect.set_options(timeout=60_000)", "patient already"),
         ("import playwright\nwide = 'document.documentElement.scrollWidth'", "use SIDEWAYS"),
         ("import playwright\ndef f():\n    page.mouse.move(1, 2)", "point with hover"),
+        ("thread.join()", "for ever"), ("line = answers.get()", "for ever"), ("subprocess.run(words)", "for ever"),
+        ("with subprocess.Popen(words) as child:\n    pass", "use killed"),
         ("broker.kill()\nbroker.start()\neventually(lambda: session.subscribed)", "may not have noticed"),
     ],
 )  # fmt: skip
