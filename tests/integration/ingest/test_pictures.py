@@ -132,11 +132,20 @@ def test_of_pictures_a_station_has_so_many_bytes_a_day_and_what_is_beyond_is_put
 ) -> None:
     quotas = QuotasInForce(pictures_mb=2.5 * len(JPEG) / 1e6)
     known, letters, most = Registry.of([("st-test", 0)], [], quotas=quotas), LetterQuota(), PictureQuota()
+    morning = round(NOW.timestamp() * 1000)  # breaches are counted by the day
 
     def store(seq: int, jpeg: bytes, hours: int) -> str:
-        said = (("epoch", "cam1"), ("seq", str(seq)), ("t", str(T + seq)), ("camera", "pond"), ("cause", "motion"))
+        said = (
+            ("epoch", "cam1"),
+            ("seq", str(seq)),
+            ("t", str(morning + seq)),
+            ("camera", "pond"),
+            ("cause", "motion"),
+        )
         delivery = Delivery(TOPIC, jpeg, 1, 1, False, False, len(jpeg), None, said)
-        return pictures.store(network, Receipt(delivery, (T + hours * 3_600_000) * 1000), known, letters, most).outcome
+        return pictures.store(
+            network, Receipt(delivery, (morning + hours * 3_600_000) * 1000), known, letters, most
+        ).outcome
 
     assert store(1, JPEG, 0) == "new"
     with monkeypatch.context() as broken:
