@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,10 +52,11 @@ def list_files(station: StationOption, after: After, until: Until, as_json: AsJs
     from reports.desk import fates
 
     with database("console", "ministry") as conn:
+        _check_known(station, [name for (name,) in conn.execute("select station from v_station order by station")])
         zone = time_zone(conn)
         found = fates(conn, station, moment(after, "--from", zone), moment(until, "--to", zone))
     lines = [f"{one.name}  {one.status}  {one.sha256[:12]}" + (f"  {one.error}" if one.error else "") for one in found]
-    answer([one._asdict() for one in found], lines, as_json=as_json)
+    answer([one._asdict() for one in found], lines or ["no file of these slots was made"], as_json=as_json)
 
 
 @app.command(short_help="Send what a receiver is owed, now.")
@@ -124,9 +126,14 @@ def verify(station: StationOption, receiver: To, after: After, until: Until, as_
 
 
 def _station(network: Network, station: str) -> Station:
-    if station not in network.stations:
-        raise typer.BadParameter(f"found {station}, there are: {', '.join(network.stations)}", param_hint="--station")
+    _check_known(station, network.stations)
     return network.stations[station]
+
+
+def _check_known(station: str, known: Collection[str]) -> None:
+    if station not in known:
+        there = ", ".join(known) or "none: quantrac stations apply"
+        raise typer.BadParameter(f"found {station}, there are: {there}", param_hint="--station")
 
 
 def _server(network: Network, receiver: str) -> SftpServer:
