@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
@@ -19,7 +19,7 @@ from dashboards.console.refusals import language_of, refusal
 from dashboards.console.sheet import PossibleTime, channel_titles, sheet_of_station
 from dashboards.console.texts import Language
 from quantrac.database.pool import Connection
-from quantrac.desks import laboratory_import, laboratory_results, samples
+from quantrac.desks import laboratory_file, laboratory_import, laboratory_results, samples
 from quantrac.desks.laboratory_file import Usual
 from quantrac.desks.laboratory_results import ComparedResult, LaboratoryResult, measured
 from quantrac.desks.roles import DeskAct
@@ -80,8 +80,8 @@ class FileWish(BaseModel):
     text: Annotated[str, Field(max_length=60_000)]
     lines_before: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """How many lines of the file stand between its head and this part."""
-    is_part: bool = False
-    """The file has other parts."""
+    marks: Annotated[list[Literal[".", ","]], Field(max_length=2)] | None = None
+    """What begins decimals in all parts of the file, as `…/marks` found it; None: this is all of it."""
     sampled_by: Note = ""
     laboratory: Note = ""
 
@@ -153,12 +153,18 @@ def _add_sample_acts(app: FastAPI, console: Console) -> None:
                 )
         return {"sample_id": number}
 
+    @app.post("/api/stations/{station}/laboratory-file/marks", dependencies=[may_keep_samples])
+    def marks(station: str, wish: FileWish) -> dict[str, list[str]]:
+        """Tell what begins decimals in a part of a laboratory's file; nothing is taken in."""
+        usual = Usual(station, wish.sampled_by, wish.laboratory)
+        return {"marks": sorted(laboratory_file.marks_shown(wish.text, usual))}
+
     @app.post("/api/stations/{station}/laboratory-file")
     def take_file(request: Request, station: str, wish: FileWish, by: Visitor = may_keep_samples) -> dict[str, Any]:
         """Take a part of a laboratory's file in; lines of other stations are refused."""
         usual, content = Usual(station, wish.sampled_by, wish.laboratory), wish.text.encode()
         with pool.connection() as conn, by.acting():
-            done = laboratory_import.import_file(conn, content, usual, by.name, clock(), is_part=wish.is_part)
+            done = laboratory_import.import_file(conn, content, usual, by.name, clock(), wish.marks)
         language = language_of(request.headers.get("accept-language"))
         refused = [
             {"line": line.line + (wish.lines_before if line.line > 1 else 0), "column": line.column, "name": line.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 DEFAULT_AROUND_MS: Final = 900_000
@@ -117,15 +117,18 @@ def two_ways(text: str, decimal_mark: str = "") -> tuple[str, str] | None:
     return None if found is None or found[2] == decimal_mark else (found[1] + found[3], f"{found[0]}0")
 
 
-def decimal_mark(texts: Iterable[str]) -> str:
-    """Return what begins decimals in all of these numbers, as one of them shows that cannot part thousands there.
+def decimal_marks(texts: Iterable[str]) -> set[str]:
+    """Return what begins decimals in these numbers, as those of them show that cannot part thousands there.
 
-    Such as `0.42`, `0.500` or `1234.5`. Empty: no number shows it, or some say a point and others a comma. Texts that
-    are no results say nothing.
+    Such as `0.42`, `0.500` or `1234.5`. Texts that are no results say nothing.
     """
     numbers = (text for text in texts if laboratory_value(text) is not None and not _TWO_WAYS.search(text))
-    marks = {found[1] for text in numbers if (found := _MARK.search(text))}
-    return marks.pop() if len(marks) == 1 else ""
+    return {found[1] for text in numbers if (found := _MARK.search(text))}
+
+
+def one_mark(marks: Collection[str]) -> str:
+    """Return the one mark that begins decimals. Empty: no number shows it, or some say a point and others a comma."""
+    return next(iter(marks)) if len(marks) == 1 else ""
 
 
 def _number(text: str) -> float | None:

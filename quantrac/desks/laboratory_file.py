@@ -6,16 +6,19 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from quantrac.desks.bias import decimal_mark, laboratory_value
+from quantrac.desks.bias import decimal_marks, laboratory_value, one_mark
 from quantrac.desks.entries import BadEntry
 from quantrac.desks.laboratory_results import LaboratoryResult, measured, ucum_of, value_of
 from quantrac.desks.samples import Custody, CustodyStep, SampleSheet
 from quantrac.telemetry.local_time import moment
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 MOST_BYTES: Final = 2_000_000
 MOST_LINES: Final = 20_000
@@ -128,7 +131,7 @@ class Usual(NamedTuple):
 
 
 def read_file(
-    text: str, stations: Mapping[str, str], zone: ZoneInfo, usual: Usual, *, is_part: bool = False
+    text: str, stations: Mapping[str, str], zone: ZoneInfo, usual: Usual, marks: Collection[str] | None = None
 ) -> Iterator[FileLine | RefusedLine]:
     """Yield each line of a file; empty ones are left out.
 
@@ -137,18 +140,14 @@ def read_file(
         stations: station by its identifier and names, in small letters.
         zone: of times without an offset.
         usual: what holds where the file has no such column.
-        is_part: there are other lines, which may show another decimal mark: none is taken from these.
+        marks: of `marks_shown`, of all parts of the file; None: this is all of it.
     """
-    head, _, _ = text.partition("\n")
-    parted_by = max(",;\t", key=head.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=parted_by)
-    first = _next_row(rows)
-    named = RefusedLine(1, 1, "", first) if isinstance(first, BadEntry) else _columns(first or [], usual)
+    rows, named = _opened(text, usual)
     if isinstance(named, RefusedLine):
         yield named
         return
     known = parameters()
-    mark = "" if is_part else decimal_mark(_column(text, parted_by, named["value"][0]))
+    mark = one_mark(marks_shown(text, usual) if marks is None else marks)
     while (row := _next_row(rows)) is not None:
         line = rows.line_num
         if line > MOST_LINES:
@@ -168,9 +167,22 @@ def read_file(
             yield RefusedLine(line, refused.cell.column, refused.cell.name, refused.why)
 
 
-def _column(text: str, parted_by: str, at: int) -> Iterator[str]:
-    """Yield the cells of a column, as far as the lines can be read; the first one is its name."""
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=parted_by)
+def marks_shown(text: str, usual: Usual) -> set[str]:
+    """Return what begins decimals in the results of a file, or of a part of it below its first line: `.`, `,`."""
+    rows, named = _opened(text, usual)
+    return set() if isinstance(named, RefusedLine) else decimal_marks(_column(rows, named["value"][0]))
+
+
+def _opened(text: str, usual: Usual) -> tuple[Reader, dict[str, tuple[int, str]] | RefusedLine]:
+    """Return the lines below the first one, and what `_columns` says of it."""
+    head, _, _ = text.partition("\n")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+    first = _next_row(rows)
+    return rows, RefusedLine(1, 1, "", first) if isinstance(first, BadEntry) else _columns(first or [], usual)
+
+
+def _column(rows: Reader, at: int) -> Iterator[str]:
+    """Yield the cells of a column, as far as the lines can be read."""
     while (row := _next_row(rows)) is not None and rows.line_num <= MOST_LINES:
         if not isinstance(row, BadEntry) and at < len(row):
             yield row[at]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -33,11 +34,11 @@ class FileTaken:
 
 
 def import_file(
-    conn: Connection, content: bytes, usual: Usual, person: str, now: datetime, *, is_part: bool = False
+    conn: Connection, content: bytes, usual: Usual, person: str, now: datetime, marks: Collection[str] | None = None
 ) -> FileTaken:
     """Enter the results of a file, each line for itself; one that was taken in before changes nothing.
 
-    `usual`: values for columns that the file lacks. `is_part`: as of `read_file`. Raises BadEntry for a file of another
+    `usual`: values for columns that the file lacks. `marks`: as of `read_file`. Raises BadEntry for a file of another
     form.
     """
     if len(content) > MOST_BYTES:
@@ -49,7 +50,7 @@ def import_file(
     counts = {"new": 0, "known": 0}
     refused: list[RefusedLine] = []
     zone = time_zone(conn)
-    for one in read_file(text, _stations(conn), zone, usual, is_part=is_part):
+    for one in read_file(text, _stations(conn), zone, usual, marks):
         if isinstance(one, RefusedLine):
             refused.append(one)
             continue

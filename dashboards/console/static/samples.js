@@ -55,6 +55,21 @@ export function partsOf(text, most) {
   return [...parts, { text: own, lines_before: before }];
 }
 
+/**
+ * Ask what begins decimals in all parts of a file: 0.500 in one of them is told by 0.42 in another. Null: the server did not say.
+ * @param {{ text: string }[]} parts @param {object} usual @param {HTMLElement} error
+ * @returns {Promise<string[] | null>}
+ */
+async function marksOf(parts, usual, error) {
+  const found = new Set();
+  for (const part of parts) {
+    const said = await sent(form, error, placeOf("laboratory-file/marks"), { ...usual, ...part });
+    if (said === null) return null;
+    said.marks.forEach((/** @type {string} */ mark) => found.add(mark));
+  }
+  return [...found];
+}
+
 /** @param {Event} event */
 async function sendFile(event) {
   event.preventDefault();
@@ -70,9 +85,10 @@ async function sendFile(event) {
     return;
   }
   const counts = { new: 0, known: 0, refused: 0 }, usual = { name: file.name.slice(0, 80), sampled_by: byId("file-by").value, laboratory: byId("file-laboratory").value };
-  const parts = partsOf(text, MOST_LETTERS), is_part = parts.length > 1;
+  const parts = partsOf(text, MOST_LETTERS), marks = await marksOf(parts, usual, error);
+  if (marks === null) return;
   for (const part of parts) {
-    const done = await sent(form, error, placeOf("laboratory-file"), { ...usual, ...part, is_part });
+    const done = await sent(form, error, placeOf("laboratory-file"), { ...usual, ...part, marks });
     if (done === null) break;
     counts.new += done.new;
     counts.known += done.known;

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from quantrac.desks.entries import BadEntry
-from quantrac.desks.laboratory_file import FileLine, RefusedLine, Usual, read_file
+from quantrac.desks.laboratory_file import FileLine, RefusedLine, Usual, marks_shown, read_file
 from quantrac.desks.laboratory_results import LaboratoryResult, measured, ucum_of, value_of
 from quantrac.desks.samples import CustodyStep
 from quantrac.telemetry.parameters import CATALOGUE
@@ -97,12 +97,16 @@ def test_three_decimals_are_read_where_another_value_of_the_column_shows_what_be
     assert all("reads in two ways: write 1500 or 1" in one or "write 2250 or 2.2500" in one for one in refused)
 
 
-def test_neither_a_part_of_a_file_nor_what_is_no_result_shows_what_begins_decimals() -> None:
+def test_all_parts_of_a_file_show_what_begins_decimals_and_what_is_no_result_shows_nothing() -> None:
     head, whole = "code;sampled_at;parameter;value\n", "M1;2026-11-24T02:00Z;no3_n;1.500\n"
-    point, date = whole.replace("1.500", "0.42"), whole.replace("1.500", "xem phieu 12.2026")
-    for text, is_part, refused in ((whole + point, False, 0), (whole + point, True, 1), (whole + date, False, 2)):
-        lines = read_file(head + text, STATIONS, ZONE, Usual("st-a", "An", "TT"), is_part=is_part)
+    point, comma, date = (whole.replace("1.500", other) for other in ("0.42", "0,42", "xem phieu 12.2026"))
+    usual = Usual("st-a", "An", "TT")
+    for parts, refused in (((whole, point), 0), ((whole,), 1), ((whole, point, comma), 1), ((whole, date), 2)):
+        marks = {mark for part in parts for mark in marks_shown(head + part, usual)}
+        lines = [line for part in parts for line in read_file(head + part, STATIONS, ZONE, usual, marks)]
         assert sum(isinstance(one, RefusedLine) for one in lines) == refused
+        in_one = list(read_file(head + "".join(parts), STATIONS, ZONE, usual))
+        assert sum(isinstance(one, RefusedLine) for one in in_one) == refused, "one part or several, it is the same"
 
 
 @pytest.mark.parametrize(
