@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.desks.roles import Role, RoleGrant
-from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.errors import TranslatableError
 
 LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{1,79}")
 INVITATION_LASTS: Final = timedelta(days=3)
@@ -47,7 +47,7 @@ DISABLE: Final = "update account set disabled_at = %s where account_id = %s"
 END_SESSIONS: Final = "delete from console_session where account_id = %s"
 
 
-class AccountRefused(QuantracError):
+class AccountRefused(TranslatableError):
     """What was asked of the desk of accounts cannot be done; the text says why."""
 
     exit_code = 2
@@ -74,15 +74,17 @@ def add(conn: Connection, login: str, name: str, grants: Sequence[RoleGrant], pe
     Raises AccountRefused for a login that is taken or badly spelt, no name, no role, an unknown station.
     """
     if not LOGIN.fullmatch(login):
-        raise AccountRefused(f"login: found {login!r}, expected 2 to 80 of a-z 0-9 . _ @ -, such as an.tran")
+        raise AccountRefused(
+            "login: found {found!r}, expected 2 to 80 of a-z 0-9 . _ @ -, such as an.tran", found=login
+        )
     if not name.strip() or not name.isprintable():
-        raise AccountRefused(f"name: found {name!r}, expected the person's full name")
+        raise AccountRefused("name: found {found!r}, expected the person's full name", found=name)
     if not grants:
-        raise AccountRefused(f"{login}: found no role, expected one of {', '.join(Role)}")
+        raise AccountRefused("{login}: found no role, expected one of {roles}", login=login, roles=", ".join(Role))
     with conn.transaction():
         row = conn.execute(ADD, [login, name.strip(), now]).fetchone()
         if row is None:
-            raise AccountRefused(f"there is an account {login} already; see `quantrac users list`")
+            raise AccountRefused("there is an account {login} already; see `quantrac users list`", login=login)
         for grant in grants:
             _give(conn, row[0], grant)
         audit.record(conn, now, person, "add", f"account {login}", detail={"roles": [str(grant) for grant in grants]})
@@ -133,7 +135,7 @@ def change_role(
         if take:
             held = conn.execute(TAKE, [found.account_id, grant.role]).fetchone()
             if held is None:
-                raise AccountRefused(f"{login} is no {grant.role}")
+                raise AccountRefused("{login} is no {role}", login=login, role=grant.role.value)
             (grant,) = grants_of([held])
         else:
             _give(conn, found.account_id, grant)
@@ -157,7 +159,7 @@ def enable(conn: Connection, login: str, person: str, reason: str | None, now: d
     """Enable a disabled account, with the password it had. Raises AccountRefused."""
     found = account(conn, login)
     if found.disabled_at is None:
-        raise AccountRefused(f"{login} is not disabled")
+        raise AccountRefused("{login} is not disabled", login=login)
     with conn.transaction():
         conn.execute(DISABLE, [None, found.account_id])
         audit.record(conn, now, person, "enable", f"account {login}", reason)
@@ -172,7 +174,7 @@ def account(conn: Connection, login: str) -> AccountRow:
     """Return one account. Raises AccountRefused where there is none."""
     row = conn.execute(ACCOUNTS, {"login": login}).fetchone()
     if row is None:
-        raise AccountRefused(f"there is no account {login}; see `quantrac users list`")
+        raise AccountRefused("there is no account {login}; see `quantrac users list`", login=login)
     return _row(row)
 
 
@@ -188,8 +190,9 @@ def check_stations(conn: Connection, stations: frozenset[str] | None) -> None:
     known = {station for (station,) in conn.execute(STATIONS)}
     if unknown := sorted((stations or frozenset()) - known):
         raise AccountRefused(
-            f"found the station {', '.join(unknown)}, expected some of {', '.join(sorted(known)) or 'none'}"
-        )
+            "found the station {found}, expected some of {known}",
+            found=", ".join(unknown), known=", ".join(sorted(known)) or "none",
+        )  # fmt: skip
 
 
 def hash_of(secret: str) -> bytes:
@@ -205,7 +208,7 @@ def _row(row: Sequence[Any]) -> AccountRow:
 def _enabled(conn: Connection, login: str) -> AccountRow:
     found = account(conn, login)
     if found.disabled_at is not None:
-        raise AccountRefused(f"{login} is disabled since {found.disabled_at:%Y-%m-%d %H:%M:%SZ}")
+        raise AccountRefused("{login} is disabled since {at}", login=login, at=found.disabled_at)
     return found
 
 

@@ -88,11 +88,15 @@ def link(
     """Link a person of a provider to an account. Raises AccountRefused for one who is linked already."""
     value = value.strip().lower() if kind == "email" else value.strip()
     if not value or not value.isprintable() or (kind == "email" and "@" not in value):
-        raise AccountRefused(f"{kind}: found {value!r}, expected what the provider has for the person")
+        raise AccountRefused(
+            "{kind}: found {found!r}, expected what the provider has for the person", kind=kind, found=value
+        )
     found = account(conn, login)
     with conn.transaction():
         if not conn.execute(LINK, [issuer, kind, value, found.account_id, False]).rowcount:
-            raise AccountRefused(f'{kind} {value} is linked already; see `quantrac audit --act "link identity"`')
+            raise AccountRefused(
+                '{kind} {value} is linked already; see `quantrac audit --act "link identity"`', kind=kind, value=value
+            )
         said = {"issuer": issuer, kind: value}
         audit.record(conn, now, person, "link identity", f"account {login}", detail=said)
 
@@ -102,7 +106,7 @@ def unlink(conn: Connection, login: str, person: str, reason: str | None, now: d
     found = account(conn, login)
     with conn.transaction():
         if not conn.execute(UNLINK, [found.account_id]).rowcount:
-            raise AccountRefused(f"{login} is linked to nobody at a provider")
+            raise AccountRefused("{login} is linked to nobody at a provider", login=login)
         conn.execute(END_SESSIONS, [found.account_id])
         audit.record(conn, now, person, "unlink identity", f"account {login}", reason)
 

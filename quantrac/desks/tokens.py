@@ -75,17 +75,21 @@ def add(
     wanted = sorted(set(scopes))
     if not wanted or DeskAct.ACCOUNTS in wanted:
         allowed = ", ".join(act for act in DeskAct if act is not DeskAct.ACCOUNTS)
-        raise AccountRefused(f"scope: found {', '.join(wanted) or 'none'}, expected some of {allowed}")
+        raise AccountRefused(
+            "scope: found {found}, expected some of {allowed}", found=", ".join(wanted) or "none", allowed=allowed
+        )
     if not name.strip() or not name.isprintable():
-        raise AccountRefused(f"name: found {name!r}, expected which program it is for")
+        raise AccountRefused("name: found {found!r}, expected which program it is for", found=name)
     if not now < expires_at <= now + LONGEST:
-        raise AccountRefused(f"a token ends within {LONGEST.days} days: found {expires_at:%Y-%m-%d %H:%MZ} as the end")
+        raise AccountRefused(
+            "a token ends within {days} days: found {end} as the end", days=LONGEST.days, end=expires_at
+        )
     secret = PREFIX + secrets.token_urlsafe(32)
     within = None if stations is None else sorted(stations)
     with conn.transaction():
         check_stations(conn, stations)
         if not conn.execute(ADD, [name, hash_of(secret), wanted, within, now, person, expires_at]).rowcount:
-            raise AccountRefused(f"there is a token {name} already; see `quantrac tokens list`")
+            raise AccountRefused("there is a token {name} already; see `quantrac tokens list`", name=name)
         said = {"scopes": wanted, "stations": within, "expires_at": expires_at.isoformat()}
         audit.record(conn, now, person, "add", f"token {name}", detail=said)
     return secret
@@ -95,7 +99,9 @@ def revoke(conn: Connection, name: str, person: str, reason: str | None, now: da
     """Revoke a token at once. Raises AccountRefused where there is none in force."""
     with conn.transaction():
         if not conn.execute(REVOKE, [now, name]).rowcount:
-            raise AccountRefused(f"there is no token {name} that could be revoked; see `quantrac tokens list`")
+            raise AccountRefused(
+                "there is no token {name} that could be revoked; see `quantrac tokens list`", name=name
+            )
         audit.record(conn, now, person, "revoke", f"token {name}", reason)
 
 
