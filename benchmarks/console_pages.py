@@ -216,6 +216,7 @@ def requests(now: datetime) -> dict[str, str]:
 NOT_ASKED: Final = {
     "/api/stream": "lasts; measured as updates", "/enter/{secret}": "a link that is used once",
     "/sign-in": "whoever has signed in is led on",
+    "/compare/views/{view_id}": "leads to /compare",
     "/stations/{station}/completeness.csv": "a report: it asks for the gaps of each day of a month, in seconds",
     "/stations/{station}/export": "a file: it takes as long as it is large",
     "/api/files/{file:path}/changes/{number}": "one change of a file, of which there is none",

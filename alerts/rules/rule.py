@@ -35,7 +35,8 @@ class RuleTexts:
     """Templates of the short message; an empty one: made from the title. Placeholders: `quantrac.config.rules`."""
     sms_cleared: Words | None = None
     """The same for the message that ends it."""
-    source: str | None = None
+    source: Words | str | None = None
+    """Where its limits come from; a bare text: of an alarm that rose before sources had two languages."""
     latched: bool = False
     """An alarm stands until a person resets it, also when its readings have returned to normal."""
     unit: str = ""

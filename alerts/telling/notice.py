@@ -21,7 +21,7 @@ MOST_DECIMALS: Final = 6
 
 SEVERITY_WORDS: Final = {
     Severity.LOW: Words("Lưu ý", "Notice"),
-    Severity.MEDIUM: Words("Cảnh báo", "Warning"),
+    Severity.MEDIUM: Words("Nguy cơ", "Warning"),
     Severity.HIGH: Words("Nghiêm trọng", "High alarm"),
     Severity.CRITICAL: Words("KHẨN CẤP", "URGENT"),
 }

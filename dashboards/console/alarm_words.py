@@ -27,6 +27,8 @@ def title(row: AlarmRow, language: Language) -> str:
 def words(row: AlarmRow, name: str, language: Language) -> str:
     """Return a text of its rule, such as `cause`; empty where the rule has none."""
     said = row.texts.get(name) or {}
+    if isinstance(said, str):  # the source of an alarm that rose before sources had two languages
+        return said
     return str(said.get(language) or said.get("vi") or "")
 
 

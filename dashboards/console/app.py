@@ -49,7 +49,7 @@ from dashboards.console.stages_page import add_stages_page
 from dashboards.console.station_page import add_station_page
 from dashboards.console.titles import one_way
 from dashboards.console.told_page import add_told_page
-from dashboards.console.trace_page import add_trace_page
+from dashboards.console.trace_page import add_trace_page, trace_address
 from dashboards.console.trial_page import add_trial
 from dashboards.console.workbench_page import add_workbench_page
 from quantrac.telemetry.words import counted
@@ -116,7 +116,7 @@ def _templates(app: FastAPI, console: Console, provider: Provider | None) -> Jin
     templates.env.filters |= {written.__name__: written for written in filters}
     templates.env.globals |= {
         "asset": assets.address, "modules_of": modules_of, "texts_of": texts_of, "grafana": console.grafana,
-        "described": described, "has_passwords": console.rules.passwords,
+        "described": described, "trace_address": trace_address, "has_passwords": console.rules.passwords,
         "provider_name": None if provider is None else provider.settings.name,
     }  # fmt: skip
     return templates

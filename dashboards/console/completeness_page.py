@@ -33,6 +33,13 @@ from reports.spans import BadSpan, ReportSpan
 LONGEST_OF_ALL: Final = timedelta(days=31)
 """Of all stations; of one as long as the desk allows."""
 DEPTHS: Final = ((0.995, "whole"), (0.9, "most"), (0.75, "valid"), (1e-9, "poor"))
+BEGUN: Final = """
+select s.in_service, (
+  select min((select r.time from reading r where r.channel_id = c.channel_id order by r.time limit 1))
+  from channel c where c.station = s.station and not c.derived)
+from station s where s.station = %(station)s
+"""
+"""Since when a station is in service, and the time of its first reading."""
 StationName = Annotated[str | None, Query(pattern="^[a-z0-9-]+$", max_length=200)]
 
 
@@ -64,11 +71,13 @@ def add_completeness_page(app: FastAPI, console: Console, templates: Jinja2Templ
         with console.long_read() as conn:
             context = sheet(conn, request, by, lang, {"month": month})
             first, last = month_of(month, now.astimezone(context["zone"]).date())
+            since, begun = conn.execute(BEGUN, {"station": station}).fetchone() or (None, None)
             rows = channel_periods(conn, first, last, now, lambda _: first, frozenset({station}))
             context |= {
                 "station": station, "station_name": stations_of(conn, by, lang).get(station, station), "first": first,
                 "rows": rows, "titled": channel_titles(conn, station, lang), "depth": depth, "share": share_of,
-                "percent": percent,
+                "percent": percent, "since": since, "begun": begun,
+                "is_before": since is not None and (begun is None or begun.astimezone(context["zone"]).date() > first),
             }  # fmt: skip
         return templates.TemplateResponse(request, "completeness_month.html", context)
 

@@ -38,6 +38,7 @@ from quantrac.database.pool import one_line
 from quantrac.desks.acts import BadReview
 from quantrac.desks.config_files import BadChange
 from quantrac.desks.entries import BadEntry
+from quantrac.desks.saved_views import BadView, NoSuchView
 from quantrac.desks.shift import NoSuchShift
 from quantrac.desks.stages import BadStage
 from quantrac.desks.trace import NothingToTrace
@@ -66,6 +67,8 @@ STATUS: Final[dict[type[Exception], int]] = {
     BadStage: 422,
     NothingToTrace: 404,
     NoSuchShift: 404,
+    NoSuchView: 404,
+    BadView: 422,
     NoStretch: 422,
     BadTrial: 422,
     BadEdit: 422,

@@ -21,11 +21,11 @@ from dashboards.console.snapshot import WORST_FIRST, ChannelNow, StationNow, par
 from dashboards.console.texts import Language
 from dashboards.console.titles import titles
 from quantrac.desks.roles import DeskAct
-from quantrac.telemetry.parameters import CATALOGUE, HOUSEKEEPING
+from quantrac.telemetry.parameters import CATALOGUE, HOUSEKEEPING, Parameter
 
 ORDER: Final = {name: place for place, name in enumerate(CATALOGUE)}
 HOUSEKEEPING_IDS: Final = {parameter.id for parameter in HOUSEKEEPING}
-KIND: Final = ("title", "unit", "decimals", "resolution", "interval", "housekeeping")
+KIND: Final = ("title", "unit", "decimals", "resolution", "interval", "housekeeping", "states")
 """What like channels of many stations have in common."""
 
 
@@ -68,7 +68,7 @@ def page_of(console: Console, request: Request, by: Visitor, language: Language,
 
 def _station(station: StationNow, own: list[ChannelNow], language: Language) -> dict[str, Any]:
     titled = titles(own, language)
-    channels = [_channel(channel, titled[channel.channel]) for channel in sorted(own, key=_rank)]
+    channels = [_channel(channel, titled[channel.channel], language) for channel in sorted(own, key=_rank)]
     return {
         "id": station.station,
         "condition": station.condition,
@@ -96,7 +96,12 @@ def _rank(channel: ChannelNow) -> tuple[int, str]:
     return ORDER.get(channel.parameter, len(ORDER)), channel.name
 
 
-def _channel(channel: ChannelNow, title: str) -> dict[str, Any]:
+def states_of(parameter: Parameter, language: Language) -> tuple[str, ...] | None:
+    """Return what 0 and 1 are called in a language, where they are states. Pure."""
+    return None if parameter.states is None else tuple(words.in_language(language) for words in parameter.states)
+
+
+def _channel(channel: ChannelNow, title: str, language: Language) -> dict[str, Any]:
     parameter = CATALOGUE.get(channel.parameter)
     unit, decimals = (channel.unit, 2) if parameter is None else (parameter.label, parameter.decimals)
     resolution = decimals if parameter is None else parameter.resolution
@@ -108,6 +113,7 @@ def _channel(channel: ChannelNow, title: str) -> dict[str, Any]:
         "resolution": resolution,
         "interval": channel.interval_s,
         "housekeeping": channel.parameter in HOUSEKEEPING_IDS,
+        "states": None if parameter is None else states_of(parameter, language),
         "last": parameter is not None and parameter.kind.value == "last",
     }
 

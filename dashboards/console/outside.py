@@ -29,7 +29,8 @@ ALARM: Final = """
 select a.alarm_id, a.texts->'title'->>%(language)s as title,
        case %(language)s when 'vi' then s.name_vi else s.name_en end as station,
        a.raised_at, a.cleared_at, a.acknowledged_at, a.acknowledged_by,
-       a.channel, a.parameter, a.value, a."limit", a.unit
+       a.channel, a.parameter, a.value, a."limit", a.unit,
+       a.texts->'has_value' is distinct from 'false' as has_value
 from v_alarm a left join station s using (station) where a.alarm_id = %(alarm)s
 """
 PERSON: Final = "select name, language from contact where contact_id = %s and active"

@@ -87,6 +87,7 @@ def add_stages_page(app: FastAPI, console: Console, templates: Jinja2Templates) 
             titled = channel_titles(conn, chosen, lang)
             context |= {
                 "stations": names, "station": chosen, "first": first, "last": last, "then": then, "seen": now,
+                "today": now.astimezone(context["zone"]).date(),
                 "days": [first + timedelta(days=n) for n in range((last - first).days + 1)],
                 "rows": _rows(found, list(titled)), "titled": titled, "to_do": stages.to_do(conn, by.stations),
                 "signable": measured_channels(conn, chosen),

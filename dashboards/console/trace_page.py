@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 from fastapi import Depends, FastAPI, Request, Response
@@ -45,7 +45,8 @@ def add_trace_page(app: FastAPI, console: Console, templates: Jinja2Templates) -
                 context |= _shown(trace(conn, channel, time, as_of))
             except NothingToTrace as why:
                 context["why_not"] = refusal(why, lang, context["zone"])
-                context["nearest"] = _address(channel, why.values.get("nearest"), lang)
+                nearest = why.values.get("nearest")
+                context["nearest"] = trace_address(channel, nearest, lang) if isinstance(nearest, datetime) else None
         return templates.TemplateResponse(request, "trace.html", context, 404 if context["found"] is None else 200)
 
     @app.get("/api/channels/{station}/{name}/trace", dependencies=[may_read])
@@ -60,15 +61,15 @@ def _shown(found: Trace) -> dict[str, Any]:
     step = timedelta(seconds=found.channel.interval_s)
     return {
         "found": found,
+        "parameter": parameter,
         "unit": found.channel.unit if parameter is None else parameter.label,
         "before": found.reading.time - step,
         "after": found.reading.time + step,
     }
 
 
-def _address(channel: str, time: object, language: Language) -> str | None:
-    """Return the address of a trace, None where there is no time."""
+def trace_address(channel: str, time: datetime, language: Language) -> str:
+    """Return the address of the trace of a channel's value at a time. Pure."""
     station, _, name = channel.partition("/")
-    if not isinstance(time, datetime):
-        return None
-    return f"/stations/{station}/trace/{name}?{urlencode({'time': time.isoformat(), 'lang': language})}"
+    asked = urlencode({"time": time.isoformat(), "lang": language})
+    return f"/stations/{quote(station)}/trace/{quote(name)}?{asked}"

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from dashboards.console.admission import Gate, Visitor
 from dashboards.console.alarm_actions import Reason
 from dashboards.console.context import Console
+from dashboards.console.network_pages import states_of
 from dashboards.console.refusals import NotFound
 from dashboards.console.sheet import PossibleTime, frame
 from dashboards.console.texts import Language
@@ -245,15 +246,15 @@ def _bench(shown: BenchChannel, known: list[BenchChannel], language: Language) -
         "channel": shown.channel,
         "station": shown.station,
         "channels": [
-            _described(one, in_words[one.channel])
+            _described(one, in_words[one.channel], language)
             | {"companions": [companion.channel for companion in beside[one.channel]]}
             for one in here
         ],
-        "away": [_described(one, f"{in_words[one.channel]}, {places[one.station]}") for one in away.values()],
+        "away": [_described(one, f"{in_words[one.channel]}, {places[one.station]}", language) for one in away.values()],
     }
 
 
-def _described(one: BenchChannel, title: str) -> dict[str, Any]:
+def _described(one: BenchChannel, title: str, language: Language) -> dict[str, Any]:
     parameter = CATALOGUE.get(one.parameter)
     return {
         "id": one.channel,
@@ -262,5 +263,6 @@ def _described(one: BenchChannel, title: str) -> dict[str, Any]:
         "decimals": 2 if parameter is None else parameter.decimals,
         "resolution": 2 if parameter is None else parameter.resolution,
         "housekeeping": one.parameter in HOUSEKEEPING_IDS,
+        "states": None if parameter is None else states_of(parameter, language),
         "stepped": parameter is not None and parameter.kind.value == "last",
     }

@@ -20,7 +20,7 @@ Names: TypeAlias = Mapping[str | int, tuple[str, str]]
 """What a value is called, in Vietnamese and English, and its colour."""
 SEVERITIES: Final[Names] = {
     "low": ("Lưu ý / Low", "blue"),
-    "medium": ("Cảnh báo / Medium", "yellow"),
+    "medium": ("Nguy cơ / Medium", "yellow"),
     "high": ("Nghiêm trọng / High", "orange"),
     "critical": ("Khẩn cấp / Critical", "red"),
 }

@@ -51,6 +51,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "broker": CommandEntry("broker", "Configuration of the MQTT broker."),
     "review": CommandEntry("review", "Verdicts and corrections of people, reversible."),
     "stages": CommandEntry("stages", "Which days are reviewed, by whom: sign them, reopen them."),
+    "views": CommandEntry("views", "Comparisons of channels that people keep under a name."),
     "trace": CommandEntry("trace", "One number back to its raw reading, tests and persons."),
     "visits": CommandEntry("visits", "The field book: visits to stations, before and after."),
     "certificates": CommandEntry("certificates", "Calibration and verification: who, when, until when."),

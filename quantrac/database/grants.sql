@@ -72,6 +72,7 @@ grant select, insert, delete on decree_limit to quantrac_console;
 grant delete on derived_channel to quantrac_console;
 grant select, insert, update on shift to quantrac_console;
 grant select, insert on shift_note to quantrac_console;
+grant select, insert, update on saved_view to quantrac_console;
 grant select, insert, update on account, api_token to quantrac_console;
 grant select, insert, update, delete on account_role, account_link, console_session, sign_in_attempt, role_demand,
   account_totp, account_recovery_code, account_identity to quantrac_console;

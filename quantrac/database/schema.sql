@@ -1628,6 +1628,32 @@ CREATE TABLE public.sample_step (
 
 COMMENT ON TABLE public.sample_step IS 'the custody of a sample after it was taken';
 
+CREATE TABLE public.saved_view (
+    view_id integer NOT NULL,
+    name text NOT NULL,
+    left_axis text[] NOT NULL,
+    right_axis text[] NOT NULL,
+    hours double precision,
+    from_t timestamp with time zone,
+    to_t timestamp with time zone,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    removed_at timestamp with time zone
+);
+
+COMMENT ON COLUMN public.saved_view.left_axis IS 'channels, in the order of the picture';
+
+COMMENT ON COLUMN public.saved_view.hours IS 'up to now; null with from_t and to_t: a stretch that stays; null without: as the page opens';
+
+ALTER TABLE public.saved_view ALTER COLUMN view_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.saved_view_view_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.service (
     service text NOT NULL,
     worker text NOT NULL,
@@ -3191,6 +3217,9 @@ ALTER TABLE ONLY public.sample_result
 ALTER TABLE ONLY public.sample_step
     ADD CONSTRAINT sample_step_pkey PRIMARY KEY (sample_id, step, version);
 
+ALTER TABLE ONLY public.saved_view
+    ADD CONSTRAINT saved_view_pkey PRIMARY KEY (view_id);
+
 ALTER TABLE ONLY public.service
     ADD CONSTRAINT service_pkey PRIMARY KEY (service, worker);
 
@@ -3323,6 +3352,8 @@ CREATE INDEX reading_flag_reading ON public.reading_flag USING btree (channel_id
 CREATE INDEX review_channel ON public.review USING btree (channel_id, from_t);
 
 CREATE INDEX sample_station ON public.sample USING btree (station, sampled_at);
+
+CREATE UNIQUE INDEX saved_view_name ON public.saved_view USING btree (lower(name)) WHERE (removed_at IS NULL);
 
 CREATE INDEX service_visit_station ON public.service_visit USING btree (station, arrived_at);
 
@@ -3846,6 +3877,11 @@ GRANT SELECT ON SEQUENCE public.sample_sample_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT ON TABLE public.sample_step TO quantrac_console;
 GRANT SELECT ON TABLE public.sample_step TO quantrac_backup;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.saved_view TO quantrac_console;
+GRANT SELECT ON TABLE public.saved_view TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.saved_view_view_id_seq TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service TO quantrac_ingest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service TO quantrac_alerts;

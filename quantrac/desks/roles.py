@@ -36,6 +36,7 @@ class DeskAct(StrEnum):
     DEAD_LETTERS = "dead_letters"
     CONTACTS = "contacts"
     SHIFT = "shift"
+    VIEWS = "views"
     AUDIT = "audit"
     ACCOUNTS = "accounts"
 
@@ -112,6 +113,10 @@ MATRIX: Final[Mapping[DeskAct, ActRule]] = {
     ),
     DeskAct.SHIFT: ActRule(
         _by(_OPERATOR, _TECHNICIAN), tuple(f"quantrac.desks.shift.{act}" for act in ("note", "hand_over", "take_over"))
+    ),
+    DeskAct.VIEWS: ActRule(
+        _by(_OPERATOR, _TECHNICIAN, _DATA_OFFICER),
+        ("quantrac.desks.saved_views.save", "quantrac.desks.saved_views.remove"),
     ),
     DeskAct.AUDIT: ActRule(_by()),
     DeskAct.ACCOUNTS: ActRule(

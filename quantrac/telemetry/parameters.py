@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.words import Words
 
 
 class Kind(StrEnum):
@@ -52,6 +53,12 @@ class Parameter:
     """Name in the ministry's file; None where it is never sent."""
     resolution: int
     """Decimals of the smallest step that means something: trends, normals and the margins of charts go by it."""
+    states: tuple[Words, Words] | None = None
+    """What 0 and 1 are called, where nothing else is measured; None: values are numbers."""
+
+    def said(self, value: float, language: str) -> str | None:
+        """Return the state that a value is; None where it is a number."""
+        return None if self.states is None or value not in (0, 1) else self.states[int(value)].in_language(language)
 
 
 class UnknownParameter(QuantracError):
@@ -72,6 +79,10 @@ def _other(
     symbol: str | None = None,
 ) -> Parameter:  # fmt: skip
     return Parameter(name, vi, en, unit, label, decimals, span, span, kind, symbol, decimals)
+
+
+def _state(name: str, vi: str, en: str, off: Words, on: Words) -> Parameter:
+    return replace(_other(Kind.LAST, name, vi, en, "1", "", 0, (0, 1)), states=(off, on))
 
 
 # fmt: off
@@ -143,8 +154,8 @@ INDICES: Final = (
 
 HOUSEKEEPING: Final = (
     _other(Kind.LAST, "battery_v", "Điện áp ắc quy", "Battery voltage", "V", "V", 2, (0, 60)),
-    _other(Kind.LAST, "mains", "Điện lưới", "Mains present", "1", "", 0, (0, 1)),
-    _other(Kind.LAST, "door", "Cửa tủ mở", "Door open", "1", "", 0, (0, 1)),
+    _state("mains", "Điện lưới", "Mains", Words("mất", "off"), Words("có", "on")),
+    _state("door", "Cửa tủ", "Cabinet door", Words("đóng", "closed"), Words("mở", "open")),
     _other(Kind.LAST, "shelter_temp", "Nhiệt độ trong trạm", "Shelter temperature", "Cel", "°C", 1, (-40, 125)),
     _other(Kind.LAST, "signal", "Cường độ sóng", "Signal strength", "dBm", "dBm", 0, (-150, 0)),
     _other(Kind.LAST, "disk_free", "Dung lượng trống", "Disk free", "%", "%", 1, (0, 100)),

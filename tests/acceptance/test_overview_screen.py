@@ -119,7 +119,7 @@ def test_what_needs_a_person_stands_on_top_worst_first_and_is_dealt_with_there(
     expect(rows).to_have_count(5)
     wanted = [
         ("▲ Khẩn cấp", "Trạm <b>D</b> Oxy thấp 4 · 2,10 mg/l (ngưỡng 3)"), ("✕ Cấu hình", VI["need_refused"]),
-        ("⌀ Mất kết nối", "Trạm C không gửi số liệu"), ("▲ Cảnh báo", "× 10³⁰⁰ mg/l (ngưỡng 3) · + 1 cảnh báo khác"),
+        ("⌀ Mất kết nối", "Trạm C không gửi số liệu"), ("▲ Nguy cơ", "× 10³⁰⁰ mg/l (ngưỡng 3) · + 1 cảnh báo khác"),
         ("◔ Tạm gác", "Trạm B Pin yếu · sắp hết thời gian tạm gác"),
     ]  # fmt: skip
     for row, (sign, words) in zip(rows.all(), wanted, strict=True):
@@ -128,7 +128,7 @@ def test_what_needs_a_person_stands_on_top_worst_first_and_is_dealt_with_there(
     cards = screen.locator("#stations > section bdi")
     expect(cards).to_have_text(["Trạm <b>D</b>", "Trạm C", "Trạm A", "Trạm B"])
     expect(screen.locator("#conditions li")).to_have_text(
-        ["▲ 1 Khẩn cấp", "⌀ 1 Mất kết nối", "▲ 1 Cảnh báo", "✓ 1 Hoạt động tốt"]
+        ["▲ 1 Khẩn cấp", "⌀ 1 Mất kết nối", "▲ 1 Nguy cơ", "✓ 1 Hoạt động tốt"]
     )
     top = "one => document.querySelector(one).getBoundingClientRect().top"
     assert screen.evaluate(top, "#needs-card") < screen.evaluate(top, ".top")

@@ -12,8 +12,9 @@ export function waits(alarm) {
 /** @param {{ [language: string]: string } | null | undefined} title @param {string} otherwise */
 export const titled = (title, otherwise) => (title && (title[LANG] || title.vi)) || otherwise;
 
-/** @param {Alarm} alarm */
+/** @param {Alarm} alarm @returns {string} its value and limit; empty where they say nothing to people, such as of on and off */
 export function measured(alarm) {
+  if (alarm.texts?.has_value === false) return "";
   const value = alarm.value === null ? "" : `${number(alarm.value, alarm.decimals, LANG)} ${alarm.unit || ""}`;
   const limit = alarm.limit === null ? "" : ` (${TEXT.limit} ${given(alarm.limit, LANG)})`;
   return `${value}${limit}`;

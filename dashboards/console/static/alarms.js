@@ -1,8 +1,8 @@
 // The list of alarms. The stream brings the first page, of the whole network; a station's page, and whoever wants more,
 // asks for the rest.
 import { login, may } from "./account.js";
+import { measured } from "./alarm_words.js";
 import { ask, askWho } from "./dialogs.js";
-import { given, number } from "./numbers.js";
 import { button, byId, counted, element, LANG, name, say, TEXT, ZONE } from "./page.js";
 import { showRows } from "./rows.js";
 import { onNews, seen, serverNow, stationName } from "./stream.js";
@@ -34,10 +34,8 @@ function inWords(alarm) {
 
 /** @param {Alarm} alarm */
 function whereOf(alarm) {
-  const where = element("div", "alarm-where", name(stationName(alarm.station)));
-  if (alarm.value !== null) where.append(` · ${number(alarm.value, alarm.decimals, LANG)} ${alarm.unit || ""}`);
-  if (alarm.limit !== null) where.append(` (${TEXT.limit} ${given(alarm.limit, LANG)})`);
-  return where;
+  const value = measured(alarm);
+  return element("div", "alarm-where", name(stationName(alarm.station)), value && ` · ${value}`);
 }
 
 /** @param {Alarm} alarm */

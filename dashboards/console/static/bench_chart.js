@@ -1,7 +1,7 @@
 // The workbench's picture: the line of a channel, selected by mouse or keyboard; lanes of what blames it; companions.
 import { covered, previewOf, within } from "./correction.js";
 import { counted, LANG, TEXT, ZONE, element } from "./page.js";
-import { axisWidth, number, tickLabels } from "./numbers.js";
+import { axisWidth, inWords, number, tickLabels } from "./numbers.js";
 import { addSign, SAMPLE_INK } from "./hatch.js";
 import { heightOf } from "./scale.js";
 import { axisTimes, timeText } from "./times.js";
@@ -17,7 +17,7 @@ import { axisTimes, timeText } from "./times.js";
  *   corrected: Column, width_s: number, hourly: boolean, lanes: Record<string, [number, number, number][]>, acts: Act[],
  *   samples: [number, number, string, string, number | null, string | null][] }} Stretch
  * @typedef {{ id: string, title: string, unit: string, decimals: number, resolution: number, stepped: boolean,
- *   housekeeping: boolean, companions?: string[] }} Channel
+ *   housekeeping: boolean, states: string[] | null, companions?: string[] }} Channel
  */
 
 const HEIGHT = 300, SMALL = 110, LEFT = 62, NEAR = 6; // px from a point to a sample that is told with it
@@ -137,7 +137,7 @@ export class BenchChart {
   /**
    * @param {HTMLElement} place
    * @param {(chosen: Chosen | null) => void} onChosen called when a person selects
-   * @param {(words: string) => void} onPoint called with what the pointer or the keyboard is at
+   * @param {(words: string, t: number) => void} onPoint called with what the pointer or the keyboard is at, and its time in seconds
    */
   constructor(place, onChosen, onPoint) {
     this.place = place;
@@ -210,15 +210,15 @@ export class BenchChart {
   pointed() {
     const i = this.u.cursor.idx;
     if (i === null || i === undefined || !this.data || !this.channel) return;
-    const { t, mean, suspect, fail, raw } = this.data, { decimals, unit } = this.channel;
+    const { t, mean, suspect, fail, raw } = this.data, { decimals, unit, states } = this.channel;
     this.at = i;
     const values = [mean[i], suspect[i], fail[i]].map((value, kind) =>
-      value === null ? "" : `${number(value, decimals, LANG)} ${unit}${kind ? ` (${TEXT[kind === 1 ? "quality_3" : "quality_4"]})` : ""}`);
+      value === null ? "" : `${inWords(value, { decimals, states }, LANG)} ${unit}${kind ? ` (${TEXT[kind === 1 ? "quality_3" : "quality_4"]})` : ""}`);
     const measured = raw[i];
     if (measured !== null && this.data.corrected[i]) values.push(`${TEXT.bench_raw}: ${number(measured, decimals, LANG)}`);
     const near = this.data.samples.filter(([at]) => Math.abs(this.u.valToPos(at, "x") - this.u.valToPos(t[i], "x")) <= NEAR);
     const samples = near.map(([, , reported, code, , verdict]) => ` · ${TEXT.sample_mark} ${code}: ${reported}${verdict ? ` (${TEXT[`sample_${verdict}`]})` : ""}`);
-    this.onPoint(`${timeText(t[i] * 1000, ZONE, 0)}: ${values.filter(Boolean).join(", ") || TEXT.no_data}${samples.join("")}`);
+    this.onPoint(`${timeText(t[i] * 1000, ZONE, 0)}: ${values.filter(Boolean).join(", ") || TEXT.no_data}${samples.join("")}`, t[i]);
   }
 
   /**

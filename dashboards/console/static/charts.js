@@ -3,7 +3,7 @@
 import { byId, counted, element, LANG, name, say, TEXT, whenReleased, ZONE } from "./page.js";
 import { readByKeys } from "./chart_keys.js";
 import { colour, drawSample } from "./hatch.js";
-import { number } from "./numbers.js";
+import { kindOf, number } from "./numbers.js";
 import { isOfReadings, makePlot, marksAt, saidAt, tableOf, timeAt } from "./plot.js";
 import { beyond, span } from "./scale.js";
 import { asked, back, isLive, now, onView, stretch, view, zoom } from "./spans.js";
@@ -71,7 +71,7 @@ async function draw(place) {
 /** @param {HTMLElement} place @param {string} channel @param {Series} series */
 function show(place, channel, series) {
   const lines = [{
-    series, title: "", decimals: Number(place.dataset.decimals), resolution: Number(place.dataset.resolution),
+    series, title: "", ...kindOf(place.dataset), resolution: Number(place.dataset.resolution),
     stepped: place.dataset.last === "true", scale: "y", ink: colour("--brand"), dash: [],
   }];
   charts.get(channel)?.plot.destroy();

@@ -1,7 +1,9 @@
 // Channels of any stations over one another: one plot, an axis on either side, all of it in the address.
+import { sent } from "./account.js";
 import { byId, LANG, say, TEXT, whenReleased, ZONE } from "./page.js";
 import { readByKeys } from "./chart_keys.js";
 import { colour, drawSample } from "./hatch.js";
+import { kindOf } from "./numbers.js";
 import { makePlot, saidAt } from "./plot.js";
 import { asked, back, isLive, now, onView, stretch, view, zoom } from "./spans.js";
 import { timeText } from "./times.js";
@@ -25,7 +27,7 @@ async function read(row, i) {
   say(row.querySelector(".error"), refusal);
   if (answer === null || !answer.ok) return null;
   return {
-    series: await answer.json(), title: row.dataset.title || "", decimals: Number(row.dataset.decimals), resolution: Number(row.dataset.resolution),
+    series: await answer.json(), title: row.dataset.title || "", ...kindOf(row.dataset), resolution: Number(row.dataset.resolution),
     stepped: row.dataset.last === "true", scale: row.dataset.axis === "right" ? "right" : "y", ink: inkOf(i), dash: DASHES[i],
   };
 }
@@ -85,6 +87,7 @@ byId("pick").addEventListener("submit", (/** @type {Event} */ event) => {
   event.preventDefault();
   const address = new URLSearchParams(location.search), channel = byId("pick-channel").value;
   if (!channel) return;
+  address.delete("view"); // it is another picture from now on
   for (const axis of ["left", "right"]) {
     const others = address.getAll(axis).filter((one) => one !== channel);
     address.delete(axis);
@@ -93,6 +96,31 @@ byId("pick").addEventListener("submit", (/** @type {Event} */ event) => {
   address.append(byId("pick-axis").value, channel);
   location.search = address.toString().replaceAll("%2F", "/");
 });
+
+// ---- views that are kept
+
+const error = byId("view-error");
+byId("keep")?.addEventListener("submit", async (/** @type {Event} */ event) => {
+  event.preventDefault();
+  const on = (/** @type {string} */ axis) => rows.filter((row) => row.dataset.axis === axis).map((row) => row.dataset.line);
+  const range = Object.fromEntries(new URLSearchParams(asked()));
+  const body = { name: byId("view-name").value, left: on("left"), right: on("right"), ...range };
+  const found = await sent(byId("keep"), error, "views", body);
+  if (found !== null) location.assign(`${found.path}?lang=${LANG}`);
+});
+for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-remove]"))) {
+  button.addEventListener("click", async () => {
+    if (!confirm(TEXT.compare_view_sure)) return;
+    if (await sent(byId("views"), error, `views/${button.dataset.remove}/remove`, {}) === null) return;
+    const address = new URLSearchParams(location.search);
+    address.delete("view");
+    location.search = address.toString();
+    if (!location.search) location.reload();
+  });
+}
+const opened = byId("view-address");
+if (opened) opened.value = new URL(opened.dataset.path || "", location.href).href;
+
 if (rows.length) {
   drawSamples();
   draw();

@@ -2,6 +2,7 @@
 import { askAgain, askWhetherSignedIn, beginAccount, onAccount } from "./account.js";
 import { beginAlarms } from "./alarms.js";
 import { beginAside } from "./aside.js";
+import { beginDates } from "./dates.js";
 import { beginDialogs } from "./dialogs.js";
 import { beginMenu, showPages } from "./menu.js";
 import { byId } from "./page.js";
@@ -15,6 +16,7 @@ beginAccount();
 beginMenu();
 onAccount.push(showPages);
 beginDialogs();
+beginDates();
 beginTiles();
 if (byId("alarms")) beginAlarms();
 if (byId("aside-card")) beginAside();

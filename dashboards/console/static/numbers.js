@@ -48,6 +48,19 @@ export function number(value, decimals, lang) {
 }
 
 /**
+ * Return a value as people read it: a state such as on or off by its name, else a number.
+ * @param {number} value
+ * @param {{ decimals: number, states?: string[] | null }} of what 0 and 1 are called, where they are states
+ * @param {string} lang
+ */
+export function inWords(value, { decimals, states }, lang) {
+  return (states && states[value]) ?? number(value, decimals, lang);
+}
+
+/** Return what `inWords` needs, as the page's element says it. @param {DOMStringMap} dataset */
+export const kindOf = ({ decimals, states }) => ({ decimals: Number(decimals), states: states ? states.split("|") : null });
+
+/**
  * Return how many decimals tell these values apart and exactly, twelve at most.
  * @param {number[]} values
  */

@@ -1,7 +1,7 @@
 // Draws lines of channels over one time axis: the good readings as a line, or means with the band from least to greatest;
 // quality, state, limits and marks in the picture, each in a form of its own.
 import { LANG, TEXT, ZONE } from "./page.js";
-import { axisWidth, given, number, tickLabels } from "./numbers.js";
+import { axisWidth, given, inWords, number, tickLabels } from "./numbers.js";
 import { addSign, colour, fillHatched, SAMPLE_INK, SIGNS, SPELLS } from "./hatch.js";
 import { heightOf } from "./scale.js";
 import { axisTimes, timeText } from "./times.js";
@@ -14,7 +14,7 @@ import { axisTimes, timeText } from "./times.js";
  *   isNew?: boolean }} Limit a new one has its words on the left, where those of the old one do not stand
  * @typedef {{ t: number, kind: string, severity: string, words: string, value?: number }} Mark a sample has a value
  * @typedef {{ series: Series, title: string, decimals: number, resolution: number, stepped: boolean, scale: string,
- *   ink: string, dash: number[] }} Line
+ *   ink: string, dash: number[], states?: string[] | null }} Line
  * @typedef {{ edges: () => number[], now: () => number, limits: Limit[], marks: () => Mark[], zoom: (u: any) => void,
  *   back: () => void, point: (u: any, t: number | null) => void, redrawn?: (u: any) => void, height: number }} Setting
  */
@@ -66,16 +66,16 @@ export function pointAt({ t: times, width_s, resolution }, t) {
  * @param {Record<string, string>} text
  * @param {string} lang
  */
-export function saidAt({ series, decimals }, t, text, lang) {
+export function saidAt({ series, decimals, states }, t, text, lang) {
   const i = pointAt(series, t), words = [];
   const value = i < 0 ? null : series.mean[i], low = i < 0 ? null : series.low[i], high = i < 0 ? null : series.high[i];
   if (value !== null && value !== undefined) {
     const band = low !== null && high !== null && low < high;
-    words.push(number(value, decimals, lang) + (band ? ` (${number(low, decimals, lang)} … ${number(high, decimals, lang)})` : ""));
+    words.push(inWords(value, { decimals, states }, lang) + (band ? ` (${number(low, decimals, lang)} … ${number(high, decimals, lang)})` : ""));
   }
   for (const kind of /** @type {(keyof typeof SIGNS)[]} */ (Object.keys(SIGNS))) {
     const doubtful = i < 0 ? null : series[kind][i];
-    if (doubtful !== null && doubtful !== undefined) words.push(`${text[`sign_${kind}`]} ${number(doubtful, decimals, lang)}`);
+    if (doubtful !== null && doubtful !== undefined) words.push(`${text[`sign_${kind}`]} ${inWords(doubtful, { decimals, states }, lang)}`);
   }
   const spell = series.spells.find(([from, to]) => from < t && t <= to);
   if (spell) words.push(text[`spell_${spell[2]}`]);

@@ -32,12 +32,20 @@ function show() {
   }
 }
 
+/** Show today, or the day that was looked at: on a telephone a month is wider than the screen. @param {number} [left] */
+function scrollDays(left) {
+  const box = document.querySelector("#days .scrolls"), today = /** @type {HTMLElement | null} */ (document.querySelector("[aria-current=date]"));
+  if (box) box.scrollLeft = left ?? (today ? today.offsetLeft + today.offsetWidth - box.clientWidth : 0);
+}
+
 /** Put the days as the server has them now in the place of those shown; what was typed stays. */
 async function refresh() {
   const answer = await fetch(location.href).catch(() => null);
   if (!answer?.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("days");
+  const left = document.querySelector("#days .scrolls")?.scrollLeft;
   if (fresh) byId("days").replaceWith(fresh);
+  scrollDays(left);
   show();
   const pressed = /** @type {HTMLElement | null} */ (document.querySelector('.day[aria-pressed="true"]'));
   if (pressed) say(byId("chosen"), pressed.title);
@@ -65,6 +73,7 @@ async function send(event) {
   await refresh();
 }
 
+scrollDays();
 document.addEventListener("click", (event) => {
   const button = /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (event.target).closest("button.day"));
   if (button) choose(button, event.shiftKey);

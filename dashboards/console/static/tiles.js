@@ -1,7 +1,7 @@
 // Values and stations. Each place in the page is looked up once; an update touches what changed, and ages run only for
 // what is in view: 6,000 values in one page stay fluent.
 import { byId, element, LANG, TEXT, say } from "./page.js";
-import { given, number } from "./numbers.js";
+import { given, inWords, kindOf } from "./numbers.js";
 import { onNews, seen, serverNow } from "./stream.js";
 import { duration } from "./times.js";
 
@@ -32,25 +32,25 @@ export function verdictOf(channel, text, lang) {
 /**
  * What a page says of a channel beside its values.
  * @typedef {{ id: string, title: string, unit: string, decimals: number, resolution: number, interval: number,
- *   housekeeping: boolean }} Described
+ *   housekeeping: boolean, states: string[] | null }} Described
  */
 
 /** What the page says of its stations' channels, in the order of the catalogue. @returns {Map<string, Described[]>} */
 export function described() {
   const { kinds, stations } = JSON.parse(byId("described").textContent);
   return new Map(Object.entries(stations).map(([station, own]) => [station, own.map((/** @type {[string, number]} */ [name, kind]) => {
-    const [title, unit, decimals, resolution, interval, housekeeping] = kinds[kind];
-    return { id: `${station}/${name}`, title, unit, decimals, resolution, interval, housekeeping };
+    const [title, unit, decimals, resolution, interval, housekeeping, states] = kinds[kind];
+    return { id: `${station}/${name}`, title, unit, decimals, resolution, interval, housekeeping, states };
   })]));
 }
 
 /** Make the place of a channel's value. @param {string} className @param {Described} channel @param {...(string | Node)} note */
-export function valuePlace(className, { id, title, unit, decimals, resolution, interval }, ...note) {
+export function valuePlace(className, { id, title, unit, decimals, resolution, interval, states }, ...note) {
   const place = element(
     "div", className, element("span", "title", title),
     element("span", "reading", element("span", "value", "–"), " ", element("span", "unit", unit)), element("span", "note", ...note),
   );
-  Object.assign(place.dataset, { channel: id, decimals, resolution, interval });
+  Object.assign(place.dataset, { channel: id, decimals, resolution, interval, ...(states ? { states: states.join("|") } : {}) });
   return place;
 }
 
@@ -65,7 +65,7 @@ function makeTiles() {
 
 /**
  * @typedef {{ root: HTMLElement, value: Element | null, verdict: Element | null, quality: Element | null,
- *   age: Element | null, decimals: number, staleAfter: number, look: string }} Place
+ *   age: Element | null, kind: { decimals: number, states: string[] | null }, staleAfter: number, look: string }} Place
  * @type {Map<string, Place[]>} */
 const places = new Map();
 /** @type {Map<Element, string[]>} */
@@ -77,7 +77,7 @@ function findPlaces() {
     const channel = root.dataset.channel || "";
     const place = {
       root, value: root.querySelector(".value"), verdict: root.querySelector(".verdict"),
-      quality: root.querySelector(".quality"), age: root.querySelector(".age"), decimals: Number(root.dataset.decimals),
+      quality: root.querySelector(".quality"), age: root.querySelector(".age"), kind: kindOf(root.dataset),
       staleAfter: 3000 * Number(root.dataset.interval) + 10000, look: "",
     };
     places.set(channel, [...(places.get(channel) || []), place]);
@@ -97,7 +97,7 @@ function findPlaces() {
 function showChannel(channel) {
   const { look, mark, words } = verdictOf(channel, TEXT, LANG);
   for (const place of places.get(channel.channel) || []) {
-    say(place.value, channel.value === null ? "–" : number(channel.value, place.decimals, LANG));
+    say(place.value, channel.value === null ? "–" : inWords(channel.value, place.kind, LANG));
     if (place.look !== look) {
       if (place.look) place.root.classList.remove(place.look);
       place.root.classList.add(look);

@@ -2,7 +2,7 @@
 // says in large letters when it hears nothing, or may not show anything any more.
 import { measured, titled, waits } from "./alarm_words.js";
 import { beginNotice } from "./notice.js";
-import { number } from "./numbers.js";
+import { inWords, kindOf } from "./numbers.js";
 import { byId, counted, element, LANG, name, oneWay, say, TEXT, ZONE } from "./page.js";
 import { beginPulse } from "./pulse.js";
 import { ALARMS_A_SLIDE, slidesOf } from "./slides.js";
@@ -109,7 +109,7 @@ function showValue(place) {
   if (!channel || now === null) return;
   const { look, mark, words } = verdictOf(channel, TEXT, LANG);
   const isOld = channel.t !== null && now - channel.t > 3000 * Number(place.dataset.interval) + 10000;
-  say(place.querySelector(".value"), channel.value === null ? "–" : number(channel.value, Number(place.dataset.decimals), LANG));
+  say(place.querySelector(".value"), channel.value === null ? "–" : inWords(channel.value, kindOf(place.dataset), LANG));
   const age = channel.t === null ? TEXT.no_data : isOld ? `${TEXT.old} ${duration(now - channel.t, LANG)}` : "";
   say(place.querySelector(".note"), [mark ? `${mark} ${words}` : words, age].filter(Boolean).join(" · "));
   place.className = `wall-value ${look}${isOld ? " stale" : ""}`;

@@ -45,7 +45,12 @@ const failing = new Map();
 /** @type {number | undefined} */
 let retry;
 
-const chart = new BenchChart(byId("bench-plot"), chosen, (words) => say(byId("bench-pointed"), words));
+/** A click holds the point that is traced, so that the pointer comes to the link without losing it. */
+let isHeld = false;
+const chart = new BenchChart(byId("bench-plot"), chosen, (words, t) => {
+  say(byId("bench-pointed"), words);
+  if (!isHeld) aim(t);
+});
 const form = new BenchForm({
   decimals: () => channels.get(channel)?.decimals ?? 2,
   preview: (formula) => chart.preview(formula),
@@ -181,6 +186,7 @@ function show(next, isPeriod = false) {
 function turnTo(id) {
   if (id === channel) return;
   channel = id;
+  byId("bench-trace").hidden = !(isHeld = false);
   leave();
   forget(...companions);
   chart.at = -1;
@@ -301,6 +307,22 @@ async function approve(one) {
   byId("bench-said").hidden = false;
 }
 
+/** Let the link lead to where one number comes from. @param {number} t seconds */
+function aim(t) {
+  const link = byId("bench-trace"), [station, own] = channel.split("/");
+  link.href = `/stations/${station}/trace/${own}?time=${new Date(t * 1000).toISOString()}&lang=${LANG}`;
+  say(link, `${TEXT.trace_this} ${timeText(t * 1000, ZONE, 0)} →`);
+  link.hidden = false;
+}
+
+/** A click on a point holds it. */
+function hold() {
+  const t = chart.data?.t[chart.at];
+  if (t === undefined) return;
+  isHeld = true;
+  aim(t);
+}
+
 // ---- lists
 
 function listQueue() {
@@ -397,12 +419,12 @@ const help = byId("bench-help");
 /** @type {Record<string, () => void>} */
 const ACTIONS = {
   earlier: () => aside(-1), later: () => aside(1), month: () => last(31), year: () => last(366), closer, wider,
-  help: () => help.showModal(), leave, undo,
+  help: () => help.showModal(), leave, undo, trace: () => byId("bench-trace").hidden || byId("bench-trace").click(),
   next: () => goTo(Math.min(queueAt + 1, queue.length - 1)), previous: () => goTo(Math.max(queueAt - 1, 0)),
 };
 /** @type {Record<string, string>} */
 const KEYS = {
-  "[": "earlier", "]": "later", m: "month", y: "year", "+": "closer", "=": "closer", "-": "wider", "?": "help", z: "undo", n: "next",
+  "[": "earlier", "]": "later", m: "month", y: "year", "+": "closer", "=": "closer", "-": "wider", "?": "help", z: "undo", t: "trace", n: "next",
   p: "previous", Escape: "leave",
 };
 /** @type {Record<string, string>} */
@@ -426,7 +448,10 @@ function pressed(event) {
     Home: () => 0, End: (_, t) => t.length - 1,
   };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (steps[key] && !target.matches("input")) chart.move(steps[key], event.shiftKey);
+  if (steps[key] && !target.matches("input")) {
+    isHeld = false;
+    chart.move(steps[key], event.shiftKey);
+  }
   else if (event.ctrlKey) return;
   else if (KINDS[key] && !byId("bench-form").hidden) form.choose(KINDS[key]);
   else if (KEYS[key]) ACTIONS[KEYS[key]]();
@@ -436,6 +461,7 @@ function pressed(event) {
 }
 
 document.addEventListener("keydown", pressed, true); // before those of every page: here ? shows the keys of the workbench
+byId("bench-plot").addEventListener("click", hold);
 place.addEventListener("click", (event) => {
   const asks = /** @type {HTMLElement} */ (event.target).closest("[data-do]");
   if (asks instanceof HTMLElement) ACTIONS[asks.dataset.do || ""]?.();

@@ -38,6 +38,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "alarm_select": ("Chọn", "Select"),
     "alarm_select_all": ("Chọn tất cả trên trang này", "Select all of this page"),
     "alarm_select_none": ("Bỏ chọn", "Select none"),
+    "alarm_number": ("số", "no."),
     "alarm_selected": ("cảnh báo được chọn", "alarm selected|alarms selected"),
     "alarm_false": ("Báo sai", "False alarm"),
     "alarm_late": ("Biết nhờ số liệu đến muộn", "Known from late data"),

@@ -14,6 +14,22 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Hai tỷ lệ trên số phải có: số liệu đã nhận và số liệu hợp lệ. Ngày chưa hết thì chưa tính.",
         "Two shares of the expected readings: those that came and those that count. Days still going on are left out.",
     ),
+    "completeness_begun": (
+        "Theo cấu hình, trạm vận hành từ {since}; số liệu đầu tiên ở đây là của {begun}.",
+        "By its file the station is in service since {since}; its first reading here is of {begun}.",
+    ),
+    "completeness_not_begun": (
+        "Theo cấu hình, trạm vận hành từ {since}; ở đây chưa có số liệu nào.",
+        "By its file the station is in service since {since}; there is no reading here yet.",
+    ),
+    "completeness_not_over": (
+        "Không có ngày nào của tháng này để tính.",
+        "No day of this month counts yet.",
+    ),
+    "completeness_in_service": (
+        "Những ngày trước đó tính là thiếu. Trạm mới lắp thì sửa in_service; số liệu cũ thì nhập bằng quantrac import.",
+        "The days before count as missing. Of a new station correct in_service; old data come by quantrac import.",
+    ),
     "completeness_csv": ("Tải CSV, có số liệu thiếu theo nguyên nhân", "CSV, with what lacks by cause"),
     "completeness_received": ("Tỷ lệ nhận dữ liệu", "Received"),
     "completeness_valid": ("Tỷ lệ dữ liệu hợp lệ", "Valid"),

@@ -41,6 +41,24 @@ VIETNAMESE: Final[Mapping[str, str]] = {
     "sign in with the second factor first: open the console's page /account": (
         "hãy xác thực hai bước trước: mở trang /account của bảng điều khiển"
     ),
+    "another administrator changes your own account, or `quantrac users` at a shell": (
+        "tài khoản của chính bạn phải do người quản trị khác đổi, hoặc bằng lệnh `quantrac users` trên máy chủ"
+    ),
+    "login: found {found!r}, expected 2 to 80 of a-z 0-9 . _ @ -, such as an.tran": (
+        "tên đăng nhập {found!r} không đúng: cần 2 đến 80 ký tự a-z 0-9 . _ @ -, ví dụ an.tran"
+    ),
+    "name: found {found!r}, expected the person's full name": "họ tên {found!r} không đúng: cần họ và tên đầy đủ",
+    "{login}: found no role, expected one of {roles}": "{login} chưa có vai trò: cần một trong {roles}",
+    "there is an account {login} already; see `quantrac users list`": "đã có tài khoản {login}",
+    "there is no account {login}; see `quantrac users list`": "không có tài khoản {login}",
+    "--take takes the role at all stations: leave --stations out;"
+    " to take it at some only, give the role again with --stations and those that stay": (
+        "thôi vai trò là thôi ở mọi trạm; muốn giữ ở một số trạm thì giao lại vai trò với các trạm đó"
+    ),
+    "{login} is no {role}": "{login} không có vai trò {role}",
+    "{login} is not disabled": "{login} không bị khóa",
+    "{login} is disabled since {at}": "{login} bị khóa từ {at}",
+    "found the station {found}, expected some of {known}": "không có trạm {found}; các trạm: {known}",
     "{login} has no second factor": "{login} chưa bật xác thực hai bước",
     "a program has no account page": "chương trình không có trang tài khoản",
     "the account {login} has no role for this here": "tài khoản {login} không có quyền làm việc này ở đây",
@@ -415,6 +433,19 @@ VIETNAMESE: Final[Mapping[str, str]] = {
     "{by} handed shift {number} over: another person takes over": (
         "{by} đã bàn giao ca trực số {number}: người khác mới nhận ca được"
     ),
+    "name: found {found!r}, expected up to {most} letters": "tên {found!r} không dùng được: cần 1 đến {most} ký tự",
+    "found {count} channels, expected 1 to {most}": "có {count} kênh, cần 1 đến {most}",
+    "found a channel twice": "có kênh lặp lại hai lần",
+    "there is no channel {channels}": "không có kênh {channels}",
+    "there is a view {name} already: take another name": "đã có trang so sánh tên {name}: hãy đặt tên khác",
+    "there is no view {view}": "không có trang so sánh số {view}, hoặc đã bị bỏ",
+    "found half a stretch of time, expected hours, or from when until when": (
+        "khoảng thời gian chưa đủ: cần số giờ, hoặc từ lúc nào đến lúc nào"
+    ),
+    "found {hours} hours, expected up to five years": "{hours} giờ là không đúng: nhiều nhất năm năm",
+    "found {from_t} to {to_t}, expected a stretch of up to five years": (
+        "từ {from_t} đến {to_t} không đúng: cần một khoảng nhiều nhất năm năm"
+    ),
     "a note needs words": "ghi chú chưa có nội dung",
     "only what is on the page is done: name the item": "chỉ đánh dấu «đã xong» cho một mục của trang: hãy chọn mục",
     "the open shift has no item {item}: quantrac shift show": ("ca đang mở không có mục {item}: hãy tải lại trang"),
@@ -442,6 +473,11 @@ WORDS: Final[Mapping[str, str]] = {
     "quota exceeded": "hết chỗ",
     "refused": "bị từ chối",
     "connection lost": "mất kết nối",
+    "viewer": "người xem",
+    "operator": "trực ban",
+    "technician": "kỹ thuật viên",
+    "data_officer": "cán bộ số liệu",
+    "administrator": "quản trị",
 }
 """State or event of an alarm, or the broker's answer → Vietnamese."""
 FIELDS: Final[Mapping[str, str]] = {"reason": "why", "hours": "hours"}

@@ -5,6 +5,7 @@ from typing import Final
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "trace": ("Truy vết", "Trace"),
     "trace_title": ("Truy vết một số liệu", "Trace of a reading"),
+    "trace_this": ("Truy vết số liệu lúc", "Trace the reading of"),
     "trace_shown": ("Giá trị đang dùng", "Value in use"),
     "trace_then": ("Giá trị khi đó", "Value then"),
     "trace_not_come": ("Khi đó chưa có số liệu này", "It had not come then"),

@@ -83,6 +83,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "bench_key_unflag": ("bỏ đánh giá của người duyệt", "end people's verdicts"),
     "bench_key_corrections": ("giá trị, cộng thêm, hệ số, độ trôi", "value, offset, factor, drift"),
     "bench_key_sign": ("ký (khi đang ở ô lý do)", "sign (in the field of the reason)"),
+    "bench_key_trace": ("truy vết số liệu đang chỉ", "trace the reading that is pointed at"),
     "bench_key_undo": ("rút lại việc vừa làm", "take back what was done last"),
     "bench_key_zoom": ("phóng to đoạn đã chọn, thu nhỏ", "zoom to what is selected, and out"),
     "bench_key_period": ("khoảng trước, khoảng sau", "period before and after"),

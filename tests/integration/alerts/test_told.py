@@ -186,7 +186,7 @@ def test_a_person_who_is_not_told_of_ends_does_not_read_of_a_past_alarm_as_if_it
     [
         (Mark("danger", Severity.CRITICAL, 1.5, 2.0), False, "KHAN CAP, NANG HON: Oxy thap"),
         (Mark("act", Severity.HIGH, 2.5, 3.0), False, "NGHIEM TRONG, NANG HON: Oxy thap"),
-        (Mark("other", Severity.MEDIUM, 2.5, 3.0), True, "CANH BAO: Oxy thap"),  # another kind of trouble is not worse
+        (Mark("other", Severity.MEDIUM, 2.5, 3.0), True, "NGUY CO: Oxy thap"),  # another kind of trouble is not worse
     ],
 )
 def test_a_worse_level_is_told_at_once_within_the_interval_and_says_that_it_is_worse(

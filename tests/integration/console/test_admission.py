@@ -38,7 +38,7 @@ NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PASSWORD = "mười hai con tôm"
 PLACES = {
     "station": "st-my-thanh", "name": "do", "camera": "gate", "alarm_id": "1", "number": "1", "login": "nobody",
-    "at": "1", "rule": "do-low", "contact_id": "1", "file": "stations/st-my-thanh.yaml",
+    "at": "1", "rule": "do-low", "contact_id": "1", "view_id": "1", "file": "stations/st-my-thanh.yaml",
     "token": "x", "secret": "x", "word": "x",
 }  # fmt: skip
 

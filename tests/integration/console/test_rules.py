@@ -82,7 +82,7 @@ async def test_people_read_the_rules_and_try_other_limits_at_the_stations_that_t
 
         one = await page("/rules/do-low?station=st-vinh-chau")
         for words in (
-            "rules/oxygen.yaml:5", "farm practice", "Tôm nổi đầu", "KHAN CAP: Oxy", "duoi 1", "1 tin SMS",
+            "rules/oxygen.yaml:5", "thực tế nuôi", "Tôm nổi đầu", "KHAN CAP: Oxy", "duoi 1", "1 tin SMS",
             "dưới 1 mg/l, kéo dài 5 phút", "Ngưỡng hết báo",
         ):  # fmt: skip
             assert words in one, words

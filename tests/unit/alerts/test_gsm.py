@@ -34,7 +34,7 @@ def test_length(text: str, expected: Length) -> None:
     [
         ("Sông Mỹ Thanh: Oxy thấp, đang giảm", "Song My Thanh: Oxy thap, dang giam"),
         ("ĐÃ HẾT CẢNH BÁO", "DA HET CANH BAO"),
-        ("≥ 4 µg/m³ – 12 ‰", ">= 4 ug/m3 - 12  g/l"),
+        ("≥ 4 µg/m³ – 12 ‰", ">= 4 ug/m3 - 12 %o"),
         ("ừ, ẵ, ợ, ỷ", "u, a, o, y"),
         ("tôm 🦐", "tom ?"),
     ],

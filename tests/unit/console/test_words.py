@@ -22,6 +22,7 @@ from alerts.people.inbox import Meaning
 from alerts.telling import explanation
 from dashboards.console import (
     account_page,
+    accounts_page,
     alarm_actions,
     check_turn,
     error_answers,
@@ -45,6 +46,7 @@ from dashboards.console.texts.refusals import VIETNAMESE
 from dashboards.console.titles import one_way, titles
 from quantrac.config import config_folder
 from quantrac.desks import (
+    accounts,
     acts,
     certificates,
     commands,
@@ -58,6 +60,7 @@ from quantrac.desks import (
     passwords,
     review,
     samples,
+    saved_views,
     stages,
     trace,
 )
@@ -119,7 +122,7 @@ def test_refusals_are_in_the_language_and_the_time_of_the_reader() -> None:
         (test_message, (), 6),
         (explanation, (), 3),
         (config_files, (), 10), (config_folder, (), 6), (network, (), 1), (pushes, (), 2), (file_page, (), 3),
-        (check_turn, (), 1),
+        (check_turn, (), 1), (saved_views, (), 9), (accounts, (), 10), (accounts_page, (), 1),
     ],
 )  # fmt: skip
 def test_every_refusal_that_a_page_may_show_exists_in_vietnamese_with_the_same_placeholders(

@@ -33,6 +33,7 @@ DESKS = (
     "quantrac.desks.network",
     "quantrac.desks.review",
     "quantrac.desks.samples",
+    "quantrac.desks.saved_views",
     "quantrac.desks.second_factor",
     "quantrac.desks.shift",
     "quantrac.desks.stages",
