@@ -135,7 +135,7 @@ def test_pages_and_their_data_show_every_station_in_both_languages(
         found = json.loads(console.ask("GET", path)[2].partition('id="described">')[2].partition("</script>")[0])
         assert len(found["stations"]) == 6
         (kind,) = [kind for name, kind in found["stations"]["st-my-thanh"] if name == "do"]
-        assert found["kinds"][kind] == ["Oxy hòa tan", "mg/l", 2, 2, 60.0, False]
+        assert found["kinds"][kind] == ["Oxy hòa tan", "mg/l", 2, 2, 60.0, False, None]
     status, _, text = console.ask("GET", "/stations/st-tp-soc-trang")
     assert status == 200
     assert 'data-channel="st-tp-soc-trang/pm2_5"' in text
