@@ -7,10 +7,10 @@ from typing import Annotated, Final
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from dashboards.console.admission import Gate, Visitor
-from dashboards.console.alarm_actions import Name, Reason
+from dashboards.console.alarm_actions import Name, Reason, no_controls
 from dashboards.console.alarms_page import stations
 from dashboards.console.context import Console
 from dashboards.console.sheet import sheet
@@ -20,7 +20,8 @@ from quantrac.desks.roles import DeskAct, Role, RoleGrant
 from quantrac.telemetry.errors import TranslatableError
 
 Login = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=80)]
-StationIds = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=5000)]
+StationId = Annotated[str, Field(max_length=200), AfterValidator(no_controls)]
+StationIds = Annotated[list[StationId], Field(max_length=5000)]
 
 
 class ReasonWish(BaseModel):

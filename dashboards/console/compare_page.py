@@ -10,10 +10,10 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from dashboards.console.admission import Gate, Visitor
-from dashboards.console.alarm_actions import Name
+from dashboards.console.alarm_actions import Name, no_controls
 from dashboards.console.context import Console
 from dashboards.console.network_pages import page_of
 from dashboards.console.sheet import PossibleTime
@@ -23,7 +23,7 @@ from quantrac.desks import saved_views
 from quantrac.desks.roles import DeskAct
 from quantrac.desks.saved_views import MOST_LINES, SavedView, ViewSpan
 
-ChannelName = Annotated[str, Field(max_length=200)]
+ChannelName = Annotated[str, Field(max_length=200), AfterValidator(no_controls)]
 Channels = Annotated[list[Annotated[str, Query(max_length=200)]], Query(max_length=2 * MOST_LINES)]
 ViewId = Annotated[int, PathParameter(gt=0, lt=2**31)]
 LATEST_VIEW: Final = 2**31
