@@ -106,6 +106,9 @@ def test_a_data_officer_reviews_by_keys_and_sees_what_others_did(console: Runnin
     expect(page.locator("#bench-signer")).to_have_text("Nguyễn Thị Hoa <b>")
     press("Escape")
     expect(form).to_be_hidden()
+    plot.focus()
+    press("ArrowLeft")
+    expect(page.locator("#bench-trace")).to_have_attribute("href", re.compile("/st-my-thanh/trace/do.time=2026-11-1"))
 
     # brush, preview, and somebody who is faster
     page.goto(page.url)
