@@ -752,7 +752,7 @@ def test_a_data_officer_signs_a_day_by_keyboard_and_every_page_of_past_days_fits
         square = page.locator(f'[data-row="st-my-thanh/do"] [data-day="{noon:%Y-%m-%d}"]')
         square.press("Enter")
         expect(page.locator("#chosen")).to_contain_text("Chưa kiểm duyệt")
-        written = page.locator("label", has=page.locator("#sign-first"))  # a browser of another language writes 11/30/2026
+        written = page.locator("label", has=page.locator("#sign-first"))  # the browser: 11/30/2026
         expect(written).to_have_attribute("data-date", f"{noon:%d/%m/%Y}")
         expect(page.locator("#sign-channel")).to_have_value("st-my-thanh/do")
         page.get_by_role("button", name="Mở lại", exact=True).click()
