@@ -151,7 +151,7 @@ FAULTS: dict[str, tuple[Faults, str, int]] = {
     "answer lost, the report comes": (Faults(lose_answer=1), "delivered", 1),
     "answer always lost": (Faults(lose_answer=99, report=None), "unknown", 1),
     "answer late, within patience": (Faults(late_answer_s=0.6), "delivered", 1),
-    "answer late, beyond patience": (Faults(late_answer_s=2.0, report=None), "unknown", 1),
+    "answer late, beyond patience": (Faults(late_answer_s=5.0, report=None), "unknown", 1),
     "reboot in mid-send": (Faults(restart_in_submit=1), "unknown", 1),
     "pulled out in mid-send": (Faults(pull_in_submit=1), "unknown", 1),
     "given up by the network": (Faults(report=70), "failed", 1),

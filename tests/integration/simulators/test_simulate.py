@@ -21,7 +21,7 @@ from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
 from simulators.service import WATCH_S
-from tests.fixtures.timing import eventually
+from tests.fixtures.timing import ATTEMPTS, eventually
 
 LONGEST_S, SILENCE_S = 60.0, 0.4
 """How long a busy machine may take for an answer; how long one is waited for that does not come."""
@@ -265,13 +265,26 @@ def test_a_fault_of_the_field_file_is_in_force_and_a_sleeping_instrument_misses_
     assert simulation.journal("st-b", "sondes") == []
 
 
-def test_the_script_runs_from_the_first_reading(simulation: Simulation, rtu: Callable[..., ModbusSerialClient]) -> None:
-    """Oxygen is low from half a second to two and a half behind the first reading."""
-    client, course = rtu("st-c/sondes"), list[tuple[float, float]]()
-    while not course or course[-1][0] < 3.0:
-        client.read_holding_registers(5583, count=2, device_id=1)
-        entries = simulation.journal("st-c", "sondes")
-        course = [((entry["t"] - entries[0]["t"]) / 1000, entry["value"]) for entry in entries]
+def course_of(running: Simulation) -> list[tuple[float, float]]:
+    """Return the oxygen of the first three seconds: how long behind the first reading, and its value."""
+    course = list[tuple[float, float]]()
+    port = running.buses["st-c/sondes"]["port"]
+    with ModbusSerialClient(port, baudrate=9600, timeout=LONGEST_S, retries=0) as client:
+        while not course or course[-1][0] < 3.0:
+            client.read_holding_registers(5583, count=2, device_id=1)
+            entries = running.journal("st-c", "sondes")
+            course = [((entry["t"] - entries[0]["t"]) / 1000, entry["value"]) for entry in entries]
+    assert running.end() == 0
+    return course
+
+
+def test_the_script_runs_from_the_first_reading(tmp_path: Path) -> None:
+    """Oxygen is low from half a second to two and a half behind the first reading; a busy machine may miss that."""
+    course: list[tuple[float, float]] = []
+    for tried in map(str, range(ATTEMPTS)):
+        if not any(0.6 < after < 2.4 for after, _ in course):
+            (tmp_path / tried).mkdir()
+            course = course_of(Simulation(tmp_path / tried, "--station", "st-c"))
     assert [value for after, value in course if 0.6 < after < 2.4]
     assert all(value < 3.0 for after, value in course if 0.6 < after < 2.4)
     assert all(value > 4.0 for after, value in course if after < 0.4 or after > 2.6)
