@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 import phonenumbers
 
 from alerts.people.contacts import ContactsRefused, ImportedContact
+from quantrac.config.contacts import Contact
 from quantrac.config.fields import SEVERITIES
-from quantrac.config.network import Contact
 from quantrac.config.notifications import Medium
 from quantrac.config.sources import BadSource, read_text
 from quantrac.telemetry.errors import QuantracError, TranslatableError

@@ -13,7 +13,7 @@ from alerts.people.contact_cells import COLUMNS, KnownNames, cells_of, contact_o
 from alerts.people.contact_record import ContactKept, ContactRecord, hold_contact
 from alerts.people.contacts import ADD, CHANGE, ImportedContact, columns_of_contact, try_again
 from alerts.telling.notification import MessageStatus, in_sql
-from quantrac.config.network import Contact
+from quantrac.config.contacts import Contact
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from alerts.people.contacts import SAVED, ImportedContact, UnknownContact, addresses_of
 from alerts.telling.gsm import length
-from quantrac.config.network import Contact
+from quantrac.config.contacts import Contact
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import TranslatableError
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from typing import Any, Final, Literal, NamedTuple
 
 from alerts.telling.notification import MessageStatus
-from quantrac.config.network import Contact
+from quantrac.config.contacts import Contact
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 from quantrac.telemetry.errors import QuantracError, TranslatableError

@@ -11,7 +11,7 @@ from alerts.people.contact_changes import call_off_messages
 from alerts.people.contact_record import ContactKept, contact_record, hold_contact, told
 from alerts.people.contacts import UnknownContact
 from alerts.telling.notification import HANDED_OVER
-from quantrac.config.network import Contact
+from quantrac.config.contacts import Contact
 from quantrac.database import audit
 from quantrac.database.pool import Connection
 

@@ -12,7 +12,8 @@ from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.telling.messages import Figures
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
-from quantrac.config.network import Breaches, Network
+from quantrac.config.network import Network
+from quantrac.config.watch_plans import Breaches
 from quantrac.database.pool import Connection
 from quantrac.telemetry.breaches import BreachKind
 from quantrac.telemetry.words import Words

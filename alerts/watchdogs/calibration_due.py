@@ -18,7 +18,8 @@ from alerts.alarm.change import EndCause, Mark, Recorded, Subject
 from alerts.alarm.standing_subjects import told_after
 from alerts.rules.rule import RuleTexts
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
-from quantrac.config.network import Calibrations, Network
+from quantrac.config.network import Network
+from quantrac.config.watch_plans import Calibrations
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words

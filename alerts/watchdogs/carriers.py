@@ -8,8 +8,9 @@ from typing import Final
 from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
-from quantrac.config.network import Carriers, Network
+from quantrac.config.network import Network
 from quantrac.config.notifications import Medium
+from quantrac.config.watch_plans import Carriers
 from quantrac.database.pool import Connection
 from quantrac.telemetry.words import Words
 

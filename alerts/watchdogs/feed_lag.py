@@ -9,7 +9,8 @@ from alerts.alarm.change import EndCause, Mark, Recorded, Subject
 from alerts.alarm.standing_subjects import told_after
 from alerts.rules.rule import RuleTexts
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
-from quantrac.config.network import Network, Watchdog
+from quantrac.config.network import Network
+from quantrac.config.watch_plans import Watchdog
 from quantrac.database.pool import Connection
 from quantrac.telemetry.words import Words, counted
 

@@ -11,7 +11,8 @@ from alerts.desk import FILES_MISSING, FILES_REFUSED
 from alerts.rules.rule import RuleTexts
 from alerts.rules.watched_network import RefusedFiles
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
-from quantrac.config.network import Files, Network
+from quantrac.config.network import Network
+from quantrac.config.watch_plans import Files
 from quantrac.database.pool import Connection
 from quantrac.telemetry.words import Words
 

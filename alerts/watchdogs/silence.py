@@ -13,7 +13,8 @@ from typing import Final
 from alerts.alarm.change import Mark, Recorded, Subject
 from alerts.rules.rule import RuleTexts
 from alerts.watchdogs.settlement import Look, WantedAlarm, settle
-from quantrac.config.network import Network, Silence
+from quantrac.config.network import Network
+from quantrac.config.watch_plans import Silence
 from quantrac.database.pool import Connection
 from quantrac.telemetry.words import Words
 

@@ -31,7 +31,8 @@ from dashboards.console.refusals import language_of, refusal
 from dashboards.console.roster_page import duty_bars, quiet_bars
 from dashboards.console.telling_words import meaning
 from dashboards.console.texts import Language, texts
-from quantrac.config.network import Contact, Network
+from quantrac.config.contacts import Contact
+from quantrac.config.network import Network
 from quantrac.database.pool import Connection
 from quantrac.desks.roles import DeskAct
 from quantrac.telemetry.parameters import CATALOGUE

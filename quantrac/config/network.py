@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, model_validator
 
 from quantrac.config.composites import Composite
+from quantrac.config.contacts import Contact, Group
 from quantrac.config.devices import AnyProfile
 from quantrac.config.fields import (
     Flag,
@@ -35,7 +36,6 @@ from quantrac.config.notifications import (
     EscalationStep,
     Flapping,
     Grouping,
-    Medium,
     MessageTemplate,
     Purpose,
     QuietHours,
@@ -45,13 +45,12 @@ from quantrac.config.notifications import (
     Templates,
 )
 from quantrac.config.rule_files import RuleTest
-from quantrac.config.rules import Hours, Rule
+from quantrac.config.rules import Rule
 from quantrac.config.station_files import QualitySpec
 from quantrac.config.stations import Station
 from quantrac.config.tides import PlaceTide
-from quantrac.telemetry.clock_errors import TOLERANCE_MS
+from quantrac.config.watch_plans import Breaches, Calibrations, Carriers, Clocks, Files, Silence, Watchdog
 from quantrac.telemetry.parameters import Kind, Parameter
-from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.words import Words
 
 
@@ -63,15 +62,7 @@ def _zone(name: str) -> str:
     return name
 
 
-Phone = Annotated[str, matching(r"\+[1-9]\d{7,14}", 'an international number in quotes, such as "+84912345678"')]
 Dialled = Annotated[str, matching(r"\+?\d[\d ().-]{5,}", 'a number as people dial it, such as "0299 382 1234"')]
-Email = Annotated[str, matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
-
-
-def _mild(severity: Severity) -> Severity:
-    if severity > Severity.MEDIUM:
-        raise refused("low or medium: what is overdue is one severity worse")
-    return severity
 
 
 class Defaults(Model):
@@ -84,102 +75,6 @@ class Defaults(Model):
     valid_share: Real = Field(default=0.75, gt=0, le=1)
     housekeeping_ms: PositiveDuration = Field(default=60_000, alias="housekeeping")
     """How often the agent's own channels are sent."""
-
-
-class Contact(Model):
-    """A person or a desk that gets messages. Real people are imported into the database and never stand in a file."""
-
-    name: str
-    language: Literal["vi", "en"] = "vi"
-    email: Email | None = None
-    phone: Phone | None = None
-    webhook: str | None = Field(default=None, pattern=r"^https?://")
-    """A program that receives signed JSON."""
-    apprise: str | None = None
-    """An address of any service that Apprise knows."""
-    groups: tuple[Kebab, ...] = Field(min_length=1)
-    stations: tuple[str, ...] = ()
-    """Only alarms of these stations; empty: of all."""
-    tags: tuple[str, ...] = ()
-    """Only alarms of stations with one of these tags; empty: of all."""
-    parameters: tuple[str, ...] = ()
-    """Only alarms of these parameters; empty: of all."""
-    media: tuple[Medium, ...] = ()
-    """Only by these; empty: by all that the routes say."""
-    severity: SeverityWord | None = None
-    """Only alarms as bad as this."""
-    quiet: Hours | None = None
-    """The own quiet hours, in place of those of the groups."""
-    wake: SeverityWord | None = None
-    """The least severity that goes through them."""
-    cap: Annotated[int, Field(ge=1)] | None = None
-    """Short messages within a day, in place of `cap.messages`."""
-    accents: bool = False
-    """Short messages in Vietnamese with diacritics: two or three parts instead of one."""
-
-
-class Group(Model):
-    """People who are told the same things."""
-
-    title: Words
-
-
-class Watchdog(Model):
-    """After how long something is reported, to whom: books that do not balance, a consumer that falls behind, files."""
-
-    after_ms: PositiveDuration = Field(alias="after")
-    severity: SeverityWord = Severity.HIGH
-    to: tuple[Kebab, ...] = Field(min_length=1)
-
-
-class ChannelSilence(Watchdog):
-    """When a channel without values is reported, while its station speaks."""
-
-    severity: SeverityWord = Severity.MEDIUM
-
-
-class Silence(Watchdog):
-    """When a station that sends nothing is reported as silent."""
-
-    channels: ChannelSilence | None = None
-
-
-class Clocks(Model):
-    """From which error on a station's clock is reported as wrong, as the centre hears it by the live messages."""
-
-    off_ms: PositiveDuration = Field(alias="off", gt=TOLERANCE_MS)
-    severity: SeverityWord = Severity.MEDIUM
-    to: tuple[Kebab, ...] = Field(min_length=1)
-
-
-class Calibrations(Model):
-    """Who gets a message when the calibration of a device with an interval is due."""
-
-    overdue_ms: PositiveDuration = Field(alias="overdue")
-    """Overdue, and one severity worse, when it has been due for so long."""
-    severity: Annotated[SeverityWord, AfterValidator(_mild)] = Severity.LOW
-    to: tuple[Kebab, ...] = Field(min_length=1)
-
-
-class Carriers(Model):
-    """Who gets a message, by the other media, when a carrier of messages fails."""
-
-    severity: SeverityWord = Severity.HIGH
-    to: tuple[Kebab, ...] = Field(min_length=1)
-
-
-class Breaches(Model):
-    """Who gets a message when a station breaks a limit, or another client takes a session at the broker."""
-
-    severity: SeverityWord = Severity.HIGH
-    to: tuple[Kebab, ...] = Field(min_length=1)
-
-
-class Files(Model):
-    """Who gets a message when changed files are refused, and first of alarms that a change of files ends."""
-
-    severity: SeverityWord = Severity.HIGH
-    to: tuple[Kebab, ...] = Field(min_length=1)
 
 
 class Rollups(Model):

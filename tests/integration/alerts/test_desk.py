@@ -13,7 +13,7 @@ from alerts.alarm.change import Mark, Subject
 from alerts.alarm.records import clear_alarm, raise_alarm
 from alerts.alarm_search import AlarmQuery, alarm_page
 from alerts.people.contacts import save_contacts
-from quantrac.config.network import Contact
+from quantrac.config.contacts import Contact
 from quantrac.database.pool import Connection
 from quantrac.private_services.catchers import MailCatcher, SmsCatcher
 from quantrac.telemetry.severity import Severity

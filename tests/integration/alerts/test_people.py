@@ -22,7 +22,7 @@ from alerts.telling.outbox import Queued, enqueue
 from alerts.telling.relay import Relay
 from alerts.telling.sender import Sender
 from alerts.telling.summaries import tell_held
-from quantrac.config.network import Contact
+from quantrac.config.contacts import Contact
 from quantrac.config.notifications import Medium
 from quantrac.database import audit
 from quantrac.database.pool import Connection

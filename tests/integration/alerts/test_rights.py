@@ -20,7 +20,8 @@ from alerts.watchdogs.books import check_books
 from alerts.watchdogs.breaches import check_breaches
 from alerts.watchdogs.feed_lag import check_feed
 from alerts.watchdogs.ministry_files import check_ministry
-from quantrac.config.network import Contact, Network
+from quantrac.config.contacts import Contact
+from quantrac.config.network import Network
 from quantrac.config.notifications import Medium
 from quantrac.config.rule_files import LoadedRules
 from quantrac.database.beat import Beat

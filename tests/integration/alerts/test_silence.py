@@ -12,8 +12,9 @@ from alerts.rules.block import JudgedReading
 from alerts.telling.messages import call_again
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
-from quantrac.config.network import Network, Silence
+from quantrac.config.network import Network
 from quantrac.config.notifications import EscalationStep
+from quantrac.config.watch_plans import Silence
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import (
     ROUTING,
