@@ -32,6 +32,8 @@ from reports.spans import BadSpan, ReportSpan
 
 LONGEST_OF_ALL: Final = timedelta(days=31)
 """Of all stations; of one as long as the desk allows."""
+AT_ONCE: Final = 40
+"""Rows of the map that are laid out before the page is first seen; more than a screen has."""
 DEPTHS: Final = ((0.995, "whole"), (0.9, "most"), (0.75, "valid"), (1e-9, "poor"))
 BEGUN: Final = """
 select s.in_service, (
@@ -140,7 +142,10 @@ def depth(share: float | None) -> str:
     """Return how a share is shown: `whole`, `most`, `valid` (at least 75 %), `poor`, `none`. Pure."""
     if share is None:
         return "empty"
-    return next((word for least, word in DEPTHS if share >= least), "none")
+    for least, word in DEPTHS:
+        if share >= least:
+            return word
+    return "none"
 
 
 class HeatDay(NamedTuple):
@@ -166,21 +171,24 @@ def heat_map(
     stations: Mapping[str, str], days: Sequence[date], found: Sequence[StationDay], language: Language
 ) -> dict[str, Any]:
     """Return `days` and `rows` of the map: all days of a station, and a square for each. Pure."""
-    short = {day: f"{day:%d/%m}" for day in days}
-    squares: dict[str, dict[date, str]] = {}
+    called = {day: (f'/gaps?day={day}&amp;lang={language}"', f"{day:%d/%m}") for day in days}
+    squares: dict[str, dict[date, str]] = {station: {} for station in stations}
+    begins = {station: f'"><a href="/stations/{quote(station)}' for station in stations}
     for one in found:
-        share, day = one.share, short[one.day]
-        address = f"/stations/{quote(one.station)}/gaps?day={one.day}&amp;lang={language}"
-        squares.setdefault(one.station, {})[one.day] = (
-            f'<td class="square {depth(share)}"><a href="{address}" title="{day}: {one.counted} / {one.expected}">'
-            f'{percent(share, 0) or "–"}<span class="unseen"> % {day}</span></a></td>'
+        if one.station not in stations:  # taken out of the files since
+            continue
+        share, (address, day) = one.share, called[one.day]
+        written = percent(share, 0) or "–"
+        squares[one.station][one.day] = (
+            f'<td class="square {depth(share)}{begins[one.station]}{address} aria-label="{written} % {day}"'
+            f' title="{day}: {one.counted} / {one.expected}">{written}</a></td>'
         )
     whole, rows = _whole(found), []
     for station, name in stations.items():
-        own, share = squares.get(station, {}), whole.get(station)
+        own, share = squares[station], whole.get(station)
         row = "".join(own.get(day, '<td class="square empty"></td>') for day in days)
         rows.append(HeatRow(station, name, depth(share), percent(share, 0) or "–", row))
-    return {"days": [HeatDay(f"{day:%d/%m/%Y}", day.day) for day in days], "rows": rows}
+    return {"days": [HeatDay(f"{day:%d/%m/%Y}", day.day) for day in days], "rows": rows, "at_once": AT_ONCE}
 
 
 def together(found: Iterable[ExplainedGap]) -> list[dict[str, Any]]:

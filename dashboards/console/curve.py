@@ -80,14 +80,16 @@ def curve(
 
 
 def _ticks(low: float, high: float, language: Language) -> Iterator[tuple[float, str]]:
-    """Yield round numbers between two values, at most seven, with as many decimals as tell them apart."""
+    """Yield round numbers between two values, at most seven, with as many decimals or digits as tell them apart."""
     rough = (high - low) / TICKS
     if not math.isfinite(rough):
         return
     power = math.floor(math.log10(rough))
     step = next(factor * 10.0**power for factor in (1, 2, 5, 10) if factor * 10.0**power >= rough * 0.7)
+    place = math.floor(math.log10(step))
+    digits = max(3, math.floor(math.log10(max(abs(low), abs(high)))) - place + 1)
     for count in range(math.ceil(low / step), math.floor(high / step) + 1):
-        yield count * step, number(count * step, max(0, -math.floor(math.log10(step))), language)
+        yield count * step, number(count * step, max(0, -place), language, digits)
 
 
 def _path(points: Sequence[str | None]) -> str:

@@ -9,20 +9,20 @@ from dashboards.console.texts import Language
 
 LARGEST: Final = 1e7
 """From here on digits in a row are counted, not read."""
-_THREE_DIGITS: Final = Context(prec=3, rounding=ROUND_HALF_UP)
 _RAISED: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number(value: float, decimals: int, language: Language) -> str:
+def number(value: float, decimals: int, language: Language, digits: int = 3) -> str:
     """Return a value with its decimals, a half rounded away from zero; one of more than seven digits as a power of ten.
 
-    Thousands have no separator: 1.013 would be two numbers in the two languages.
+    Thousands have no separator: 1.013 would be two numbers in the two languages. `digits`: of a power of ten.
     """
     if abs(value) < LARGEST:
         text = f"{Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP):f}"
         text = text.removeprefix("-") if float(text) == 0 else text
     else:
-        significand, exponent = f"{_THREE_DIGITS.create_decimal_from_float(value):.2e}".split("e")
+        rounded = Context(prec=digits, rounding=ROUND_HALF_UP).create_decimal_from_float(value)
+        significand, exponent = f"{rounded:.{digits - 1}e}".split("e")
         text = f"{significand} × 10{str(int(exponent)).translate(_RAISED)}"
     return text.replace(".", ",") if language == "vi" else text
 

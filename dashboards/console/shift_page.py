@@ -12,11 +12,13 @@ from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, Field
+from starlette.background import BackgroundTask
 
 from dashboards.console.admission import Gate, Visitor
 from dashboards.console.alarm_actions import LongNote, LongReason
 from dashboards.console.context import Console
 from dashboards.console.days import Day, day_begins
+from dashboards.console.gap_causes import GapCauses
 from dashboards.console.sheet import sheet, stations_of
 from dashboards.console.shift_words import ItemWords, Reader, about, figures, words_of
 from dashboards.console.texts import Language
@@ -58,18 +60,19 @@ class _OpenPage:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.causes = GapCauses(console)
         self._lock = threading.Lock()
         self._found: ShiftContent | None = None
         self._read_at = 0.0
 
     def read(self) -> ShiftContent:
-        """Return it, at most so old."""
+        """Return it, at most so old, with the causes of gaps that are known."""
         with self._lock:
             if self._found is None or time.monotonic() - self._read_at > FRESH_S:
                 with self._console.pool.connection() as conn:
-                    self._found = shift.open_page(conn, self._console.clock())
+                    self._found = shift.open_page(conn, self._console.clock(), explained=0)
                 self._read_at = time.monotonic()
-            return self._found
+            return self.causes.added(self._found)
 
     def forget(self) -> None:
         """Drop the composed page: a person has written in the book, so the next reader gets a new one."""
@@ -92,18 +95,21 @@ def _add_open(app: FastAPI, console: Console, templates: Jinja2Templates, page: 
         request: Request, lang: Language = "vi", by: Visitor = Depends(Gate(console, DeskAct.READ))
     ) -> Response:
         """The open shift as things stand, with forms for notes and for handing over."""
-        content = _read_by(by, page.read())
+        found = page.read()
+        content, lacks = _read_by(by, found), bool(page.causes.lacking(found))
         with console.pool.connection() as conn:
             context = sheet(conn, request, by, lang, {})
             context |= _shown(content, lang, context) | {
                 "last": shift.last_shift(conn), "row": None, "now": console.clock(), "may_sign": _may_sign(by),
-                "places": _places(by, stations_of(conn, by, lang)),
+                "places": _places(by, stations_of(conn, by, lang)), "lacks": lacks,
             }  # fmt: skip
-        return templates.TemplateResponse(request, "shift.html", context)
+        later = BackgroundTask(page.causes.find_out_later, found) if lacks else None
+        return templates.TemplateResponse(request, "shift.html", context, background=later)
 
     @app.get("/api/shift")
     def open_data(by: Visitor = Depends(Gate(console, DeskAct.READ))) -> Response:
         """The open shift, as `quantrac shift show --json` has it, as far as the reader may read it."""
+        page.causes.find_out(page.read())
         return JSONResponse(msgspec.to_builtins(_read_by(by, page.read())))
 
 

@@ -17,6 +17,7 @@ from quantrac.database import audit
 from quantrac.database.pool import Connection, columns_of, rows_of
 from quantrac.database.time_zone import time_zone
 from quantrac.desks.shift_content import (
+    Causes,
     Mark,
     ShiftContent,
     ShiftNote,
@@ -26,7 +27,7 @@ from quantrac.desks.shift_content import (
     with_names,
     written,
 )
-from quantrac.desks.shift_rows import EXPLAINED, EXPLAINED_AT_SIGNING, GRACE, TURNS, LastMinute, read_items
+from quantrac.desks.shift_rows import EXPLAINED, EXPLAINED_AT_SIGNING, GRACE, TURNS, LastMinute, read_causes, read_items
 from quantrac.desks.stages import Signer
 from quantrac.telemetry.errors import TranslatableError
 from quantrac.telemetry.local_time import INSTANT, Calendar
@@ -134,10 +135,15 @@ def shifts(conn: Connection, *, day: date | None = None, before: int | None = No
     return rows_of(conn, ShiftRow, LISTED, {"low": low, "high": high, "before": before, "most": most})
 
 
-def open_page(conn: Connection, now: datetime) -> ShiftContent:
-    """Return the page of the open shift as things stand."""
+def open_page(conn: Connection, now: datetime, explained: int = EXPLAINED) -> ShiftContent:
+    """Return the page of the open shift as things stand; with the causes of the gaps of so many stations."""
     with conn.transaction():
-        return _named(conn, _compose(conn, open_shift(conn), now, None, EXPLAINED))
+        return _named(conn, _compose(conn, open_shift(conn), now, None, explained))
+
+
+def gap_causes(conn: Connection, content: ShiftContent, station: str) -> Causes:
+    """Return the causes of a station's gaps for a page that was read without them."""
+    return read_causes(conn, station, content.listed_since, content.until)
 
 
 def signed_page(conn: Connection, shift_id: int) -> tuple[ShiftRow, ShiftContent]:

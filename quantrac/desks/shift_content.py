@@ -179,12 +179,14 @@ def stations_of(items: Iterable[ShiftItem], counts: Iterable[ShiftCount], notes:
     return {station for station in found if station is not None}
 
 
-def with_causes(item: ShiftItem, gaps: Iterable[tuple[str, str, datetime, datetime, int]]) -> ShiftItem:
-    """Return a station's item with the causes of its gaps, that of most readings first, three at most.
+Causes = list[dict[str, Any]]
+"""Of the gaps of a station: cause, missing readings, begin and end."""
 
-    Args:
-        item: of kind GAPS.
-        gaps: channel, cause, begin, end and missing readings of each gap.
+
+def causes_of(gaps: Iterable[tuple[str, str, datetime, datetime, int]]) -> Causes:
+    """Return the causes of a station's gaps, that of most readings first, three at most.
+
+    `gaps`: channel, cause, begin, end and missing readings of each gap.
     """
     readings: Counter[str] = Counter()
     spans: dict[str, tuple[datetime, datetime]] = {}
@@ -192,11 +194,20 @@ def with_causes(item: ShiftItem, gaps: Iterable[tuple[str, str, datetime, dateti
         readings[str(cause)] += missing
         begin, end = spans.get(cause, (after, until))
         spans[str(cause)] = min(begin, after), max(end, until)
-    causes = [
+    return [
         {"cause": cause, "readings": count, "after": spans[cause][0].isoformat(), "until": spans[cause][1].isoformat()}
         for cause, count in readings.most_common(3)
     ]
-    return replace(item, facts={**item.facts, "causes": causes})
+
+
+def with_causes(items: Iterable[ShiftItem], causes: Mapping[str, Causes]) -> list[ShiftItem]:
+    """Return items, those of gaps with the causes that are known, by station."""
+    return [
+        replace(item, facts={**item.facts, "causes": found})
+        if item.kind == ItemKind.GAPS and (found := causes.get(item.station or "")) is not None
+        else item
+        for item in items
+    ]
 
 
 _CONTACT: Final = re.compile(r"contact ([0-9]{1,9})")

@@ -16,7 +16,7 @@ from alerts.telling.notification import MessageStatus
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
 from quantrac.desks import commands
-from quantrac.desks.shift_content import ItemKind, ShiftCount, ShiftItem, plain, with_causes
+from quantrac.desks.shift_content import Causes, ItemKind, ShiftCount, ShiftItem, causes_of, plain, with_causes
 from quantrac.telemetry.local_time import INSTANT, Calendar
 from quantrac.telemetry.parameters import HOUSEKEEPING
 from quantrac.telemetry.severity import Severity
@@ -47,10 +47,11 @@ _RANK: Final = f"coalesce(array_position(array{_SEVERITIES}, a.severity), 0)"
 _TITLE: Final = "coalesce(a.texts->'title', jsonb_build_object('vi', a.rule, 'en', a.rule))"
 BOUNDED: Final = """
 with item as materialized ({items}),
-placed as (select i.*, row_number() over (partition by station order by rank desc, at desc, key) as place from item i),
+placed as (select i.*, row_number() over (
+             partition by station collate "C" order by rank desc, at desc, key collate "C") as place from item i),
 listed as (select * from placed where place <= %(most_a_station)s
-           order by place, rank desc, at desc, key limit %(most)s)
-select key, station, at, rank, {facts} as facts, null as what, null as count from listed
+           order by place, rank desc, at desc, key collate "C" limit %(most)s)
+select key collate "C" as key, station, at, rank, {facts} as facts, null as what, null as count from listed
 union all
 select null, station, null, null, null, what, count from ({totals}) total
 order by rank desc nulls last, at desc, key
@@ -92,27 +93,23 @@ with told as materialized (
     and (e.at < %(until_grace)s or (e.alarm_event_id = any(%(tells_events)s::int8[])) is not false)
     and e.event in {TURNS}
   group by e.alarm_id),
-answered as (
-  select a.rule, a.station, a.acknowledged_by as by, min(a.raised_at) as first, max(a.raised_at) as last,
-         max({_RANK}) as rank, max(a.alarm_id) as newest, count(*) as alarms,
+grouped as (
+  select a.rule collate "C" as rule, a.station collate "C" as station, min(a.raised_at) as first,
+         max(a.raised_at) as at, max({_RANK}) as rank, max(a.alarm_id) as newest,
+         array_agg(a.acknowledged_by) filter (where a.acknowledged_by is not null) as by, count(*) as alarms,
          count(*) filter (where told.raised) as raised, count(*) filter (where told.cleared) as cleared,
          count(*) filter (where a.cleared_at is null and not a.late) as standing,
          count(*) filter (where a.acknowledged_at is not null) as acknowledged,
          count(*) filter (where a.false_at is not null) as refuted, count(*) filter (where a.late) as late
   from told join alarm a using (alarm_id)
   where a.alarm_id = any(array(select alarm_id from told))
-  group by a.rule, a.station, a.acknowledged_by),
-grouped as (
-  select rule, station, min(first) as first, max(last) as at, max(rank) as rank, max(newest) as newest,
-         coalesce((array_agg(by order by by) filter (where by is not null))[1:3], '{{}}') as by,
-         sum(alarms) as alarms, sum(raised) as raised, sum(cleared) as cleared, sum(standing) as standing,
-         sum(acknowledged) as acknowledged, sum(refuted) as refuted, sum(late) as late
-  from answered group by rule, station)
+  group by 1, 2)
 select 'alarms ' || rule || ' ' || coalesce(station, '') as key, grouped.* from grouped
 """  # noqa: S608  # words of ours
 OF_ALARMS: Final = f"""
 (select jsonb_build_object('rule', a.rule, 'title', {_TITLE}, 'severity', (array{_SEVERITIES})[listed.rank],
-          'alarm_id', a.alarm_id, 'first', listed.first, 'last', listed.at, 'by', listed.by,
+          'alarm_id', a.alarm_id, 'first', listed.first, 'last', listed.at,
+          'by', (array(select distinct unnest(listed.by) as by order by by))[1:3],
           'alarms', listed.alarms, 'raised', listed.raised, 'cleared', listed.cleared, 'standing', listed.standing,
           'acknowledged', listed.acknowledged, 'false', listed.refuted, 'late', listed.late)
  from alarm a where a.alarm_id = listed.newest)
@@ -297,7 +294,7 @@ def _read(
 ) -> tuple[list[ShiftItem], list[ShiftCount]]:
     facts, totals = FACTS.get(kind, "facts"), TOTALS.get(kind, COUNTS)
     sql, items, counts = BOUNDED.format(items=statement, facts=facts, totals=totals), [], []
-    for key, station, at, _, facts, what, count in conn.execute(sql, asked):
+    for key, station, at, _, facts, what, count in conn.execute(sql, asked).fetchall():
         if key is None:
             counts.append(ShiftCount(kind, station, what, int(count)))
         else:
@@ -322,15 +319,11 @@ def _read_gaps(conn: Connection, asked: Mapping[str, Any], explained: int) -> tu
     span = {"low": low, "high": max(low, high), "fewest": FEWEST, "housekeeping": [one.id for one in HOUSEKEEPING]}
     statement = SHARES.format(rollup="hourly" if is_short else "daily")
     items, counts = _read(conn, ItemKind.GAPS, statement, {**asked, **span})
-    begin = max(since, until - GAPS_FOR)
-    return [
-        _explained(conn, item, begin, until) if place < explained else item for place, item in enumerate(items)
-    ], counts
+    worst = [str(item.station) for item in items[:explained]]
+    return with_causes(items, {station: read_causes(conn, station, since, until) for station in worst}), counts
 
 
-def _explained(conn: Connection, item: ShiftItem, begin: datetime, until: datetime) -> ShiftItem:
-    assert item.station is not None
-    found = gaps_between(conn, item.station, begin, until)
-    return with_causes(
-        item, ((one.gap.channel, one.cause, one.gap.after, one.gap.until, one.gap.readings) for one in found)
-    )
+def read_causes(conn: Connection, station: str, since: datetime, until: datetime) -> Causes:
+    """Return the causes of a station's gaps in a shift until now, those of its last hours."""
+    found = gaps_between(conn, station, max(since, until - GAPS_FOR), until)
+    return causes_of((one.gap.channel, one.cause, one.gap.after, one.gap.until, one.gap.readings) for one in found)

@@ -107,22 +107,29 @@ with {MEASURED},
 days as (
   select * from unnest(%(days)s::date[], %(lows)s::timestamptz[], %(highs)s::timestamptz[]) as d(day, low, high)),
 sent as materialized (
-  select m.station, v.channel_id, v.time as low, {SUMS}
+  select m.station, v.time as low, {SUMS}
   from daily v join measured m using (channel_id)
   where v.time >= %(low)s and v.time < %(high)s and v.time = any(%(lows)s)
-  group by grouping sets ((m.station, v.time), (v.channel_id))),
+  group by m.station, v.time),
+whole as materialized (
+  select station
+  from (select station, sum(days) as days from sent group by station) k
+  join (select station, count(*) as channels from measured group by station) m using (station)
+  where k.days = m.channels * cardinality(%(days)s::date[])),
 lacking as materialized (
-  select m.* from measured m left join sent k on k.channel_id = m.channel_id
-  where coalesce(k.days, 0) < cardinality(%(days)s::date[])),
+  select m.* from measured m
+  where m.station not in (select station from whole) and cardinality(%(days)s::date[]) > (
+    select count(*) from daily v
+    where v.channel_id = m.channel_id and v.time >= %(low)s and v.time < %(high)s and v.time = any(%(lows)s))),
 silent as (
   select c.station, d.low, {EXPECTED} from {SILENT_DAYS} group by c.station, d.low)
 select e.station, d.day, sum(e.expected)::int8 as expected, sum(e.received)::int8 as received,
        sum(e.counted)::int8 as counted
-from (select station, low, expected, received, counted from sent where channel_id is null
+from (select station, low, expected, received, counted from sent
       union all select station, low, expected, 0, 0 from silent) e join days d using (low)
 group by e.station, d.day order by e.station, d.day
 """  # noqa: S608  # a constant
-"""`sent` has the sums of each station and day, and of each channel its days: one look at the month gives both."""
+"""`sent` has the sums of each station and day; channels are looked at only of stations that are not `whole`."""
 PERIODS: Final = f"""
 with {MEASURED},
 days as (

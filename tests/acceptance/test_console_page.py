@@ -17,6 +17,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
+from dashboards.console import completeness_page
 from dashboards.console.texts import texts
 from ingest.rollups import consumer as rollups
 from quantrac.desks import second_factor
@@ -737,8 +738,9 @@ def test_an_operator_finds_the_cause_in_two_clicks_and_acts_on_many_alarms_with_
 
 
 def test_a_data_officer_signs_a_day_by_keyboard_and_every_page_of_past_days_fits_a_telephone(
-    console: RunningConsole, browser: Watched
+    console: RunningConsole, browser: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(completeness_page, "AT_ONCE", 0)  # all rows wait until the page was painted
     noon = (datetime.now(HERE) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
     for minute in range(3):
         console.arrive("st-my-thanh/do", 5.0 + minute, at=noon + timedelta(minutes=minute))

@@ -124,4 +124,5 @@ if (noteForm) {
   document.addEventListener("keydown", keys);
   resume();
 }
+if ("lacks" in byId("live-part").dataset) setTimeout(refreshPart, 1500); // causes of gaps, found out meanwhile
 if (byId("shift-head") && !document.querySelector(".signatures")) beginLivePart(compare);

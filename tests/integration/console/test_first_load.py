@@ -15,6 +15,7 @@ import pytest
 from fastapi.responses import HTMLResponse
 
 from benchmarks.large_network import CHANNELS, MORE_CHANNELS, MORE_STATIONS, STATIONS
+from dashboards.console.completeness_page import AT_ONCE
 from dashboards.console.guard import HEADERS
 from dashboards.console.hub import Hub
 from dashboards.console.network_events import tell
@@ -76,6 +77,10 @@ async def test_the_first_load_of_every_page_is_small_with_200_stations_of_30_cha
                 loaded[file] = bytes_of(await http.get(file, headers={"Accept-Encoding": "gzip"}))
             shows_values = 'class="value"' in page.text or 'id="described"' in page.text
             found[route.path] = bytes_of(page) + sum(loaded[file] for file in files) + len(stream[shows_values])
+        rows, waits, rest = (await http.get("/completeness?month=2026-10")).text.partition('<template class="rest">')
+        assert waits
+        assert rows.count('<th scope="row">') == AT_ONCE
+        assert rest.count('<th scope="row">') == len(seen.stations) - AT_ONCE
     assert found.keys() >= {"/", "/wall", "/stations/{station}", "/workbench", "/compare", "/alarms", "/completeness"}
     assert {path: size for path, size in found.items() if size > MOST} == {}
 

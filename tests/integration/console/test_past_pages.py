@@ -100,7 +100,7 @@ async def test_a_data_officer_signs_a_month_reopens_a_day_and_sees_why_readings_
         year = "/api/completeness?first=2025-11-24&last=2026-11-23&station="
         assert [row["station"] for row in (await get(f"{year}st-my-thanh")).json() if row["counted"]] == ["st-my-thanh"]
         assert (await get(f"{year}st-tran-de")).json() == [], "nor of a station that somebody may not read"
-        assert ">10<span" in (await get("/completeness?month=2026-11")).text  # 22 hours of one of nine channels
+        assert ">10</a>" in (await get("/completeness?month=2026-11")).text  # 22 hours of one of nine channels
         month = text_of(await get(f"{HERE}/completeness?month=2026-11"))
         assert "Oxy hòa tan 95,8 91,6 1440 1380 1320" in month, "of a day 23 hours came and 22 count"
         table = (await get(f"{HERE}/completeness.csv?month=2026-11")).text.splitlines()

@@ -14,7 +14,7 @@ from dashboards.console import shift_page
 from quantrac.cli.commands.shift import app
 from quantrac.database import audit
 from quantrac.database.pool import Connection
-from quantrac.desks import shift
+from quantrac.desks import shift, shift_rows
 from quantrac.desks.roles import MATRIX, DeskAct, Role, RoleGrant
 from quantrac.desks.shift_content import ItemKind
 from tests.fixtures.console import session_of, text_of, with_session
@@ -98,6 +98,20 @@ async def test_why_people_did_what_is_read_by_who_keeps_the_book_alone(database:
                 shown = await read(path, by)
                 assert (PRIVATE in shown, "dead letter 3" in shown, "Việc khác" in shown) == (False, False, False), path
                 assert ("gọi lại" in shown, HERE in shown) == (True, True), path
+
+
+async def test_the_causes_of_gaps_are_found_out_while_nobody_waits(database: str, busy: Connection) -> None:
+    told = [one.facts["causes"] for one in shift.open_page(busy, NOW).of(ItemKind.GAPS)[: shift_rows.EXPLAINED]]
+    assert [[cause["cause"] for cause in causes] for causes in told] != [[]] * len(told)
+    async with served(database, Role.VIEWER) as (http, _):
+        first, second = [(await http.get("/shift")).text for _ in range(2)]
+        assert ("data-lacks" in first, "data-lacks" in second) == (True, False)
+        assert len(second) > len(first)
+    async with served(database, Role.VIEWER) as (http, _):
+        found = (await http.get("/api/shift")).json()["items"]
+        assert [one["facts"]["causes"] for one in found if "causes" in one["facts"]] == told, (
+            "a program has them at once"
+        )
 
 
 async def test_a_shift_is_written_signed_taken_over_and_found_again(database: str, busy: Connection) -> None:

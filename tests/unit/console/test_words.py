@@ -198,6 +198,10 @@ def test_a_drawing_has_curve_limit_and_moment_keeps_gaps_and_no_markup_of_others
     numbers_drawn = [float(n) for n in re.findall(r'[xy][12]?="([-\d.]+)"', drawn)]
     assert all(0 <= n <= 640 for n in numbers_drawn)
     assert re.findall(r'"end"[^>]*>([^<]*)', drawn) == ["2", "3", "4", "5", "6"]
+    large = drawing([2e7, 20_001_000.0], limit=None)
+    assert re.findall(r'"end"[^>]*>([^<]*)', str(large)) == [  # with three digits all would read 2,00 × 10⁷
+        "1,996 × 10⁷", "1,998 × 10⁷", "2,000 × 10⁷", "2,002 × 10⁷", "2,004 × 10⁷",
+    ]  # fmt: skip
     assert drawing([None, None]) is None
     assert drawing([4.0], limit=None) is not None
 
