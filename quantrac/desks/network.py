@@ -6,50 +6,26 @@ Data path: resolved stations → rows → difference to the rows in force → up
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from ingest.quality.history import limits_of
 from ingest.rollups import consumer as rollups
 from quantrac.config.network import Network, NetworkFile
 from quantrac.config.station_json import content
-from quantrac.config.stations import AGENT, CENTRE, Channel, Station
+from quantrac.config.stations import Station
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes, unregister
 from quantrac.database.pool import Connection
+from quantrac.desks.channel_rows import ChannelRow, channel_row, compared
 from quantrac.desks.decree_limits import apply_limits
 from quantrac.desks.setting_changes import SettingChange, changed_settings
 from quantrac.telemetry.errors import TranslatableError
-from quantrac.telemetry.parameters import BUILT_IN, HOUSEKEEPING, Kind, parameter
 
 APPLY_LOCK: Final = 0x5154_0003
 Outcome = Literal["new", "changed", "unchanged", "deactivated"]
-
-
-class ChannelRow(NamedTuple):
-    """A channel as table `channel` has it; intervals in seconds, limits in `unit`."""
-
-    name: str
-    parameter: str
-    unit: str
-    kind: str
-    interval_s: float
-    span_low: float | None
-    span_high: float | None
-    plausible_low: float
-    plausible_high: float
-    expect_low: float | None
-    expect_high: float | None
-    history_tests: list[str]
-    history_limits: dict[str, float]
-    derived: bool = False
-    active: bool = True
-    device: str | None = None
-    """None: the agent or the centre makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,60 +150,9 @@ def _agent(network: Network, station: str, reported: str | None) -> Literal["sam
     return "same" if wanted is not None and wanted.config_hash == reported else "other"
 
 
-def _history_tests(channel: Channel) -> list[str]:
-    """Return the tests with a history that run on a channel: on everything measured that has a mean."""
-    housekeeping = channel.device == AGENT or any(entry.id == channel.parameter for entry in HOUSEKEEPING)
-    measured = channel.statistic is None and not housekeeping and channel.device != CENTRE
-    return sorted(limits_of(channel.parameter, channel.quality)) if channel.kind is Kind.MEAN and measured else []
-
-
-def _history_limits(channel: Channel) -> dict[str, float]:
-    """Return the limits that are stored: those of the files, and for a parameter of the network's own all of them.
-
-    The consumer that judges reads no files, so it knows the usual limits of built-in parameters alone.
-    """
-    limits = channel.quality if channel.parameter in BUILT_IN else limits_of(channel.parameter, channel.quality)
-    return {name: limit for name, limit in limits.items() if limit}
-
-
-def _compare(
-    existing: Iterable[ChannelRow], wanted: Iterable[ChannelRow]
-) -> tuple[list[ChannelRow], list[str], list[str]]:
-    """Return the rows to write, the names among them that are new, and the names to deactivate."""
-    before = {row.name: row for row in existing}
-    after = {row.name: row for row in wanted}
-    write = [row for name, row in after.items() if before.get(name) != row]
-    removed = [name for name, row in before.items() if row.active and name not in after]
-    return write, [row.name for row in write if row.name not in before or not before[row.name].active], removed
-
-
-def _channel_row(channel: Channel) -> ChannelRow:
-    catalogue = parameter(channel.parameter)
-    span_low, span_high = channel.span or catalogue.span
-    expect_low, expect_high = channel.expect or (None, None)
-    plausible_low, plausible_high = channel.span if channel.statistic == "sd" else catalogue.plausible
-    return ChannelRow(
-        name=channel.name,
-        parameter=channel.parameter,
-        unit=channel.unit,
-        kind=channel.kind.value,
-        interval_s=channel.interval_ms / 1000,
-        span_low=span_low,
-        span_high=span_high,
-        plausible_low=plausible_low,
-        plausible_high=plausible_high,
-        expect_low=expect_low,
-        expect_high=expect_high,
-        history_tests=_history_tests(channel),
-        history_limits=_history_limits(channel),
-        derived=channel.device == CENTRE,
-        device=None if channel.device in (AGENT, CENTRE) else channel.device,
-    )
-
-
 def _apply_station(conn: Connection, station: Station, applied: str | None, now: datetime) -> Applied:
     existing = [ChannelRow._make(row) for row in conn.execute(CHANNELS, [station.station]).fetchall()]
-    write, added, removed = _compare(existing, [_channel_row(channel) for channel in station.all_channels()])
+    write, added, removed = compared(existing, [channel_row(channel) for channel in station.all_channels()])
     if applied != station.config_hash or write or removed:
         _keep_meaning(conn, station, existing, write)
         conn.execute(STATION, _station_row(station, now))

@@ -10,7 +10,7 @@ from quantrac.cli.commands import samples
 from quantrac.config.findings import ConfigErrors
 from quantrac.config.loader import load_network
 from quantrac.config.station_json import dumps, loads
-from quantrac.desks import network as network_desk
+from quantrac.desks import channel_rows
 from quantrac.telemetry import parameters
 from quantrac.telemetry.parameters import BUILT_IN, CATALOGUE, Kind
 
@@ -54,7 +54,7 @@ def test_a_channel_of_it_has_its_unit_kind_and_symbol_also_where_no_file_is(with
 
 
 def test_its_spikes_are_tested_though_the_consumer_reads_no_file(with_own: Path) -> None:
-    row = network_desk._channel_row(load_network(with_own).stations["st-a"].channel("cyanide"))
+    row = channel_rows.channel_row(load_network(with_own).stations["st-a"].channel("cyanide"))
     assert (row.kind, row.history_tests, row.history_limits) == ("mean", ["spike"], {"spike": 9.0})
     CATALOGUE.__init__()  # type: ignore[misc]  # as in a process without the files
     assert limits_of("cyanide", row.history_limits) == {"spike": 9.0}

@@ -1,0 +1,84 @@
+"""Channels of station files as rows of the database, and what differs from the rows in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ingest.quality.history import limits_of
+from quantrac.config.stations import AGENT, CENTRE, Channel
+from quantrac.telemetry.parameters import BUILT_IN, HOUSEKEEPING, Kind, parameter
+
+
+class ChannelRow(NamedTuple):
+    """A channel as table `channel` has it; intervals in seconds, limits in `unit`."""
+
+    name: str
+    parameter: str
+    unit: str
+    kind: str
+    interval_s: float
+    span_low: float | None
+    span_high: float | None
+    plausible_low: float
+    plausible_high: float
+    expect_low: float | None
+    expect_high: float | None
+    history_tests: list[str]
+    history_limits: dict[str, float]
+    derived: bool = False
+    active: bool = True
+    device: str | None = None
+    """None: the agent or the centre makes it."""
+
+
+def channel_row(channel: Channel) -> ChannelRow:
+    """Return a channel as the database has it."""
+    catalogue = parameter(channel.parameter)
+    span_low, span_high = channel.span or catalogue.span
+    expect_low, expect_high = channel.expect or (None, None)
+    plausible_low, plausible_high = channel.span if channel.statistic == "sd" else catalogue.plausible
+    return ChannelRow(
+        name=channel.name,
+        parameter=channel.parameter,
+        unit=channel.unit,
+        kind=channel.kind.value,
+        interval_s=channel.interval_ms / 1000,
+        span_low=span_low,
+        span_high=span_high,
+        plausible_low=plausible_low,
+        plausible_high=plausible_high,
+        expect_low=expect_low,
+        expect_high=expect_high,
+        history_tests=_history_tests(channel),
+        history_limits=_history_limits(channel),
+        derived=channel.device == CENTRE,
+        device=None if channel.device in (AGENT, CENTRE) else channel.device,
+    )
+
+
+def compared(
+    existing: Iterable[ChannelRow], wanted: Iterable[ChannelRow]
+) -> tuple[list[ChannelRow], list[str], list[str]]:
+    """Return the rows to write, the names among them that are new, and the names to deactivate."""
+    before = {row.name: row for row in existing}
+    after = {row.name: row for row in wanted}
+    write = [row for name, row in after.items() if before.get(name) != row]
+    removed = [name for name, row in before.items() if row.active and name not in after]
+    return write, [row.name for row in write if row.name not in before or not before[row.name].active], removed
+
+
+def _history_tests(channel: Channel) -> list[str]:
+    """Return the tests with a history that run on a channel: on everything measured that has a mean."""
+    housekeeping = channel.device == AGENT or any(entry.id == channel.parameter for entry in HOUSEKEEPING)
+    measured = channel.statistic is None and not housekeeping and channel.device != CENTRE
+    return sorted(limits_of(channel.parameter, channel.quality)) if channel.kind is Kind.MEAN and measured else []
+
+
+def _history_limits(channel: Channel) -> dict[str, float]:
+    """Return the limits that are stored: those of the files, and for a parameter of the network's own all of them.
+
+    The consumer that judges reads no files, so it knows the usual limits of built-in parameters alone.
+    """
+    limits = channel.quality if channel.parameter in BUILT_IN else limits_of(channel.parameter, channel.quality)
+    return {name: limit for name, limit in limits.items() if limit}
