@@ -93,7 +93,7 @@ class AddressBook:
 
 def load_contacts(conn: Connection) -> list[Addressee]:
     """Return everybody who may be told."""
-    return [_contact(row) for row in conn.execute(CONTACTS)]
+    return [_contact(row) for row in conn.execute(CONTACTS).fetchall()]
 
 
 def _contact(row: tuple[Any, ...]) -> Addressee:
