@@ -141,7 +141,9 @@ class Gate:
         return replace(found, role=role)
 
 
-OPEN: Final = re.compile(r"/healthz|/sign-in|/oidc/(start|return)|/enter/.*|/api/(sign-in|enter)|/a/.*|/receipts/.*")
+OPEN: Final = re.compile(
+    r"/healthz|/sign-in|/oidc/(start|return)|/enter/.*|/api/(sign-in|enter)|/api/v1/openapi\.json|/a/.*|/receipts/.*"
+)
 """Paths of routes without a gate: alive, coming in, and what proves itself."""
 
 

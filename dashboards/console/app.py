@@ -8,14 +8,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 
+from dashboards.api.rate import RateBound
+from dashboards.api.routes import add_api
 from dashboards.console.account_page import add_account_page
 from dashboards.console.accounts_page import add_accounts_page
-from dashboards.console.admission import check_gates, is_encrypted
+from dashboards.console.admission import Gate, check_gates, is_encrypted
 from dashboards.console.alarm_actions import add_actions
 from dashboards.console.alarm_page import add_alarm_page
 from dashboards.console.alarms_page import add_alarms_page
@@ -52,6 +54,7 @@ from dashboards.console.told_page import add_told_page
 from dashboards.console.trace_page import add_trace_page, trace_address
 from dashboards.console.trial_page import add_trial
 from dashboards.console.workbench_page import add_workbench_page
+from quantrac.desks.roles import DeskAct
 from quantrac.telemetry.words import counted
 
 
@@ -91,6 +94,8 @@ def create_app(console: Console, hosts: frozenset[str]) -> FastAPI:
     add_shift_page(app, console, templates)
     add_search(app, console)
     add_outside(app, console, templates)
+    may_read, bound = Depends(Gate(console, DeskAct.READ)), RateBound()
+    add_api(app, console.reading, may_read, bound, console.clock)
     check_gates(app)
     _answer_head(app)
     return app

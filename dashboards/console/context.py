@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -146,6 +146,12 @@ class Console:
     long_reads: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(LONG_READS))
     """The turns of long reads."""
     trials: TrialTurns = field(default_factory=TrialTurns)
+    readers: ConnectionPool[Connection] | None = None
+    """Connections of programs that read; None: those of the pages."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Give a connection to what programs ask."""
+        return (self.readers or self.pool).connection()
 
     @contextmanager
     def trial_turn(self, account: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -15,6 +16,8 @@ from fastapi.templating import Jinja2Templates
 from psycopg.errors import QueryCanceled
 
 from alerts.people.contacts import UnknownContact
+from dashboards.api.answers import AskedTooOften, BadQuery, NotHere, is_for_programs, problem
+from dashboards.api.cursors import BadCursor
 from dashboards.console.admission import (
     NotAllowed,
     NotFromOurPage,
@@ -56,6 +59,10 @@ STATUS: Final[dict[type[Exception], int]] = {
     SecondFactorNeeded: 403,
     NotFromOurPage: 403,
     NotFound: 404,
+    NotHere: 404,
+    BadCursor: 400,
+    BadQuery: 400,
+    AskedTooOften: 429,
     UnknownContact: 404,
     BadRange: 422,
     BadReview: 422,
@@ -115,6 +122,8 @@ def _is_data(request: Request) -> bool:
 
 def _refused(console: Console, templates: Jinja2Templates, request: Request, error: QuantracError) -> Response:
     status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 409)
+    if is_for_programs(request.url.path):
+        return problem(request, status, str(error), _wait_of(error))
     if not _is_data(request):
         return _refused_page(console, templates, request, error, status)
     language = language_of(request.headers.get("accept-language"))
@@ -136,7 +145,15 @@ def _refused_page(
     return _page(templates, request, lang, words, status)
 
 
+def _wait_of(error: QuantracError) -> dict[str, str]:
+    if isinstance(error, AskedTooOften):
+        return {"Retry-After": str(math.ceil(error.wait_s))}
+    return {"WWW-Authenticate": "Bearer"} if isinstance(error, SignInNeeded) else {}
+
+
 async def _not_understood(templates: Jinja2Templates, request: Request, error: RequestValidationError) -> Response:
+    if is_for_programs(request.url.path):
+        return problem(request, 422, misunderstanding(error.errors(), "en"))
     if not _is_data(request):
         lang = _language_asked(request)
         return _page(templates, request, lang, misunderstanding(error.errors(), lang), 422)
@@ -145,6 +162,8 @@ async def _not_understood(templates: Jinja2Templates, request: Request, error: R
 
 
 async def _no_such_place(templates: Jinja2Templates, request: Request, _: Exception) -> Response:
+    if is_for_programs(request.url.path):
+        return problem(request, 404, "there is nothing of this name: see /api/v1/openapi.json")
     if not _is_data(request):
         return message(templates, request, _language_asked(request), "no_such_place", 404)
     language = language_of(request.headers.get("accept-language"))
@@ -159,6 +178,8 @@ def _failed(
     async def answer(request: Request, error: Exception) -> Response:
         log.warning("database_failed", work="page", why=one_line(error))
         status = 504 if isinstance(why, TookTooLong) else 503
+        if is_for_programs(request.url.path):
+            return problem(request, status, str(why), {"Retry-After": "5"})
         if not _is_data(request):
             return message(templates, request, _language_asked(request), text, status)
         language = language_of(request.headers.get("accept-language"))

@@ -23,12 +23,17 @@ from dashboards.console.watcher import Watcher
 from quantrac.config.config_folder import ConfigFolder
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
-from quantrac.database.pool import Connect, open_pool
+from quantrac.database.pool import Connect, open_pool, open_reading_pool
 from quantrac.desks import commands as desk
 from quantrac.observe.health import ListenError
 
 STATEMENT_S: Final = 30
 """Longest statement for a page: people ask what they like, and the pool is small."""
+API_CONNECTIONS: Final = 3
+API_WAITING: Final = 8
+"""Programs that may wait for one of them: they leave threads to pages."""
+API_S: Final = 10
+"""Longest statement for a program."""
 COMMAND_WAIT_S: Final = 20.0
 """Longest wait of a page for a station's answer."""
 PUSH_WITHIN_S: Final = 300.0
@@ -39,13 +44,17 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Serve the console on `settings.console_listen` until `stop` is set."""
     hub, url, listener = Hub(), settings.database("console"), _listen(settings.console_listen)
     watcher, book = Watcher(url, hub, clock, stop), RuleBook(settings.config, settings.overlay)
-    with open_pool(url, "console", timeout_s=STATEMENT_S) as pool:
+    of_programs = settings.api_database_url or url
+    with (
+        open_pool(url, "console", timeout_s=STATEMENT_S) as pool,
+        open_reading_pool(of_programs, "api", most=API_CONNECTIONS, timeout_s=API_S, waiting=API_WAITING) as readers,
+    ):
         console = Console(
             pool, hub, watcher, clock, AdmissionRules.of(settings), links_of(settings), command_of(settings),
             grafana=settings.grafana_page(), tides=TideTable(settings.config, settings.overlay), limits=book.of,
             library=book.library,
             files=ConfigFolder(settings.config, settings.overlay), editable=settings.config_editable,
-            push=push_of(settings),
+            push=push_of(settings), readers=readers,
         )  # fmt: skip
         hosts = hosts_of(f"//{settings.console_listen}", settings.public_url, names=settings.console_hosts)
         server = server_of(create_app(console, hosts), most_connections())

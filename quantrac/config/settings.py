@@ -130,6 +130,8 @@ class Settings(BaseSettings):
     alerts_database_url: DatabaseUrl | None = Field(default=None, repr=False)
     jobs_database_url: DatabaseUrl | None = Field(default=None, repr=False)
     console_database_url: DatabaseUrl | None = Field(default=None, repr=False)
+    api_database_url: DatabaseUrl | None = Field(default=None, repr=False)
+    """Where the console's read API reads, such as a replica; None: where the console does."""
     mqtt_url: str | None = Field(default=None, repr=False)
     """`mqtt://[user:password@]host:port[,host:port…]` or `mqtts://…`."""
 

@@ -21,6 +21,8 @@ grant select on correction to quantrac_ingest;
 grant select, update (reopened_at, reopened_cause) on sign_off to quantrac_ingest;
 grant execute on function day_content(int4, timestamptz, timestamptz) to quantrac_ingest, quantrac_console;
 grant execute on function reading_gaps(text, timestamptz, timestamptz) to quantrac_reader, quantrac_ingest, quantrac_console;
+grant execute on function reading_time_at(text, timestamptz, timestamptz, int4, boolean),
+  reading_count(text, timestamptz, timestamptz) to quantrac_reader, quantrac_console;
 grant execute on function blamed_readings(text, timestamptz, timestamptz) to quantrac_reader, quantrac_console;
 grant execute on function judged_readings(text, timestamptz, timestamptz)
   to quantrac_reader, quantrac_ingest, quantrac_console;

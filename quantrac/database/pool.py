@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -34,6 +34,8 @@ OPTIONS = " ".join(
 Statements for thousands of channels cost enough for PostgreSQL to compile them, which takes longer than they do, and
 sort more than the 4 MB of its default."""
 NO_TIMEOUT_S = 0
+READING_WAIT_S = 2.0
+"""Longest wait of a program for a connection."""
 
 VANISHED = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 """libpq's words (seconds; the last one milliseconds): a server whose machine or link is gone says nothing, and Linux
@@ -95,6 +97,35 @@ def open_pool(
         name=application_name,
         timeout=CONNECT_TIMEOUT_S,
     )
+
+
+def open_reading_pool(
+    url: str, application_name: str, *, most: int, timeout_s: int, waiting: int
+) -> ConnectionPool[Connection]:
+    """Make a pool for what programs read: its statements write nothing, and each ends after `timeout_s`.
+
+    Where the user may, its sessions have the rights of `quantrac_reader`: the public views and nothing else. Who finds
+    so many others `waiting` for a connection is refused at once.
+    """
+    settings = _settings(application_name, timeout_s)
+    settings["options"] += " -c plan_cache_mode=force_custom_plan -c default_transaction_read_only=on"
+    return ConnectionPool(
+        url,
+        min_size=1,
+        max_size=most,
+        open=False,
+        kwargs=settings,
+        configure=_as_reader,
+        name=application_name,
+        timeout=READING_WAIT_S,
+        max_waiting=waiting,
+    )
+
+
+def _as_reader(conn: Connection) -> None:
+    """Have the rights of the reader alone; a user who is no member of it keeps his own."""
+    with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue):
+        conn.execute("set role quantrac_reader")
 
 
 def rows_of(

@@ -304,6 +304,15 @@ CREATE FUNCTION public.quality_of(state smallint, tests smallint) RETURNS smalli
     case when tests & 1 > 0 then 9 when tests & 6 > 0 then 4 when tests & 8 > 0 then 3 else 1 end)::int2
 $$;
 
+CREATE FUNCTION public.reading_count(of_channel text, low timestamp with time zone, high timestamp with time zone) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  select (select count(*) from reading r where r.channel_id = c.channel_id and r.time > low and r.time <= high)
+    + (select count(*) from derived_reading d where d.channel_id = c.channel_id and d.time > low and d.time <= high)
+  from channel c where c.channel = of_channel
+$$;
+
 CREATE FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) RETURNS TABLE(channel text, device text, kind text, after timestamp with time zone, until timestamp with time zone, readings integer)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -359,6 +368,30 @@ CREATE FUNCTION public.reading_gaps(of_station text, low timestamp with time zon
     from stretch)
   select channel, device, kind, after, until, readings from counted join own using (channel_id)
   where readings > 0 order by channel, after
+$$;
+
+CREATE FUNCTION public.reading_time_at(of_channel text, low timestamp with time zone, high timestamp with time zone, number integer, newest_first boolean) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  with own as materialized (select channel_id from channel where channel = of_channel)
+  select "time" from (
+    (select r.time from reading r
+     where not newest_first and r.channel_id = (select channel_id from own) and r.time > low and r.time <= high
+     order by r.time limit number)
+    union all
+    (select r.time from reading r
+     where newest_first and r.channel_id = (select channel_id from own) and r.time > low and r.time <= high
+     order by r.time desc limit number)
+    union all
+    (select d.time from derived_reading d
+     where not newest_first and d.channel_id = (select channel_id from own) and d.time > low and d.time <= high
+     order by d.time limit number)
+    union all
+    (select d.time from derived_reading d
+     where newest_first and d.channel_id = (select channel_id from own) and d.time > low and d.time <= high
+     order by d.time desc limit number)) found
+  order by case when newest_first then "time" end desc, "time" offset number - 1 limit 1
 $$;
 
 CREATE FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) RETURNS TABLE("time" timestamp with time zone, value double precision, raw_value double precision, state text, quality smallint, tests text, received_at timestamp with time zone)
@@ -3607,10 +3640,18 @@ GRANT SELECT ON TABLE public.ledger TO quantrac_backup;
 REVOKE ALL ON FUNCTION public.order_hourly(start timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.order_hourly(start timestamp with time zone) TO quantrac_ingest;
 
+REVOKE ALL ON FUNCTION public.reading_count(of_channel text, low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reading_count(of_channel text, low timestamp with time zone, high timestamp with time zone) TO quantrac_reader;
+GRANT ALL ON FUNCTION public.reading_count(of_channel text, low timestamp with time zone, high timestamp with time zone) TO quantrac_console;
+
 REVOKE ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) TO quantrac_reader;
 GRANT ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) TO quantrac_ingest;
 GRANT ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with time zone, high timestamp with time zone) TO quantrac_console;
+
+REVOKE ALL ON FUNCTION public.reading_time_at(of_channel text, low timestamp with time zone, high timestamp with time zone, number integer, newest_first boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reading_time_at(of_channel text, low timestamp with time zone, high timestamp with time zone, number integer, newest_first boolean) TO quantrac_reader;
+GRANT ALL ON FUNCTION public.reading_time_at(of_channel text, low timestamp with time zone, high timestamp with time zone, number integer, newest_first boolean) TO quantrac_console;
 
 REVOKE ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_reader;

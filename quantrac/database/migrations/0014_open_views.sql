@@ -1,4 +1,5 @@
--- Limits of decrees as the files have them, and completeness of days with the causes of what lacks.
+-- What programs read: limits of decrees as the files have them, completeness of days with the causes of what lacks, readings
+-- in pages.
 create table decree_limit (
   name       text not null,
   decree     text not null,
@@ -70,3 +71,36 @@ from (
 left join lacking k using (channel_id, day);
 comment on view v_completeness is
   'local days that are over of measured channels that count; causes: cause -> readings, which add up to expected less valid; null: not explained yet';
+
+-- When so many readings of a channel have come, low < time <= high, from one end; null: there are fewer. So a page is judged
+-- alone, and not all that follows it.
+create function reading_time_at(of_channel text, low timestamptz, high timestamptz, number int4, newest_first boolean)
+  returns timestamptz language sql stable security definer set search_path = public, pg_temp as $$
+  with own as materialized (select channel_id from channel where channel = of_channel)
+  select "time" from (
+    (select r.time from reading r
+     where not newest_first and r.channel_id = (select channel_id from own) and r.time > low and r.time <= high
+     order by r.time limit number)
+    union all
+    (select r.time from reading r
+     where newest_first and r.channel_id = (select channel_id from own) and r.time > low and r.time <= high
+     order by r.time desc limit number)
+    union all
+    (select d.time from derived_reading d
+     where not newest_first and d.channel_id = (select channel_id from own) and d.time > low and d.time <= high
+     order by d.time limit number)
+    union all
+    (select d.time from derived_reading d
+     where newest_first and d.channel_id = (select channel_id from own) and d.time > low and d.time <= high
+     order by d.time desc limit number)) found
+  order by case when newest_first then "time" end desc, "time" offset number - 1 limit 1
+$$;
+
+create function reading_count(of_channel text, low timestamptz, high timestamptz) returns int8
+  language sql stable security definer set search_path = public, pg_temp as $$
+  select (select count(*) from reading r where r.channel_id = c.channel_id and r.time > low and r.time <= high)
+    + (select count(*) from derived_reading d where d.channel_id = c.channel_id and d.time > low and d.time <= high)
+  from channel c where c.channel = of_channel
+$$;
+revoke execute on function reading_time_at(text, timestamptz, timestamptz, int4, boolean) from public;
+revoke execute on function reading_count(text, timestamptz, timestamptz) from public;
