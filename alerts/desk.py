@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from alerts.alarm import suppression
+from alerts.alarm import publication, suppression
 from alerts.alarm.life import AlarmAct
 from alerts.alarm.records import act_on
 from alerts.telling.outbox import call_off
@@ -128,6 +128,30 @@ def mark_false(
     with conn.transaction():
         _locked(conn, alarm_id)
         _act(conn, alarm_id, AlarmAct.MARK_TRUE if undo else AlarmAct.MARK_FALSE, person, reason, now)
+
+
+def publish(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
+    """Let the public read an alarm of a station: where, what, since when, what to do; never who or why.
+
+    Raises DeskRefused where it is public already, was marked as false, or is of no station.
+    """
+    with conn.transaction():
+        _locked(conn, alarm_id)
+        found = alarm(conn, alarm_id)
+        if found.station is None or found.false_at is not None:
+            raise DeskRefused("alarm {alarm} is of no station, or false: it cannot be made public", alarm=alarm_id)
+        if not publication.publish(conn, alarm_id, now):
+            raise DeskRefused("alarm {alarm} is public already", alarm=alarm_id)
+        _act(conn, alarm_id, AlarmAct.PUBLISH, person, reason, now)
+
+
+def unpublish(conn: Connection, alarm_id: int, person: str, reason: str | None, now: datetime) -> None:
+    """Take an alarm from the public. Raises DeskRefused where it is not public."""
+    with conn.transaction():
+        _locked(conn, alarm_id)
+        if not publication.unpublish(conn, alarm_id, now):
+            raise DeskRefused("alarm {alarm} is not public", alarm=alarm_id)
+        _act(conn, alarm_id, AlarmAct.UNPUBLISH, person, reason, now)
 
 
 FILES_REFUSED: Final = "files-refused"

@@ -24,6 +24,7 @@ from benchmarks import (
     ingest_steps,
     ingest_sustained,
     ingest_throughput,
+    public_page,
     row_to_handover,
     rule_evaluation,
     sensor_to_row,
@@ -51,6 +52,7 @@ def network(asked: argparse.Namespace) -> Lines:
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Lines]] = {
     "throughput": lambda asked: ingest_throughput.run(asked.messages),
+    "public": lambda asked: public_page.run(max(asked.seconds, 20)),
     "latency": lambda asked: sensor_to_row.run(asked.seconds),
     "rules": lambda asked: rule_evaluation.run(asked.readings),
     "spool": lambda asked: edge_spool.run(asked.spooled // 50),

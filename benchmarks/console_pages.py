@@ -168,6 +168,7 @@ def pages(alarm: int) -> dict[str, str]:
         "roster": "/people/roster", "who is told": "/people/told?rule=do-low/act&station=st-my-thanh",
         "rules": "/rules", "a rule": "/rules/do-low", "configuration": "/configuration",
         "a file": "/configuration/stations/st-my-thanh.yaml",
+        "public page": "/public", "public page of a station": "/public/stations/st-my-thanh",
     }  # fmt: skip
 
 
@@ -184,6 +185,7 @@ def requests(now: datetime) -> dict[str, str]:
     return {
         "everything, for the stream": "/api/network", "alarms as data": "/api/alarms",
         "trends of a station": f"/api/stations/{STATION}/trends", "tides": "/api/tides", "session": "/api/session",
+        "public page as data": "/public.json",
         "health": "/healthz", "alarms: false ones": "/alarms?state=false",
         "alarms: past and critical": "/alarms?state=past&severity=critical",
         "alarms: words": "/alarms?state=past&text=oxy", "alarms: words of nothing": "/alarms?state=past&text=khong+co",

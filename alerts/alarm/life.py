@@ -54,6 +54,8 @@ class AlarmEvent(StrEnum):
     QUESTIONED = "questioned"
     COMMENT = "comment"
     CONFIRMED = "confirmed"
+    PUBLISHED = "made public"
+    UNPUBLISHED = "taken from the public"
     LATE = "late"
     """Late readings brought an alarm of the past to light."""
     WIDENED = "widened"
@@ -102,6 +104,9 @@ class AlarmAct(Enum):
     CONFIRM = "confirm", AlarmEvent.CONFIRMED
     """A person means what the alarm is about: files that are gone."""
 
+    PUBLISH = "publish", AlarmEvent.PUBLISHED
+    UNPUBLISH = "unpublish", AlarmEvent.UNPUBLISHED
+
     @property
     def event(self) -> AlarmEvent:
         """The word of the history for it."""
@@ -138,7 +143,15 @@ STEPS: Final[Mapping[AlarmAct, Mapping[AlarmState, AlarmState | None]]] = {
     AlarmAct.RELEASE: {_D: BACK},
     **{
         mark: {state: state for state in AlarmState}
-        for mark in (AlarmAct.MARK_FALSE, AlarmAct.MARK_TRUE, AlarmAct.QUESTION, AlarmAct.COMMENT, AlarmAct.CONFIRM)
+        for mark in (
+            AlarmAct.MARK_FALSE,
+            AlarmAct.MARK_TRUE,
+            AlarmAct.QUESTION,
+            AlarmAct.COMMENT,
+            AlarmAct.CONFIRM,
+            AlarmAct.PUBLISH,
+            AlarmAct.UNPUBLISH,
+        )
     },
 }
 """The table: an act refuses the states that it does not name."""

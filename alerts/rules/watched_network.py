@@ -75,7 +75,7 @@ class WatchedNetwork:
         return self.network
 
     def changed(self, now: datetime, confirmed_at: datetime | None = None) -> Network | None:
-        """Return the network as its files are now; None: nothing that alarms depend on has changed, or it is refused.
+        """Return the network as its files are now; None: nothing that counts has changed, or it is refused.
 
         What is refused is logged, once; the rules in force stay. `confirmed_at`: when a person last said that files
         that are gone or empty shall be so.
@@ -132,8 +132,8 @@ class WatchedNetwork:
 
 
 def _content(network: Network) -> tuple[object, ...]:
-    """Return what alarms depend on."""
-    return network.rules, network.composites, network.settings, network.stations
+    """Return what alarms and the pages depend on."""
+    return network.rules, network.composites, network.settings, network.stations, network.limits
 
 
 def _names(network: Network) -> set[tuple[str, ...]]:

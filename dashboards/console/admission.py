@@ -142,9 +142,10 @@ class Gate:
 
 
 OPEN: Final = re.compile(
-    r"/healthz|/sign-in|/oidc/(start|return)|/enter/.*|/api/(sign-in|enter)|/api/v1/openapi\.json|/a/.*|/receipts/.*"
+    r"/healthz|/public(\.json|/.*)?|/sign-in|/oidc/(start|return)|/enter/.*|/api/(sign-in|enter)|/api/v1/openapi\.json"
+    r"|/a/.*|/receipts/.*"
 )
-"""Paths of routes without a gate: alive, coming in, and what proves itself."""
+"""Paths of routes without a gate: alive, what is public, coming in, and what proves itself."""
 
 
 def acts_of(route: APIRoute) -> list[DeskAct]:

@@ -90,6 +90,8 @@ ACTIONS: Final = {
     "unshelve": AlarmAction(DeskAct.SHELVE, _for_reason(desk.unshelve)),
     "reset": AlarmAction(DeskAct.RESET, _for_reason(desk.reset)),
     "false": AlarmAction(DeskAct.MARK_FALSE, _for_reason(desk.mark_false)),
+    "publish": AlarmAction(DeskAct.PUBLISH, _for_reason(desk.publish)),
+    "unpublish": AlarmAction(DeskAct.PUBLISH, _for_reason(desk.unpublish)),
 }
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 
 from alerts import desk, timeline
+from alerts.alarm import publication
 from alerts.desk import AlarmRow, DeskRefused, EventRow
 from alerts.timeline import MessageCount, MessageRow
 from dashboards.console import alarm_words
@@ -75,6 +76,7 @@ def add_alarm_page(app: FastAPI, console: Console, templates: Jinja2Templates) -
                 "alarm": row,
                 "place": _place(row, named, lang),
                 "named": named,
+                "is_public": publication.is_public(conn, row.alarm_id),
                 "titled": {} if row.station is None else channel_titles(conn, row.station, lang),
                 "title": alarm_words.title(row, lang),
                 "steps": steps_of(events, counts, messages),

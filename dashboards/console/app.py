@@ -40,6 +40,7 @@ from dashboards.console.overview_data import add_overview_data
 from dashboards.console.people_page import add_people_page
 from dashboards.console.person_page import add_person_page
 from dashboards.console.provider import Provider
+from dashboards.console.public_pages import add_public_pages, changed, decimals_of
 from dashboards.console.roster_page import add_roster_page
 from dashboards.console.rules_page import add_rules_page
 from dashboards.console.samples_page import add_samples_page
@@ -96,6 +97,7 @@ def create_app(console: Console, hosts: frozenset[str]) -> FastAPI:
     add_outside(app, console, templates)
     may_read, bound = Depends(Gate(console, DeskAct.READ)), RateBound()
     add_api(app, console.reading, may_read, bound, console.clock)
+    add_public_pages(app, console, templates)
     check_gates(app)
     _answer_head(app)
     return app
@@ -121,7 +123,8 @@ def _templates(app: FastAPI, console: Console, provider: Provider | None) -> Jin
     templates.env.filters |= {written.__name__: written for written in filters}
     templates.env.globals |= {
         "asset": assets.address, "modules_of": modules_of, "texts_of": texts_of, "grafana": console.grafana,
-        "described": described, "trace_address": trace_address, "has_passwords": console.rules.passwords,
+        "described": described, "trace_address": trace_address, "decimals_of": decimals_of, "changed": changed,
+        "has_passwords": console.rules.passwords,
         "provider_name": None if provider is None else provider.settings.name,
     }  # fmt: skip
     return templates

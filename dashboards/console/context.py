@@ -17,6 +17,7 @@ from alerts.telling.links import Links
 from dashboards.console.hub import Hub
 from dashboards.console.limit_lines import LimitLine
 from dashboards.console.provider import ProviderSettings
+from dashboards.console.public_reader import PublicReader
 from dashboards.console.rule_library import RuleLibrary
 from dashboards.console.tide_table import TideTable
 from dashboards.console.watcher import Watcher
@@ -148,6 +149,12 @@ class Console:
     trials: TrialTurns = field(default_factory=TrialTurns)
     readers: ConnectionPool[Connection] | None = None
     """Connections of programs that read; None: those of the pages."""
+    public: PublicReader = field(default_factory=PublicReader)
+    """The figures of the public pages."""
+    public_rate: float = 600.0
+    """How many of those one address may ask for in a minute."""
+    public_url: str | None = None
+    """Where people reach the pages; None: under the name by which the request came."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Give a connection to what programs ask."""

@@ -18,9 +18,12 @@ from dashboards.console.context import AdmissionRules, Console, StationCommand, 
 from dashboards.console.guard import HEADERS, hosts_of
 from dashboards.console.hub import Hub
 from dashboards.console.limit_lines import RuleBook
+from dashboards.console.public_reader import PublicReader
+from dashboards.console.rule_library import RuleLibrary
 from dashboards.console.tide_table import TideTable
 from dashboards.console.watcher import Watcher
 from quantrac.config.config_folder import ConfigFolder
+from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.database.pool import Connect, open_pool, open_reading_pool
@@ -44,6 +47,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Serve the console on `settings.console_listen` until `stop` is set."""
     hub, url, listener = Hub(), settings.database("console"), _listen(settings.console_listen)
     watcher, book = Watcher(url, hub, clock, stop), RuleBook(settings.config, settings.overlay)
+    reader = PublicReader(settings.public_database_url or url, lambda: network_of(book.library()))
     of_programs = settings.api_database_url or url
     with (
         open_pool(url, "console", timeout_s=STATEMENT_S) as pool,
@@ -54,7 +58,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
             grafana=settings.grafana_page(), tides=TideTable(settings.config, settings.overlay), limits=book.of,
             library=book.library,
             files=ConfigFolder(settings.config, settings.overlay), editable=settings.config_editable,
-            push=push_of(settings), readers=readers,
+            push=push_of(settings), readers=readers, public=reader, public_rate=settings.public_rate,
+            public_url=None if settings.public_url is None else settings.public_url.rstrip("/"),
         )  # fmt: skip
         hosts = hosts_of(f"//{settings.console_listen}", settings.public_url, names=settings.console_hosts)
         server = server_of(create_app(console, hosts), most_connections())
@@ -62,6 +67,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         threads = [
             threading.Thread(target=server.run, args=([listener],), name="pages"),
             threading.Thread(target=book.follow, args=(clock, stop), name="limits"),
+            threading.Thread(target=reader.follow, args=(clock, stop), name="public"),
         ]
         for thread in threads:
             thread.start()
@@ -71,6 +77,11 @@ def run(settings: Settings, stop: threading.Event) -> None:
         for thread in threads:
             thread.join()
         watcher.join()
+
+
+def network_of(library: RuleLibrary | None) -> Network | None:
+    """Return the network of the files in force; None: no files could be read."""
+    return None if library is None else library.network
 
 
 def server_of(app: FastAPI, most: int) -> uvicorn.Server:

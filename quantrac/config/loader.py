@@ -14,7 +14,7 @@ from quantrac.config.findings import Findings, Problem, one_of
 from quantrac.config.limits import DecreeLimit, DecreeLimits, LimitsFile, limits_of
 from quantrac.config.ministry import check_places
 from quantrac.config.network import Defaults, Network, NetworkFile
-from quantrac.config.network_checks import check_network
+from quantrac.config.network_checks import check_network, check_public
 from quantrac.config.profile_files import make_profile
 from quantrac.config.resolution import resolve
 from quantrac.config.rule_checks import RuleChecks
@@ -181,6 +181,8 @@ class _Loader:
         if settings is None or settings_tree is None:
             return None
         check_network(settings, settings_tree, groups, known_stations, self.findings)
+        if known_stations is not None and not self.findings.problems:
+            check_public(settings, settings_tree, known_stations, limits, self.findings)
         return Network(
             self.root, self.overlay, settings, profiles, stations, loaded.rules, loaded.tests, loaded.composites, limits
         )

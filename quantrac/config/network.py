@@ -44,6 +44,7 @@ from quantrac.config.notifications import (
     Storm,
     Templates,
 )
+from quantrac.config.public import PublicPages
 from quantrac.config.rule_files import RuleTest
 from quantrac.config.rules import Rule
 from quantrac.config.station_files import QualitySpec
@@ -266,6 +267,8 @@ class NetworkFile(Model):
     retention: Retention = Retention()
     quotas: Quotas = Quotas()
     unwatched: Unwatched = Unwatched()
+    public: PublicPages | None = None
+    """What anybody may read without signing in; None: nothing."""
     contacts: dict[Kebab, Contact] = Field(default_factory=dict)
 
     @property

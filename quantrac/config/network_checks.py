@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from quantrac.config.documents import Key, Tree, follow, keys_at
 from quantrac.config.findings import Findings, one_of, one_of_many
+from quantrac.config.limits import DecreeLimits
 from quantrac.config.network import NetworkFile, Retention
+from quantrac.config.public import public_problems
+from quantrac.config.stations import Station
 from quantrac.telemetry.parameters import BUILT_IN, Kind
 
 WEEK_MS: Final = 7 * 86_400_000
@@ -26,6 +29,16 @@ def check_network(
     for path, message in _problems(network, tree, groups, stations):
         followed, place, _ = follow(tree, path)
         findings.add(place.problem(followed, message))
+
+
+def check_public(
+    network: NetworkFile, tree: Tree, stations: Mapping[str, Station], limits: DecreeLimits, findings: Findings
+) -> None:
+    """Refuse what `public` names and does not exist, or does not fit; `stations` are all and good."""
+    if network.public is not None:
+        for path, message in public_problems(network.public, stations, limits):
+            followed, place, _ = follow(tree, path)
+            findings.add(place.problem(followed, message))
 
 
 def _problems(

@@ -132,6 +132,8 @@ class Settings(BaseSettings):
     console_database_url: DatabaseUrl | None = Field(default=None, repr=False)
     api_database_url: DatabaseUrl | None = Field(default=None, repr=False)
     """Where the console's read API reads, such as a replica; None: where the console does."""
+    public_database_url: DatabaseUrl | None = Field(default=None, repr=False)
+    """Of what the public pages read, such as a replica; None: as the console."""
     mqtt_url: str | None = Field(default=None, repr=False)
     """`mqtt://[user:password@]host:port[,host:port…]` or `mqtts://…`."""
 
@@ -156,6 +158,8 @@ class Settings(BaseSettings):
     console_listen: Listen = "127.0.0.1:8080"
     console_hosts: str = ""
     """Names under which people reach the console, with commas between them; IP addresses need none."""
+    public_rate: float = Field(default=600, ge=1)
+    """How many public pages one address may ask for in a minute."""
     console_anonymous: Literal["viewer"] | None = None
     """`viewer`: the pages may be read without signing in; None: they may not. Acts never."""
     config_editable: bool = False

@@ -6,7 +6,8 @@ grant usage on schema public to quantrac_ingest, quantrac_alerts, quantrac_conso
 grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_letter, v_event, v_feed, v_service,
   v_ingest_health, v_alarm, v_alarm_event, v_notification, v_shelf, v_carrier, v_hourly, v_daily, v_import, v_image,
   v_review, v_flag, v_job, v_out_of_service, v_flapping, v_conflict, v_calibration,
-  v_alarm_picture, v_breach, v_stage, v_service_visit, v_certificate, v_sample, v_ministry_file, v_limit, v_completeness
+  v_alarm_picture, v_breach, v_stage, v_service_visit, v_certificate, v_sample, v_ministry_file, v_limit, v_completeness,
+  v_public_alarm
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
 -- What every service does: beat, follow the feed, know the network.
@@ -55,6 +56,7 @@ grant select, insert, update, delete on shelf to quantrac_alerts, quantrac_conso
 grant select, insert, update on out_of_service to quantrac_alerts, quantrac_console;
 grant select, insert, update, delete on flapping to quantrac_alerts;
 grant select, insert, update on alarm_picture to quantrac_alerts;
+grant select, insert, update on alarm_publication to quantrac_alerts, quantrac_console;
 
 -- Console: what its people may ask of the desks; back-tests read as alerts does.
 grant select on derived_reading, channel_normal to quantrac_console;

@@ -705,6 +705,15 @@ ALTER TABLE public.alarm_picture ALTER COLUMN alarm_picture_id ADD GENERATED ALW
     CACHE 1
 );
 
+CREATE TABLE public.alarm_publication (
+    alarm_id bigint NOT NULL,
+    published_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT alarm_publication_check CHECK ((ended_at >= published_at))
+);
+
+COMMENT ON COLUMN public.alarm_publication.ended_at IS 'when a person took it from the public; null: it is public';
+
 CREATE TABLE public.api_token (
     api_token_id bigint NOT NULL,
     name text NOT NULL,
@@ -2769,6 +2778,20 @@ CREATE VIEW public.v_out_of_service AS
     ((ended_at IS NULL) AND (since <= now()) AND (until > now())) AS in_force
    FROM public.out_of_service;
 
+CREATE VIEW public.v_public_alarm AS
+ SELECT p.alarm_id,
+    a.station,
+    a.severity,
+    a.raised_at,
+    a.cleared_at,
+    p.published_at,
+    p.ended_at,
+    (a.texts -> 'title'::text) AS title,
+    (a.texts -> 'consequence'::text) AS consequence,
+    (a.texts -> 'response'::text) AS response
+   FROM (public.alarm_publication p
+     JOIN public.alarm a USING (alarm_id));
+
 CREATE VIEW public.v_reading AS
  SELECT r."time",
     c.station,
@@ -3076,6 +3099,9 @@ ALTER TABLE ONLY public.alarm_picture
 ALTER TABLE ONLY public.alarm
     ADD CONSTRAINT alarm_pkey PRIMARY KEY (alarm_id);
 
+ALTER TABLE ONLY public.alarm_publication
+    ADD CONSTRAINT alarm_publication_pkey PRIMARY KEY (alarm_id);
+
 ALTER TABLE ONLY public.api_token
     ADD CONSTRAINT api_token_name_key UNIQUE (name);
 
@@ -3322,6 +3348,8 @@ CREATE INDEX alarm_picture_camera ON public.alarm_picture USING btree (station, 
 
 CREATE INDEX alarm_picture_waiting ON public.alarm_picture USING btree (wanted_at) WHERE ((asked_at IS NULL) AND (outcome IS NULL));
 
+CREATE INDEX alarm_publication_at ON public.alarm_publication USING btree (published_at);
+
 CREATE INDEX alarm_raised ON public.alarm USING btree (raised_at, alarm_id);
 
 CREATE INDEX alarm_rule ON public.alarm USING btree (rule, raised_at);
@@ -3493,6 +3521,9 @@ ALTER TABLE ONLY public.alarm_picture
 
 ALTER TABLE ONLY public.alarm_picture
     ADD CONSTRAINT alarm_picture_alarm_id_fkey FOREIGN KEY (alarm_id) REFERENCES public.alarm(alarm_id);
+
+ALTER TABLE ONLY public.alarm_publication
+    ADD CONSTRAINT alarm_publication_alarm_id_fkey FOREIGN KEY (alarm_id) REFERENCES public.alarm(alarm_id);
 
 ALTER TABLE ONLY public.alarm
     ADD CONSTRAINT alarm_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
@@ -3693,6 +3724,10 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_picture TO quantrac_alerts;
 GRANT SELECT ON TABLE public.alarm_picture TO quantrac_backup;
 
 GRANT SELECT ON SEQUENCE public.alarm_picture_alarm_picture_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_publication TO quantrac_alerts;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.alarm_publication TO quantrac_console;
+GRANT SELECT ON TABLE public.alarm_publication TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_token TO quantrac_console;
 GRANT SELECT ON TABLE public.api_token TO quantrac_backup;
@@ -4175,6 +4210,12 @@ GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_console;
 GRANT SELECT ON TABLE public.v_out_of_service TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_public_alarm TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_public_alarm TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_public_alarm TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_public_alarm TO quantrac_console;
+GRANT SELECT ON TABLE public.v_public_alarm TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_reading TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_reading TO quantrac_ingest;

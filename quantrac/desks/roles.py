@@ -26,6 +26,7 @@ class DeskAct(StrEnum):
     SHELVE = "shelve"
     RESET = "reset"
     MARK_FALSE = "mark_false"
+    PUBLISH = "publish"
     OUT_OF_SERVICE = "out_of_service"
     COMMAND = "command"
     REVIEW = "review"
@@ -64,6 +65,7 @@ MATRIX: Final[Mapping[DeskAct, ActRule]] = {
     DeskAct.SHELVE: ActRule(_by(_OPERATOR), ("alerts.desk:shelve", "alerts.desk:unshelve")),
     DeskAct.RESET: ActRule(_by(_OPERATOR, _TECHNICIAN), ("alerts.desk:reset",)),
     DeskAct.MARK_FALSE: ActRule(_by(_OPERATOR, _DATA_OFFICER), ("alerts.desk:mark_false",)),
+    DeskAct.PUBLISH: ActRule(_by(_OPERATOR), ("alerts.desk:publish", "alerts.desk:unpublish")),
     DeskAct.OUT_OF_SERVICE: ActRule(
         _by(_OPERATOR, _TECHNICIAN), ("alerts.desk:take_out_of_service", "alerts.desk:put_in_service")
     ),

@@ -131,6 +131,7 @@ FEWER: Final = "update station set active = false where station not in ('st-my-t
 MORE: Final = (
     "/alarms?state=all", f"/stations/{bad_past.STATION}/gaps?day={{day}}", "/alarms/999999",
     f"/compare?left={bad_past.CHANNEL}&left=st-tran-de/do&right={bad_past.STATION}/ph", "/stages?station=st-my-thanh",
+    "/public/stations/st-my-thanh/poster", "/public/stations/st-tp-soc-trang",
 )  # fmt: skip
 """Addresses of pages that show more than the bare one does."""
 

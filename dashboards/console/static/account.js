@@ -20,7 +20,7 @@ let isLeaving = false;
 
 /** What an action of a form needs of `quantrac.desks.roles`, where it is not called the same. @type {Record<string, string>} */
 const RIGHTS = {
-  unshelve: "shelve", false: "mark_false", "out-of-service": "out_of_service", "in-service": "out_of_service",
+  unshelve: "shelve", false: "mark_false", unpublish: "publish", "out-of-service": "out_of_service", "in-service": "out_of_service",
   "end-maintenance": "command",
 };
 

@@ -7,10 +7,10 @@ import { byId, name } from "./page.js";
 
 /** What the server says of the alarm. */
 function alarm() {
-  const { alarm, station, seen, state, cleared, acknowledged, words } = byId("alarm-head").dataset;
+  const { alarm, station, seen, state, cleared, acknowledged, isPublic, words } = byId("alarm-head").dataset;
   return {
     id: Number(alarm), station: station || null, seen: Number(seen), state,
-    cleared_at: cleared === "yes" ? 0 : null, isAcknowledged: acknowledged === "yes", words,
+    cleared_at: cleared === "yes" ? 0 : null, isAcknowledged: acknowledged === "yes", isPublic: isPublic === "yes", words,
   };
 }
 
@@ -18,10 +18,10 @@ function alarm() {
 let more = { seen: 0 };
 
 function offer() {
-  const { station, state, cleared_at, isAcknowledged, id, words, seen } = alarm();
+  const { station, state, cleared_at, isAcknowledged, isPublic, id, words, seen } = alarm();
   byId("alarm-acknowledge").hidden = isAcknowledged || !may("acknowledge", station);
   byId("alarm-acknowledge").onclick = () => askWho(id, [name(words)]);
-  const choices = actionsFor({ station, state, cleared_at }).filter((action) => may(action, station));
+  const choices = actionsFor({ station, state, cleared_at, isPublic }).filter((action) => may(action, station));
   byId("alarm-more").hidden = choices.length === 0;
   byId("alarm-more").onclick = () => ask({
     what: [name(words)], choices, more: (more = { seen }),

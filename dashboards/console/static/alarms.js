@@ -89,12 +89,14 @@ function alarmRow(alarm) {
   return row;
 }
 
-/** @param {{ state: string, station: string | null, cleared_at: number | null }} alarm */
+/** @param {{ state: string, station: string | null, cleared_at: number | null, isPublic?: boolean }} alarm
+ * `isPublic`: whether the public may read it; undefined: it is not asked here */
 export function actionsFor(alarm) {
   const found = ["comment"];
   if (alarm.cleared_at === null) found.push(alarm.state === "shelved" ? "unshelve" : "shelve");
   if (alarm.state === "latched") found.push("reset");
   found.push("false");
+  if (alarm.isPublic !== undefined && alarm.station !== null) found.push(alarm.isPublic ? "unpublish" : "publish");
   if (alarm.station !== null) found.push(alarm.state === "out of service" ? "in-service" : "out-of-service");
   return found;
 }

@@ -10,6 +10,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "did_reset": ("đặt lại", "reset"),
     "did_marked false": ("đánh dấu báo sai", "marked as false"),
     "did_not false": ("bỏ dấu báo sai", "took the mark back"),
+    "did_made public": ("công khai cảnh báo", "made public"),
+    "did_taken from the public": ("thôi công khai cảnh báo", "took from the public"),
     "did_confirmed": ("xác nhận tệp", "confirmed the files"),
     "did_out of service": ("ngừng vận hành", "put out of service"),
     "did_in service": ("vận hành lại", "put back in service"),

@@ -38,6 +38,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "action_shelve": ("Tạm gác, không báo ai", "Shelve: tell nobody for a while"),
     "action_unshelve": ("Thôi tạm gác", "End the shelving"),
     "action_reset": ("Đặt lại cảnh báo đã chốt", "Reset the latched alarm"),
+    "action_publish": ("Công khai cảnh báo", "Make the alarm public"),
+    "action_unpublish": ("Thôi công khai", "Take the alarm from the public"),
     "action_false": ("Đánh dấu báo sai", "Mark as false"),
     "action_out-of-service": ("Ngừng vận hành cả trạm", "Put the station out of service"),
     "action_in-service": ("Đưa trạm vận hành lại", "Put the station back in service"),

@@ -160,6 +160,34 @@ def mark_false(
     print(f"alarm {number}: {'no longer ' if undo else ''}marked as false by {person}")
 
 
+@app.command(short_help="Let the public read an alarm.")
+def publish(
+    number: Number,
+    person: Person,
+    reason: Annotated[str | None, typer.Option(help="Why; only people of the centre read it.")] = None,
+) -> None:
+    """Let the public read an alarm at /public: where, what, since when and what to do; never who or why."""
+    from alerts import desk
+
+    with database("alerts", "alarms") as conn:
+        desk.publish(conn, number, person, reason, datetime.now(UTC))
+    print(f"alarm {number}: made public by {person}")
+
+
+@app.command(short_help="Take an alarm from the public.")
+def unpublish(
+    number: Number,
+    person: Person,
+    reason: Annotated[str | None, typer.Option(help="Why; only people of the centre read it.")] = None,
+) -> None:
+    """Take an alarm from the public; programs that took its CAP message find that it is cancelled."""
+    from alerts import desk
+
+    with database("alerts", "alarms") as conn:
+        desk.unpublish(conn, number, person, reason, datetime.now(UTC))
+    print(f"alarm {number}: taken from the public by {person}")
+
+
 Place = Annotated[str, typer.Argument(help="Station, device or channel: st-a, st-a/sonde, st-a/sonde/do.")]
 
 

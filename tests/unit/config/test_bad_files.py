@@ -62,6 +62,34 @@ def test_stations_whose_ministry_files_would_replace_each_other_are_refused(root
     )  # fmt: skip
 
 
+PUBLIC_BEYOND_THE_FILES = """
+public:
+  crops:
+    shrimp: {title: {vi: "tôm", en: "shrimp"}, limits: [law/do/pond, law/ph/pond], stations: [st-a, st-c]}
+    fish: {title: {vi: "cá", en: "fish"}, limits: [law/do/24h], stations: [st-a]}
+  air: [st-b]
+  cooperatives:
+    one: {title: {vi: "tổ", en: "group"}, stations: [st-b]}
+    two: {title: {vi: "tổ", en: "group"}, stations: [st-x]}
+"""
+
+
+def test_public_pages_name_only_what_is_there_and_fits(root: Path) -> None:
+    with (root / "network.yaml").open("a") as network:
+        network.write(PUBLIC_BEYOND_THE_FILES)
+    with pytest.raises(ConfigErrors) as refusal:
+        load_network(root)
+    found = [line.partition("network.yaml:")[2].split(": ", 1)[1] for line in str(refusal.value).splitlines()]
+    assert found == [
+        "public.crops.shrimp.limits.1: found 'law/ph/pond', allowed law/do/pond, law/do/24h, law/water_temp/pond; "
+        "did you mean 'law/do/pond'?",
+        "public.crops.shrimp.stations.1: found 'st-c', allowed st-a, st-b; did you mean 'st-b'?",
+        "public.crops.fish.limits.0: found a limit of means over 24h, allowed one of single values",
+        "public.air.0: found a station without a derived channel of vn-aqi-hour, allowed one that has it",
+        "public.cooperatives.two.stations.0: found 'st-x', allowed st-a, st-c, st-b; did you mean 'st-c'?",
+    ]
+
+
 def test_problems_of_all_files_are_reported_together(root: Path) -> None:
     for case, place in [("station-unknown-bus", "stations/st-a.yaml"), ("rules-unknown-group", "rules/oxygen.yaml"),
                         ("network-unknown-time-zone", "network.yaml")]:  # fmt: skip

@@ -28,4 +28,9 @@ VIETNAMESE: Final = {
         "sau lúc bạn xem, {by} đã xử lý: {event} lúc {at}; hãy xem lại rồi gửi lần nữa nếu vẫn muốn"
     ),
     "there is no picture of {camera} for alarm {alarm}": "cảnh báo {alarm} không có ảnh của máy ảnh {camera}",
+    "alarm {alarm} is of no station, or false: it cannot be made public": (
+        "cảnh báo {alarm} không thuộc trạm nào, hoặc đã bị đánh dấu báo sai: không công khai được"
+    ),
+    "alarm {alarm} is public already": "cảnh báo {alarm} đã công khai rồi",
+    "alarm {alarm} is not public": "cảnh báo {alarm} không công khai",
 }

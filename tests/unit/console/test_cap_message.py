@@ -1,0 +1,87 @@
+"""CAP 1.2 as its standard has it (OASIS, 1 July 2010: 3.2 and the schema of 3.4), and RSS 2.0."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as ET
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from dashboards.console.cap_message import CAP, CapAlarm, CapSource, cap_message, rss_list
+
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+RAISED = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+NOW = RAISED + timedelta(minutes=30)
+SOURCE = CapSource("quantrac.example.vn", "Sở <NN> & MT", "https://quantrac.example.vn/public")
+ALARM = CapAlarm(
+    17, "critical", "Oxy thấp", "Tôm <có thể> chết & nổi đầu\x00", "Bật quạt nước.", "st-my-thanh",
+    "Sông Mỹ Thanh (cửa)", "xã Trần Đề", RAISED, RAISED + timedelta(minutes=10), None,
+)  # fmt: skip
+ORDER = [
+    "identifier", "sender", "sent", "status", "msgType", "source", "scope", "restriction", "addresses", "code", "note",
+    "references", "incidents", "info",
+]  # fmt: skip
+INFO = [
+    "language", "category", "event", "responseType", "urgency", "severity", "certainty", "audience", "eventCode",
+    "effective", "onset", "expires", "senderName", "headline", "description", "instruction", "web", "contact",
+    "parameter", "resource", "area",
+]  # fmt: skip
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d")
+
+
+def parsed(alarm: CapAlarm) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the elements of a message and of its info, after holding it against the standard."""
+    root = ET.fromstring(cap_message(alarm, SOURCE, NOW, "vi", ZONE))
+    found = []
+    for element, order in ((root, ORDER), (root.find(f"{{{CAP}}}info"), INFO)):
+        assert element is not None
+        names = [child.tag.removeprefix(f"{{{CAP}}}") for child in element]
+        assert names == [name for name in order if name in names], "in the order of the schema, each once"
+        found.append({name: child.text or "" for name, child in zip(names, element, strict=True)})
+    alert, info = found
+    assert {"identifier", "sender", "sent", "status", "msgType", "scope"} <= alert.keys()
+    assert {"category", "event", "urgency", "severity", "certainty"} <= info.keys()
+    assert not re.search(r"[\s,<&]", alert["identifier"] + alert["sender"])
+    for at in (alert["sent"], info["onset"], info["expires"]):
+        assert TIME.fullmatch(at)
+    assert info["urgency"] in ("Immediate", "Expected", "Future", "Past", "Unknown")
+    assert info["severity"] in ("Extreme", "Severe", "Moderate", "Minor", "Unknown")
+    return alert, info
+
+
+def test_an_alarm_that_stands_is_an_alert_with_what_to_do() -> None:
+    alert, info = parsed(ALARM)
+    assert (alert["msgType"], alert["status"], alert["scope"]) == ("Alert", "Actual", "Public")
+    assert alert["sent"] == "2026-11-24T10:10:00+07:00"
+    assert (info["severity"], info["urgency"], info["onset"]) == ("Extreme", "Immediate", "2026-11-24T10:00:00+07:00")
+    assert info["description"] == "Tôm <có thể> chết & nổi đầu"
+    assert info["headline"] == "Sông Mỹ Thanh (cửa): Oxy thấp"
+    assert info["senderName"] == "Sở <NN> & MT"
+
+
+def test_one_that_is_over_cancels_the_message_that_was_sent() -> None:
+    first, _ = parsed(ALARM)
+    over = msgspec.structs.replace(ALARM, ended_at=RAISED + timedelta(minutes=25))
+    alert, info = parsed(over)
+    assert (alert["msgType"], info["urgency"]) == ("Cancel", "Past")
+    assert alert["identifier"] != first["identifier"]
+    assert alert["references"] == f"{first['sender']},{first['identifier']},{first['sent']}"
+
+
+def test_times_have_an_offset_also_in_utc() -> None:
+    assert b"<sent>2026-11-24T03:10:00-00:00</sent>" in cap_message(ALARM, SOURCE, NOW, "vi", ZoneInfo("UTC"))
+
+
+def test_the_list_has_an_item_for_each_alarm_that_leads_to_its_message() -> None:
+    over = msgspec.structs.replace(ALARM, alarm_id=16, ended_at=RAISED + timedelta(minutes=25))
+    root = ET.fromstring(rss_list([ALARM, over], SOURCE, "Mạng", "vi", ZONE))
+    assert root.findtext("channel/link") == "https://quantrac.example.vn/public"
+    items = root.findall("channel/item")
+    assert [item.findtext("link") for item in items] == [
+        f"https://quantrac.example.vn/public/alarms/{number}.cap?lang=vi" for number in (17, 16)
+    ]
+    assert items[0].findtext("pubDate") == "Tue, 24 Nov 2026 10:10:00 +0700"
+    assert items[1].findtext("title") == "Đã hết: Sông Mỹ Thanh (cửa): Oxy thấp"
+    assert len({item.findtext("guid") for item in items}) == 2

@@ -1,0 +1,72 @@
+"""Public pages: their addresses, how often one may ask, the official colours of VN_AQI."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboards.console.assets import HERE
+from dashboards.console.public_pages import PublicAddress, address_in
+from dashboards.console.public_view import slug
+from dashboards.console.strangers import DEEP_S, StrangerRates, network_of
+from quantrac.telemetry.indices.vn_aqi import CLASSES
+
+
+@pytest.mark.parametrize(
+    ("path", "at"),
+    [
+        ("", PublicAddress("", "", "page")),
+        (".json", PublicAddress("", "", "json")),
+        ("poster", PublicAddress("", "", "poster")),
+        ("stations/st-a", PublicAddress("stations", "st-a", "page")),
+        ("stations/st-a.json", PublicAddress("stations", "st-a", "json")),
+        ("communes/xa-tran-de/poster", PublicAddress("communes", "xa-tran-de", "poster")),
+        ("cooperatives/my-thanh/", PublicAddress("cooperatives", "my-thanh", "page")),
+        ("stations", None),
+        ("stations/../st-a", None),
+        ("stations/st-a/json", None),
+        ("people/an", None),
+    ],
+)
+def test_an_address_names_a_page_a_twin_or_a_poster_and_nothing_else(path: str, at: PublicAddress | None) -> None:
+    assert address_in(path) == at
+
+
+def test_communes_have_addresses_without_accents() -> None:
+    assert slug("xã Trần Đề") == "xa-tran-de"
+    assert slug("phường Vĩnh Châu") == "phuong-vinh-chau"
+    assert slug("xã Đại Ngãi") == "xa-dai-ngai"
+
+
+def test_who_asks_too_often_waits_and_nobody_else_does() -> None:
+    rates = StrangerRates(60)
+    depth = round(DEEP_S)
+    assert [rates.wait_s("192.0.2.1", 0.0) for _ in range(depth)] == [0] * depth
+    assert rates.wait_s("192.0.2.1", 0.0) == 1
+    assert rates.wait_s("192.0.2.2", 0.0) == 0
+    assert rates.wait_s("192.0.2.1", 0.5) == 1
+    assert rates.wait_s("192.0.2.1", 1.0) == 0
+
+
+@given(st.lists(st.floats(0, 5), min_size=1, max_size=300), st.integers(1, 600))
+def test_over_any_time_no_address_gets_more_than_its_rate_and_one_bucket(pauses: list[float], per_minute: int) -> None:
+    rates, at_s, let_in = StrangerRates(per_minute), 0.0, 0
+    for pause in pauses:
+        at_s += pause
+        let_in += rates.wait_s("192.0.2.1", at_s) == 0
+    assert let_in <= max(1.0, per_minute / 60 * DEEP_S) + at_s * per_minute / 60 + 1e-6
+
+
+def test_one_subscriber_of_ipv6_is_one_address_and_ipv4_is_itself() -> None:
+    assert network_of("2001:db8:1:2::7") == network_of("2001:db8:1:2:ffff::1%eth0") != network_of("2001:db8:1:3::7")
+    assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"
+    assert network_of("") == ""
+
+
+def test_the_sheet_has_the_colours_of_the_decree() -> None:
+    sheet = (HERE / "static/public.css").read_text()
+    found = re.findall(r"\.aqi-(\d) \.word \{ background: (#\w+);", sheet)
+    assert found == [(str(number), one.colour) for number, one in enumerate(CLASSES, 1)]
