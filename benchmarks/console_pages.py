@@ -159,6 +159,7 @@ def pages(alarm: int) -> dict[str, str]:
         "workbench": f"/workbench?channel={quote(CHANNEL)}", "stages": f"/stages?station={STATION}&month={month}",
         "completeness": f"/completeness?month={month}", "gaps": f"/stations/{STATION}/gaps?day={day}",
         "exports": f"/exports?station={STATION}",
+        "files for the ministry": f"/ministry?station={STATION}&day={day}",
         "completeness of a station's month": f"/stations/{STATION}/completeness?month={month}",
         "equipment": f"/stations/{STATION}/equipment", "trace": f"/stations/{STATION}/trace/{name}?at={at}",
         "audit": "/audit", "accounts": "/accounts", "account": "/account",

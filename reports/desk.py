@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 from quantrac.config.stations import Station
 from quantrac.database import audit
 from quantrac.database.pool import Connection, rows_of
-from quantrac.telemetry.errors import QuantracError
-from reports.ministry.consumer import SETTLED, make
+from quantrac.telemetry.errors import TranslatableError
+from reports.ministry.consumer import SETTLED, make, take_turn
 from reports.ministry.file import FiveMinuteFile
-from reports.ministry.sender import FileServer
+from reports.ministry.file_server import FileServer
 from reports.ministry.slot_figures import files
 
 RECEIVERS: Final = """
@@ -31,7 +31,7 @@ insert into ministry_sending (station, time, receiver, owed_at, due_at)
 select station, time, receiver, %(now)s, %(now)s from ministry_file, unnest(%(receivers)s::text[]) receiver
 where station = %(station)s and time > %(after)s and time <= %(until)s and not withdrawn
 on conflict (station, time, receiver) do update set owed = true, owed_at = excluded.owed_at, sent = null, sends = 0,
-  due_at = excluded.due_at, attempts = 0, error = null
+  due_at = excluded.due_at, attempts = 0, error = null, failure = null
 """
 KEPT: Final = """
 select f.time, f.name, f.content, f.withdrawn, s.owed from ministry_file f
@@ -40,7 +40,7 @@ where f.station = %(station)s and f.time > %(after)s and f.time <= %(until)s ord
 """
 
 
-class NoMinistryFiles(QuantracError):
+class NoMinistryFiles(TranslatableError):
     """A station whose file says nothing of the ministry's, or nothing of a receiver."""
 
     exit_code = 2
@@ -89,8 +89,9 @@ def export_files(
     """
     if station.ministry is None:
         raise NoMinistryFiles(
-            f"stations/{station.station}.yaml: ministry: found nothing, expected {{code: …}}: "
-            "the station has no files for the ministry"
+            "stations/{station}.yaml: ministry: found nothing, expected {{code: …}}: the station has no files for the "
+            "ministry",
+            station=station.station,
         )
     for made in files(conn, station, after, until):
         place = folder / made.path
@@ -118,6 +119,7 @@ def owe_again(
     until: datetime,
     receiver: str | None,
     person: str,
+    reason: str | None,
     now: datetime,
 ) -> int:
     """Make the files of the slots after < t <= until that are not there or not right, and owe all, whatever was sent.
@@ -127,12 +129,13 @@ def owe_again(
     """
     receivers = _receivers(station, receiver)
     with conn.transaction():
+        take_turn(conn, station.station)
         for made in files(conn, station, after, min(until, now - SETTLED)):
             make(conn, station, made, now)
         span = {"station": station.station, "after": after, "until": until}
         count = conn.execute(OWE_AGAIN, {**span, "receivers": receivers, "now": now}).rowcount
         detail = {"from": after.isoformat(), "to": until.isoformat(), "receiver": receiver, "files": count}
-        audit.record(conn, now, person, "resend", f"ministry {station.station}", detail=detail)
+        audit.record(conn, now, person, "resend", f"ministry {station.station}", reason, detail)
     return count
 
 
@@ -141,7 +144,10 @@ def _receivers(station: Station, receiver: str | None) -> list[str]:
     if not named or receiver not in (None, *named):
         found = ", ".join(named) or "none"
         raise NoMinistryFiles(
-            f"stations/{station.station}.yaml: ministry.receivers: found {found}, expected {receiver or 'one'}"
+            "stations/{station}.yaml: ministry.receivers: found {found}, expected {expected}",
+            station=station.station,
+            found=found,
+            expected=receiver or "one",
         )
     return list(named) if receiver is None else [receiver]
 

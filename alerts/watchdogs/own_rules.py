@@ -31,12 +31,13 @@ OWN_RULES: Final = frozenset(
         feed_lag.RULE,
         files.RULE,
         ministry_files.RULE,
+        ministry_files.REFUSED_RULE,
         calibration_due.RULE,
         *carriers.RULES,
     }
 )
 BREAK_QUIET_HOURS: Final = frozenset({breaches.RULE, feed_lag.RULE, *carriers.RULES})
-BY_DAY: Final = frozenset({calibration_due.RULE, ministry_files.RULE})
+BY_DAY: Final = frozenset({calibration_due.RULE, ministry_files.RULE, ministry_files.REFUSED_RULE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def own_rules(network: Network) -> Mapping[str, OwnRule]:
         feed_lag.RULE: says.feed,
         files.RULE: files.plan_of(network),
         ministry_files.RULE: says.ministry,
+        ministry_files.REFUSED_RULE: says.ministry,
         calibration_due.RULE: says.calibrations,
         **dict.fromkeys(carriers.RULES, says.carriers),
     }

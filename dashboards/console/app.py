@@ -32,6 +32,7 @@ from dashboards.console.exports_page import add_exports_page
 from dashboards.console.field_book_page import add_field_book_page
 from dashboards.console.file_page import add_configuration_pages
 from dashboards.console.guard import Guard
+from dashboards.console.ministry_page import add_ministry_page
 from dashboards.console.network_pages import add_network_data, add_network_pages, described
 from dashboards.console.numbers import given, number
 from dashboards.console.oidc_sign_in import add_oidc_sign_in
@@ -85,6 +86,7 @@ def create_app(console: Console, hosts: frozenset[str]) -> FastAPI:
     add_trace_page(app, console, templates)
     add_completeness_page(app, console, templates)
     add_exports_page(app, console, templates)
+    add_ministry_page(app, console, templates)
     add_rules_page(app, console, templates)
     add_trial(app, console, templates)
     add_field_book_page(app, console, templates)

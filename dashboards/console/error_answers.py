@@ -47,6 +47,7 @@ from quantrac.desks.stages import BadStage
 from quantrac.desks.trace import NothingToTrace
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
+from reports.desk import NoMinistryFiles
 from reports.exports.selection import BadSelection, UnknownName
 from reports.spans import BadSpan
 
@@ -83,6 +84,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     ChecksBusy: 429,
     NoSuchFile: 404,
     BadChange: 422,
+    NoMinistryFiles: 422,
 }
 """Of refusals; any other is a conflict with what is so already."""
 SAID: Final[dict[type[Exception], str]] = {

@@ -31,6 +31,7 @@ PAGES: Final = (
     ("bench", "/workbench", DeskAct.REVIEW),
     ("stages", "/stages", DeskAct.READ),
     ("completeness", "/completeness", DeskAct.READ),
+    ("ministry", "/ministry", DeskAct.READ),
     ("rules", "/rules", DeskAct.READ),
     ("people", "/people", DeskAct.CONTACTS),
     ("tab_roster", "/people/roster", DeskAct.CONTACTS),

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Final
 
 from quantrac.config.network import Network
+from quantrac.config.receivers import BROKERS, OPEN
 from quantrac.config.rules import Selection
 from quantrac.config.stations import Station
 
@@ -24,7 +25,7 @@ KM_A_DEGREE: Final = 111.2
 def cautions(network: Network, now: datetime) -> list[str]:
     """Return one line for each of them: of the stations, then of the rules."""
     own = (line for _, station in sorted(network.stations.items()) for line in _of_station(station, network, now))
-    return [*own, *_far_away(network.stations), *rule_cautions(network, now)]
+    return [*own, *_far_away(network.stations), *_open_ways(network), *rule_cautions(network, now)]
 
 
 def rule_cautions(network: Network, now: datetime) -> list[str]:
@@ -63,6 +64,13 @@ def _far_away(stations: Mapping[str, Station]) -> Iterator[str]:
         if distance > far:
             at = f"{places[name][0]:g}, {places[name][1]:g}"
             yield f"{name}: location: {at} is {distance:.0f} km from the middle of the network; is it right?"
+
+
+def _open_ways(network: Network) -> Iterator[str]:
+    for name, receiver in network.settings.receivers.items():
+        if receiver.way in OPEN:
+            better = "mqtts" if receiver.way in BROKERS else "ftps or sftp"
+            yield f"receivers.{name}: way: {receiver.way} shows its password to all on the line; ask for {better}"
 
 
 def _km(one: tuple[float, float], other: tuple[float, float]) -> float:

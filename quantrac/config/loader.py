@@ -292,7 +292,7 @@ class _Loader:
                 check_stem(stem, "station", file.station, tree, self.findings)
                 draft = Draft(tree, profiles, defaults, zone, self.findings, quality, catalogue, receivers, whole)
                 stations[file.station] = resolve(file, draft)
-        check_places(stations, trees, self.findings)
+        check_places(stations, receivers, trees, self.findings)
         return stations
 
     def _limits(self, catalogue: Mapping[str, Parameter]) -> DecreeLimits:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from quantrac.config.documents import Key, Tree, follow
 from quantrac.config.draft import Draft
 from quantrac.config.findings import Findings, one_of
+from quantrac.config.receivers import BROKERS, Receiver
 from quantrac.config.station_files import MinistryChannelSpec, MinistrySpec
 from quantrac.config.stations import Channel, Ministry, MinistryLine, Station
 from quantrac.config.units import FILED, WRITTEN, Conversion, conversion
@@ -49,21 +50,30 @@ def ministry_of(spec: MinistrySpec | None, measured: Mapping[str, Channel], draf
     )
 
 
-def check_places(stations: Mapping[str, Station], trees: Mapping[str, Tree], findings: Findings) -> None:
-    """Refuse stations whose files would stand in each other's place at a receiver."""
+def check_places(
+    stations: Mapping[str, Station], receivers: Mapping[str, Receiver], trees: Mapping[str, Tree], findings: Findings
+) -> None:
+    """Refuse stations whose files would stand in each other's place at a receiver, or come under one topic."""
     first: dict[tuple[str, str], str] = {}
     for name, station in stations.items():
         if (plan := station.ministry) is None or name not in trees:
             continue
-        place = f"{plan.folder}/{plan.file}".replace("{code}", plan.code)
+        path = f"{plan.folder}/{plan.file}".replace("{code}", plan.code)
         for receiver in plan.receivers:
-            other = first.setdefault((receiver, place), name)
+            if receiver not in receivers:
+                continue
+            other = first.setdefault((receiver, receivers[receiver].place_of(path)), name)
             if other != name:
-                message = (
-                    f"found the same folder and name of files for {receiver} as station {other!r}, "
-                    "allowed another code, with {code} in `folder` or `file`"
-                )
+                is_broker = receivers[receiver].way in BROKERS
+                found, allowed = _CLASH[is_broker]
+                message = f"found {found} for {receiver} as station {other!r}, allowed {allowed}"
                 findings.add(follow(trees[name], ("ministry", "code"))[1].problem(("ministry", "code"), message))
+
+
+_CLASH = {
+    False: ("the same folder and name of files", "another code, with {code} in `folder` or `file`"),
+    True: ("the same topic", "a receiver each, or {path} or {name} in its `topic`"),
+}
 
 
 def _is_sent(name: str, channel: Channel, spec: MinistrySpec) -> bool:

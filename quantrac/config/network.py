@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +43,7 @@ from quantrac.config.notifications import (
     Templates,
 )
 from quantrac.config.public import PublicPages
+from quantrac.config.receivers import Receiver
 from quantrac.config.rule_files import RuleTest
 from quantrac.config.rules import Rule
 from quantrac.config.station_files import QualitySpec
@@ -98,6 +97,8 @@ class Retention(Model):
     """Dead letters that did not come again for so long; at least 30d."""
     pictures_ms: PositiveDuration = Field(default=180 * 86_400_000, alias="pictures", ge=7 * 86_400_000)
     """Pictures of cameras; at least 7d."""
+    ministry_files_ms: PositiveDuration = Field(default=400 * 86_400_000, alias="ministry_files", ge=90 * 86_400_000)
+    """The ministry's files and what became of them, by their time; at least 90d: younger ones may still change."""
 
 
 class Quotas(Model):
@@ -139,34 +140,6 @@ class Samples(Model):
     """Readings of so long before and after a sample are its sensor value."""
     tolerances: dict[Snake, ToleranceSpec] = Field(default_factory=dict)
     """By parameter; one without has no verdict."""
-
-
-def _host_key(text: str) -> str:
-    """A public key as ssh-keyscan prints it: the kind, and bytes that begin with its length and name."""
-    kind, encoded = text.split()[:2]
-    try:
-        key = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        key = b""
-    start = len(kind).to_bytes(4, "big") + kind.encode()
-    if not key.startswith(start) or len(key) < len(start) + 32:
-        raise refused(f"a whole key of kind {kind}, as ssh-keyscan prints it")
-    return text
-
-
-class Receiver(Model):
-    """Who gets the ministry's files by SFTP. Its login stands in the file of QUANTRAC_RECEIVER_LOGINS, never here."""
-
-    host: Annotated[str, matching(r"[\w.:-]+", "a host such as ftp.example.vn")]
-    port: Annotated[Whole, Field(ge=1, le=65535)] = 22
-    folder: str = ""
-    """On the server, under which the stations' folders stand; empty: where one is after the login."""
-    host_key: Annotated[
-        str,
-        matching(r"(ssh|ecdsa|sk)-\S+ [A-Za-z0-9+/=]+( .*)?", "the server's public key, such as ssh-ed25519 AAAA…"),
-        AfterValidator(_host_key),
-    ]
-    """Pinned: a server that shows another one gets nothing."""
 
 
 class OwnParameter(Model):
@@ -251,7 +224,7 @@ class NetworkFile(Model):
     """A consumer of the change feed that has been behind for so long."""
     files: Files | None = None
     ministry: Watchdog | None = None
-    """Files that a receiver has been owed for so long."""
+    """Files that a receiver has been owed for so long, or refuses again and again."""
     calibrations: Calibrations | None = None
     """Of devices with `calibration: {every: …}`."""
     tides: dict[Kebab, PlaceTide] = Field(default_factory=dict)

@@ -108,29 +108,35 @@ def salvage(model: type[M], tree: Tree, stand_ins: dict[str, Any]) -> M | None:
         try:
             return model.model_validate(data)
         except ValidationError as refusal:
-            for error in refusal.errors(include_url=False):
-                _prune(data, error, stand_ins)
+            wrong = {
+                (id(part[0]), part[1]): part
+                for error in refusal.errors(include_url=False)
+                if (part := _wrong_part(data, error, stand_ins)) is not None
+            }
+            for holder, key in sorted(wrong.values(), key=lambda part: part[1] if isinstance(part[1], int) else 0)[
+                ::-1
+            ]:
+                del holder[key]
     return None
 
 
-def _prune(data: Any, error: ErrorDetails, stand_ins: dict[str, Any]) -> None:
+def _wrong_part(data: Any, error: ErrorDetails, stand_ins: dict[str, Any]) -> tuple[Any, Key] | None:
+    """Return what holds the part that an error is about, and its key there; None where a stand-in took its place."""
     location = tuple(step for step in error["loc"] if step != "[key]")
     if len(location) == 1 and location[0] in stand_ins:
         data[location[0]] = stand_ins[str(location[0])]
-        return
-    trail: list[tuple[Any, Key]] = []
+        return None
     if error["type"] == "missing" and location[-1] in LEVEL_STAND_INS and isinstance(error["input"], dict):
         error["input"][location[-1]] = LEVEL_STAND_INS[location[-1]]
-        return
+        return None
+    trail: list[tuple[Any, Key]] = []
     for step in location:
         here = trail[-1][0][trail[-1][1]] if trail else data
         if (isinstance(here, dict) and step in here) or (
             isinstance(here, list) and isinstance(step, int) and 0 <= step < len(here)
         ):
             trail.append((here, step))
-    if trail:
-        holder, key = trail[-1]
-        del holder[key]
+    return trail[-1] if trail else None
 
 
 def _report(model: type[BaseModel], tree: Tree, error: ErrorDetails, findings: Findings) -> None:

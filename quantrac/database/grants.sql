@@ -94,6 +94,7 @@ grant select, insert, update, delete on books_watched to quantrac_alerts;
 
 -- Files for the ministry: made and sent by `jobs run`, made and owed again by a person.
 grant select, insert, update on ministry_file, ministry_sending to quantrac_ingest, quantrac_console;
+grant delete on ministry_file to quantrac_ingest;
 grant select on ministry_file, ministry_sending to quantrac_alerts;
 
 -- Backups read everything, chunks included, and change nothing.

@@ -1371,7 +1371,9 @@ CREATE TABLE public.ministry_sending (
     sent_at timestamp with time zone,
     sends integer DEFAULT 0 NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
-    error text
+    error text,
+    failure text,
+    CONSTRAINT ministry_sending_failure CHECK ((failure = ANY (ARRAY['away'::text, 'refused'::text, 'full'::text])))
 );
 
 COMMENT ON COLUMN public.ministry_sending.owed IS 'the receiver has other bytes than the file, or none';
@@ -1381,6 +1383,8 @@ COMMENT ON COLUMN public.ministry_sending.owed_at IS 'since when it is, or was f
 COMMENT ON COLUMN public.ministry_sending.sent IS 'sha256 of the bytes that the receiver has acknowledged';
 
 COMMENT ON COLUMN public.ministry_sending.attempts IS 'since the bytes changed or the last success';
+
+COMMENT ON COLUMN public.ministry_sending.failure IS 'of the last attempt: the server was not reached, did not take this file, had no room; null: it did not fail, or none was made';
 
 CREATE TABLE public.network (
     singleton boolean DEFAULT true NOT NULL,
@@ -3882,7 +3886,7 @@ GRANT SELECT ON TABLE public.migration TO quantrac_alerts;
 GRANT SELECT ON TABLE public.migration TO quantrac_console;
 GRANT SELECT ON TABLE public.migration TO quantrac_backup;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.ministry_file TO quantrac_ingest;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ministry_file TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.ministry_file TO quantrac_console;
 GRANT SELECT ON TABLE public.ministry_file TO quantrac_alerts;
 GRANT SELECT ON TABLE public.ministry_file TO quantrac_backup;

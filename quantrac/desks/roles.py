@@ -33,6 +33,7 @@ class DeskAct(StrEnum):
     SIGN_OFF = "sign_off"
     FIELD_BOOK = "field_book"
     SAMPLES = "samples"
+    MINISTRY = "ministry"
     CONFIGURE = "configure"
     DEAD_LETTERS = "dead_letters"
     CONTACTS = "contacts"
@@ -92,6 +93,7 @@ MATRIX: Final[Mapping[DeskAct, ActRule]] = {
             "quantrac.desks.laboratory_import.import_file",
         ),
     ),
+    DeskAct.MINISTRY: ActRule(_by(_DATA_OFFICER), ("reports.desk:owe_again",)),
     DeskAct.CONFIGURE: ActRule(
         _by(_TECHNICIAN),
         (

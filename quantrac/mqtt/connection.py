@@ -112,7 +112,7 @@ class Connection:
         """Whether another publish may be sent now."""
         return len(self._in_flight) < self._window
 
-    def turn(self, wake: int, longest_ms: int) -> None:
+    def turn(self, wake: int | None, longest_ms: int) -> None:
         """Wait for the socket or the file `wake`, at most `longest_ms`, then read, write and keep alive once.
 
         Raises ConnectionRefusedError and TimeoutError when the broker says no, or nothing, to CONNECT.
@@ -121,7 +121,8 @@ class Connection:
         reads = not self.accepted or self._tell.may_read()
         poll = select.poll()
         poll.register(sock, (select.POLLIN if reads else 0) | (select.POLLOUT if self._client.want_write() else 0))
-        poll.register(wake, select.POLLIN)
+        if wake is not None:
+            poll.register(wake, select.POLLIN)
         bytes_in_tls = reads and hasattr(sock, "pending") and sock.pending() > 0
         ready = dict(poll.poll(0 if bytes_in_tls else longest_ms))
         if bytes_in_tls or ready.get(sock.fileno(), 0) & ~select.POLLOUT:
@@ -203,7 +204,7 @@ class Connection:
 
     def _connack(self, _client: Any, _userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:
-            self._refused = f"refused: {reason}; check user, password and rights (QUANTRAC_MQTT_URL)"
+            self._refused = f"refused: {reason}; check user, password and rights ({self._terms.setting})"
             return
         self._window = min(self._terms.window, getattr(properties, "ReceiveMaximum", PACKET_IDENTIFIERS))
         self._largest_packet = getattr(properties, "MaximumPacketSize", LARGEST_PACKET)

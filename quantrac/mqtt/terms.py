@@ -74,8 +74,12 @@ class Terms:
     """Most publishes without PUBACK; the broker's Receive Maximum lowers it."""
     largest_payload: int = LARGEST_PAYLOAD
     """Larger payloads arrive cut, bytes."""
+    own_id: str | None = None
+    """A client identifier that the broker's owner has given us, in place of ours."""
+    setting: str = "QUANTRAC_MQTT_URL"
+    """Where a person finds user and password."""
 
     @property
     def client_id(self) -> str:
         """The key to the session: two clients that have it throw each other out. Not for logs."""
-        return self.address.client_id(self.session)
+        return self.own_id or self.address.client_id(self.session)

@@ -22,6 +22,8 @@ AFTER: Final = "quality"
 CAUSES: Final = tuple(cause for cause in Cause if cause is not Cause.CONFIGURATION)
 KEPT: Final = timedelta(days=60)
 """Where no file was made so long after the slot, none is: stations repeat as much; an imported year is no news."""
+MOST_CHANGES: Final = 200
+"""Of a round: while it lasts the senders pass its files by, and what is killed in it is done again."""
 SETTLED: Final = timedelta(seconds=10)
 """So long after its end a slot's file is sent: its last readings have come and are judged."""
 
@@ -47,8 +49,11 @@ select %(station)s, %(time)s, receiver, %(due)s, %(due)s from unnest(%(receivers
 on conflict (station, time, receiver) do update set
   sent = case when not %(moved)s then s.sent end, owed = %(moved)s or s.sent is distinct from %(sha256)s,
   owed_at = case when s.owed then s.owed_at else excluded.owed_at end,
-  due_at = excluded.due_at, attempts = 0, error = null
+  due_at = excluded.due_at, attempts = 0, error = null, failure = null
 """
+
+TURN_LOCK: Final = 0x5154_0023
+TURN: Final = "select pg_advisory_xact_lock(%s, hashtext(%s))"
 
 Stations = Callable[[], Mapping[str, Station]]
 """Those of the network in force."""
@@ -56,7 +61,7 @@ Stations = Callable[[], Mapping[str, Station]]
 
 def round_of(conn: Connection, feed: Consumer, stations: Stations, now: datetime) -> list[Change]:
     """Make the files of what changed, move the position; return the changes taken (none: nothing to do)."""
-    changes = feed.take()
+    changes = feed.take(MOST_CHANGES)
     if changes:
         known = stations()
         with conn.transaction():
@@ -85,6 +90,7 @@ def stretches(changes: Iterable[Change]) -> Iterator[tuple[str, datetime, dateti
 
 def _remake(conn: Connection, station: Station, low: datetime, high: datetime, now: datetime) -> None:
     """Make the files of a stretch, of slots that are long over only those made before; withdraw what is no more."""
+    take_turn(conn, station.station)
     oldest = now - KEPT
     before = {time for (time,) in conn.execute(MADE, [station.station, low, high])}
     for made in files(conn, station, max(low, min([*before, oldest]) - SLOT), high):
@@ -93,6 +99,11 @@ def _remake(conn: Connection, station: Station, low: datetime, high: datetime, n
             before.discard(made.time)
     if before:
         conn.execute(WITHDRAW, [station.station, list(before)])
+
+
+def take_turn(conn: Connection, station: str) -> None:
+    """Be alone in making a station's files until the transaction ends: two at once would wait for each other's rows."""
+    conn.execute(TURN, [TURN_LOCK, station])
 
 
 def make(conn: Connection, station: Station, made: FiveMinuteFile, now: datetime) -> None:

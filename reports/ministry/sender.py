@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from quantrac.database.pool import Connection, rows_of
 from quantrac.observe import logs, metrics
-from quantrac.telemetry.errors import QuantracError
+from reports.ministry.file_server import FileServer, NotDelivered
 
 NEW: Final = timedelta(minutes=15)
 """A file of a slot that ended within it goes before older ones."""
@@ -31,14 +31,15 @@ OWED: Final = """
 select f.station, f.time, f.name, f.content, s.attempts
 from ministry_sending s join ministry_file f using (station, time)
 where s.receiver = %(receiver)s and s.owed and s.due_at <= %(now)s and s.time > %(after)s and s.time <= %(until)s
-order by s.time, s.station limit %(most)s
+order by s.time, s.station limit %(most)s for update of s skip locked
 """
+"""A file that the maker recomputes just now is passed by: to wait for it would hold up the others."""
 TRY: Final = """
 update ministry_sending set attempts = attempts + 1 where station = %s and time = %s and receiver = %s
 """
 SENT: Final = """
 update ministry_sending s
-set sent = %(sha256)s, sent_at = %(now)s, sends = sends + 1, attempts = 0, error = null,
+set sent = %(sha256)s, sent_at = %(now)s, sends = sends + 1, attempts = 0, error = null, failure = null,
     owed = f.sha256 <> %(sha256)s or s.attempts = 0
 from ministry_file f
 where f.station = s.station and f.time = s.time
@@ -46,31 +47,13 @@ where f.station = s.station and f.time = s.time
 """
 """No attempt is counted where the file was owed anew while it was sent: this statement may not see its new bytes."""
 FAILED: Final = """
-update ministry_sending set error = %(why)s, due_at = %(due)s
+update ministry_sending set error = %(why)s, failure = %(failure)s, due_at = %(due)s
 where station = %(station)s and time = %(time)s and receiver = %(receiver)s
 """
 GIVE_UP: Final = "update ministry_sending set owed = false where owed and receiver <> all(%s)"
 SENDS: Final = metrics.counter("quantrac_ministry_files_total", "Files given to a receiver.", ["receiver", "outcome"])
 
 log = logs.logger(__name__)
-
-
-class NotDelivered(QuantracError):
-    """The server is away (`is_away`), or refused the file; the text says why."""
-
-    def __init__(self, why: str, *, is_away: bool) -> None:
-        super().__init__(why)
-        self.is_away = is_away
-
-
-class FileServer(Protocol):
-    """Where files are put."""
-
-    def put(self, name: str, content: bytes) -> None:
-        """Make a file, whole or not at all. Raises NotDelivered."""
-
-    def get(self, name: str) -> bytes | None:
-        """Return what a file holds; None: it is not there. Raises NotDelivered."""
 
 
 class OwedFile(NamedTuple):
@@ -115,7 +98,7 @@ def send_owed(conn: Connection, receiver: str, server: FileServer, clock: Callab
             failed += 1
             SENDS.labels(receiver, "failed").inc()
             wait = FIRST_WAIT if error.is_away else min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(file.attempts, 10))
-            conn.execute(FAILED, {**key, "why": str(error), "due": clock() + wait})
+            conn.execute(FAILED, {**key, "why": str(error), "failure": error.failure, "due": clock() + wait})
             log.warning("ministry_file_failed", receiver=receiver, file=file.name, why=str(error))
             if error.is_away:
                 return RoundOutcome(sent, failed, is_away=True)

@@ -5,57 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import asyncssh
 
-from quantrac.config.network import Receiver
-from quantrac.telemetry.errors import QuantracError
-from reports.ministry.sender import NotDelivered
+from quantrac.config.receivers import Receiver
+from reports.ministry.file_server import Failure, NotDelivered, part_of, refusal
+from reports.ministry.logins import ReceiverLogin
 
 PATIENCE_S: Final = 60.0
 """Longest wait for one file, its connection included."""
 FAREWELL_S: Final = 2.0
-PART: Final = ".part"
 T = TypeVar("T")
-
-
-class ReceiverLogin(NamedTuple):
-    """What a receiver knows us by: a password, or the file of a private key."""
-
-    user: str
-    password: str | None = None
-    key: Path | None = None
-
-
-class BadLogins(QuantracError):
-    """The file of logins is not what it should be."""
-
-    exit_code = 2
-
-
-def logins(file: Path) -> dict[str, ReceiverLogin]:
-    """Read a file of lines `<receiver> <user> password <password>` or `<receiver> <user> key <file>`.
-
-    Raises BadLogins with file and line, never with what stands there.
-    """
-    found: dict[str, ReceiverLogin] = {}
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadLogins(f"{file}: {error}, expected lines `<receiver> <user> password <password>`") from None
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        words = line.strip().split(maxsplit=3)
-        if len(words) != 4 or words[2] not in ("password", "key"):
-            expected = "<receiver> <user> password <password>, or <receiver> <user> key <file>"
-            raise BadLogins(f"{file}:{number}: found another line, expected {expected}")
-        receiver, user, way, secret = words
-        found[receiver] = ReceiverLogin(user, secret) if way == "password" else ReceiverLogin(user, key=Path(secret))
-    return found
 
 
 class SftpServer:
@@ -66,62 +27,56 @@ class SftpServer:
 
     def __init__(self, receiver: Receiver, login: ReceiverLogin) -> None:
         self._receiver, self._login = receiver, login
-        self._runner = asyncio.Runner()
+        self._runner: asyncio.Runner | None = None
         self._connection: asyncssh.SSHClientConnection | None = None
         self._client: asyncssh.SFTPClient | None = None
-
-    def __enter__(self) -> SftpServer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-        self._runner.close()
 
     def close(self) -> None:
         """Drop the connection; the next use opens another one."""
         connection, self._connection, self._client = self._connection, None, None
-        if connection is not None:
-            with suppress(OSError, asyncssh.Error, TimeoutError):
-                self._runner.run(asyncio.wait_for(_ended(connection), FAREWELL_S))
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            if connection is not None:
+                with suppress(OSError, asyncssh.Error, TimeoutError):
+                    runner.run(asyncio.wait_for(_ended(connection), FAREWELL_S))
+            runner.close()
 
     def put(self, name: str, content: bytes) -> None:
         """Make a file: under a temporary name first, then in one step under its own, in the place of an older one.
 
         Raises NotDelivered.
         """
-        self._do(self._put(self._place(name), content))
+        self._do(self._put(self._receiver.place_of(name), content))
 
     def get(self, name: str) -> bytes | None:
         """Return what a file holds there; None: it is not there. Raises NotDelivered."""
-        return self._do(self._get(self._place(name)))
-
-    def _place(self, name: str) -> str:
-        return str(PurePosixPath(self._receiver.folder, name))
+        return self._do(self._get(self._receiver.place_of(name)))
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._runner is None:
+            self._runner = asyncio.Runner()
         try:
             return self._runner.run(asyncio.wait_for(work, PATIENCE_S))
+        except (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded) as error:
+            raise NotDelivered(_why(error), Failure.FULL) from None
         except asyncssh.SFTPError as error:
-            is_away = isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection)
-            if is_away:
-                self.close()
-            raise NotDelivered(_why(error), is_away=is_away) from None
+            if not isinstance(error, asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection):
+                raise refusal(_why(error)) from None
+            self.close()
+            raise NotDelivered(_why(error), Failure.AWAY) from None
         except (OSError, asyncssh.Error, TimeoutError, ValueError) as error:  # ValueError: a key that is none
             self.close()
-            raise NotDelivered(_why(error), is_away=True) from None
+            raise NotDelivered(_why(error), Failure.AWAY) from None
 
     async def _sftp(self) -> asyncssh.SFTPClient:
         if self._client is None:
             server, login = self._receiver, self._login
             self._connection = await asyncssh.connect(
-                server.host,
-                server.port,
+                *server.address,
                 username=login.user,
                 password=login.password,
                 client_keys=None if login.key is None else [str(login.key)],
-                known_hosts=([asyncssh.import_public_key(server.host_key)], [], []),
+                known_hosts=([asyncssh.import_public_key(server.host_key or "")], [], []),
                 config=None,
                 agent_path=None,
             )
@@ -130,10 +85,10 @@ class SftpServer:
 
     async def _put(self, place: str, content: bytes) -> None:
         sftp = await self._sftp()
-        folder, _, name = place.rpartition("/")
+        folder = place.rpartition("/")[0]
         if folder:
             await _make_folder(sftp, folder)
-        part = f"{folder}/.{name}{PART}" if folder else f".{name}{PART}"
+        part = part_of(place)
         async with sftp.open(part, "wb") as file:
             await file.write(content)
         await _rename(sftp, part, place)
@@ -171,5 +126,6 @@ async def _rename(sftp: asyncssh.SFTPClient, part: str, place: str) -> None:
 
 
 def _why(error: BaseException) -> str:
-    said = str(error) or type(error).__name__
-    return f"no answer within {PATIENCE_S:.0f} s" if isinstance(error, TimeoutError) and not str(error) else said[:300]
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"no answer within {PATIENCE_S:.0f} s"
+    return str(error) or type(error).__name__

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 import pytest
 from fastapi.routing import APIRoute
@@ -132,6 +133,7 @@ MORE: Final = (
     "/alarms?state=all", f"/stations/{bad_past.STATION}/gaps?day={{day}}", "/alarms/999999",
     f"/compare?left={bad_past.CHANNEL}&left=st-tran-de/do&right={bad_past.STATION}/ph", "/stages?station=st-my-thanh",
     "/public/stations/st-my-thanh/poster", "/public/stations/st-tp-soc-trang",
+    "/ministry?station=st-my-thanh&file={file}",
 )  # fmt: skip
 """Addresses of pages that show more than the bare one does."""
 
@@ -155,7 +157,9 @@ def pages_of(console: RunningConsole, alarm_id: int, secret: str) -> Iterator[tu
             _, headers, _ = console.ask("GET", path, by=None if is_open else secret)
             if headers.get("content-type", "").startswith("text/html"):
                 yield path, is_open
-    yield from ((path.format(day=now.date()), False) for path in MORE)
+    file = console.conn.execute("select max(time) - interval '10 minutes' from ministry_file").fetchone() or (now,)
+    more = {"day": now.date(), "file": quote(file[0].isoformat())}
+    yield from ((path.format_map(more), False) for path in MORE)
 
 
 class Reader:

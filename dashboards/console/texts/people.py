@@ -131,6 +131,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "rule_feed-lag": ("Xử lý số liệu bị chậm", "Processing is behind"),
     "rule_files-refused": ("Tệp cấu hình bị từ chối", "Changed files are refused"),
     "rule_ministry-late": ("Tệp gửi cơ quan quản lý bị chậm", "Files for the ministry are late"),
+    "rule_ministry-refused": ("Nơi nhận từ chối tệp gửi cơ quan quản lý", "A receiver refuses files for the ministry"),
     "rule_calibration-due": ("Đến hạn hiệu chuẩn", "A calibration is due"),
     "rule_carrier-smtp": ("Không gửi được thư", "Mail cannot be sent"),
     "rule_carrier-zns": ("Không gửi được tin Zalo", "Zalo messages cannot be sent"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ from quantrac.database.time_zone import time_zone
 if TYPE_CHECKING:
     from quantrac.config.network import Network
     from quantrac.config.stations import Station
-    from reports.ministry.sftp import SftpServer
+    from reports.ministry.file_server import FileServer
 
 app = group()
 
@@ -89,6 +90,7 @@ def resend(
     until: Until,
     person: Person,
     receiver: Annotated[str | None, typer.Option(metavar="NAME", help="Only to this one.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; stands in the audit.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let files be sent again whatever was sent before, as after a receiver has lost them; goes to the audit.
@@ -101,7 +103,7 @@ def resend(
     with database("console", "ministry") as conn:
         zone = time_zone(conn)
         span = moment(after, "--from", zone), moment(until, "--to", zone)
-        count = owe_again(conn, asked, *span, receiver, person, datetime.now(UTC))
+        count = owe_again(conn, asked, *span, receiver, person, reason, datetime.now(UTC))
     answer({"files": count}, [f"{count} files will be sent again"], as_json=as_json)
 
 
@@ -136,8 +138,9 @@ def _check_known(station: str, known: Collection[str]) -> None:
         raise typer.BadParameter(f"found {station}, there are: {there}", param_hint="--station")
 
 
-def _server(network: Network, receiver: str) -> SftpServer:
-    from reports.ministry.sftp import SftpServer, logins
+def _server(network: Network, receiver: str) -> closing[FileServer]:
+    from reports.ministry.logins import logins
+    from reports.ministry.ways import server_of
 
     receivers, file = network.settings.receivers, Settings().logins()
     if receiver not in receivers:
@@ -146,4 +149,4 @@ def _server(network: Network, receiver: str) -> SftpServer:
     known = logins(file)
     if receiver not in known:
         raise typer.BadParameter(f"found {receiver}, {file} has: {', '.join(known)}", param_hint="--receiver")
-    return SftpServer(receivers[receiver], known[receiver])
+    return closing(server_of(receiver, receivers[receiver], known[receiver]))

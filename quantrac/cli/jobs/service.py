@@ -80,8 +80,7 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
         stack.callback(start_clock(slow, url, zone).shutdown)
-        for thread in ministry.start(settings, watched, url, stop):
-            stack.callback(thread.join, JOIN_S)
+        stack.callback(ministry.start(settings, watched, url, stop).join, JOIN_S)
         pulse.beat_until(stop)
 
 

@@ -38,6 +38,8 @@ OLD_CONFLICTS = "delete from conflict where received_at < %s"
 OLD_UNPLACED = "delete from unplaced_reading where received_at < %s"
 STRANGERS = "delete from sms_inbound where contact_id is null and received_at < %s"
 OLD_PICTURES = "delete from image where time < %s"
+OLD_MINISTRY_FILES = "delete from ministry_file where time < %s"
+"""With what was sent of each; a file can be made again from its readings."""
 
 UNREGISTER = """
 delete from consumer c where exists (select from change n where n.id > c.position and n.at < %s) returning c.consumer
@@ -121,7 +123,13 @@ def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
     conn.execute(OLD_CONFLICTS, [letters_kept_from])
     conn.execute(OLD_UNPLACED, [letters_kept_from])
     pictures = conn.execute(OLD_PICTURES, [now - timedelta(milliseconds=keep.pictures_ms)]).rowcount
-    return ", ".join([*said, f"{pictures} pictures removed", f"{letters} dead letters removed"])
+    files = conn.execute(OLD_MINISTRY_FILES, [now - timedelta(milliseconds=keep.ministry_files_ms)]).rowcount
+    removed = (
+        f"{pictures} pictures removed",
+        f"{letters} dead letters removed",
+        f"{files} files for the ministry removed",
+    )
+    return ", ".join([*said, *removed])
 
 
 def _present(conn: Connection, now: datetime) -> datetime:

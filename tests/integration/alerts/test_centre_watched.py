@@ -138,6 +138,29 @@ def test_files_that_a_receiver_is_owed_too_long_are_an_alarm_of_their_station(
     assert "2 files are not sent, 30 minutes late" in body(conn)
 
 
+def test_a_file_that_a_receiver_refuses_again_and_again_is_an_alarm_before_it_is_late(
+    conn: Connection, network: Network
+) -> None:
+    add_network(conn)
+    station = network.stations[STATION]
+    assert station.ministry is not None
+    plan = station.ministry.model_copy(update={"receivers": ("department",)})
+    network = replace(network, stations={STATION: station.model_copy(update={"ministry": plan})})
+    kept = "insert into ministry_file (station, time, name, content, made_at) values (%s, %s, 'a', 'x', %s)"
+    conn.execute(kept, [STATION, START, START])
+    owed = "insert into ministry_sending (station, time, receiver, owed_at, due_at) values (%s, %s, %s, %s, %s)"
+    conn.execute(owed, [STATION, START, "department", START, START])
+    failed = "update ministry_sending set attempts = %s, failure = %s, error = %s"
+    for attempts, failure, changed in ((9, "away", 0), (2, "refused", 0), (3, "refused", 1), (4, "full", 1)):
+        conn.execute(failed, [attempts, failure, "550 no {rights} here"])
+        assert len(check_ministry(conn, network, START + timedelta(minutes=attempts))) == changed, failure
+    said = [text for (text,) in rows(conn, "select body from notification where purpose = 'raised' order by 1")]
+    assert any("550 no (rights) here" in text and "The receiver (department) refuses 1 files" in text for text in said)
+    conn.execute("update ministry_sending set owed = false")
+    assert len(check_ministry(conn, network, START + timedelta(minutes=5))) == 1
+    assert [(level, event) for rule, level, _, event in events(conn) if rule == "ministry-refused"][-1][1] == "cleared"
+
+
 def test_a_breach_raises_one_alarm_a_station_and_of_the_centre_by_its_gravest_kind_for_an_hour(
     conn: Connection, network: Network
 ) -> None:

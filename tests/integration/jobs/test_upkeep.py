@@ -97,6 +97,7 @@ def test_retention_drops_whole_weeks_older_than_asked_and_by_default_nothing(wor
         world.reading(datetime.now(UTC) - timedelta(days=days))
     world.flag(3, time=world.one("select min(time) from reading"))
     everything = "readings: all kept, hourly: all kept, daily: all kept, 0 pictures removed, 0 dead letters removed"
+    everything += ", 0 files for the ministry removed"
     assert apply_retention(world.conn, datetime.now(UTC), Retention()) == everything
     some = Retention.model_validate({"readings": "390d"})
     with pytest.raises(psycopg.errors.RaiseException, match="keeps readings for good: set retention there"):
@@ -140,6 +141,10 @@ def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time_and_by
         at = now - timedelta(days=days)
         add_letter(world, str(days), at)
         world.conn.execute(
+            "insert into ministry_file (station, time, name, content, made_at) values ('st-test', %s, %s, 'x', %s)",
+            [at, str(days), at],
+        )
+        world.conn.execute(
             "insert into conflict (channel_id, time, value, state, epoch, seq, received_at)"
             " values (%s, %s, 1, 0, 'e', 1, %s)",
             [world.channel_id, at, at],
@@ -149,7 +154,8 @@ def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time_and_by
         "update network set readings_kept = '90 days', hourly_kept = '600 days', daily_kept = '2000 days'"
     )
     said = apply_retention(world.conn, now, keep)
-    assert said.endswith("1 dead letters removed")
+    assert said.endswith("1 dead letters removed, 1 files for the ministry removed")
+    assert world.one("select name from ministry_file") == "300"
     assert world.one("select count(*) from hourly") == 2
     assert world.one("select count(*) from daily") in (4, 5), "a chunk of days is 1000 days wide"
     assert world.one("select topic from dead_letter") == "300"
@@ -176,7 +182,7 @@ def test_pictures_go_after_their_time_and_dead_letters_when_there_are_too_many(
         add_letter(world, str(number), datetime.now(UTC), "discarded" if number == 4 else "open")
     monkeypatch.setattr("quantrac.cli.jobs.upkeep.MOST_LETTERS", 4)
     said = apply_retention(world.conn, datetime.now(UTC), Retention.model_validate({"pictures": "7d"}))
-    assert said.endswith("1 pictures removed, 0 dead letters removed")
+    assert "1 pictures removed, 0 dead letters removed" in said
     assert prune_letters(world.conn, NOW) == "1 dead letters beyond 4 removed"
     assert world.conn.execute("select count(*) from v_image").fetchone() == (1,)
     assert world.conn.execute("select distinct status from v_dead_letter").fetchall() == [("open",)]

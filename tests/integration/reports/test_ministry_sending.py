@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -12,13 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import asyncssh
 import pytest
 
 from alerts.rules.watched_network import WatchedNetwork
 from quantrac.cli.jobs import ministry as jobs
 from quantrac.config.loader import load_network
-from quantrac.config.network import Receiver
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.database import feed as change_feed
@@ -28,9 +25,11 @@ from quantrac.desks.network import apply_network
 from reports.desk import NoMinistryFiles, fates, mismatches, owe_again, receiver_states
 from reports.ministry import consumer
 from reports.ministry.file import FiveMinuteFile
-from reports.ministry.sender import FIRST_WAIT, MOST, NotDelivered, give_up, send_owed
-from reports.ministry.sftp import ReceiverLogin, SftpServer, logins
+from reports.ministry.file_server import Failure, NotDelivered, refusal
+from reports.ministry.sender import FIRST_WAIT, MOST, give_up, send_owed
+from tests.fixtures.receivers import SftpReceiver
 from tests.fixtures.timing import PATIENCE_S, ended, eventually
+from tests.soak.ministry import SoakPlan, soak
 
 CONFIGS = Path(__file__).parents[3] / "station_configs"
 STATION = "st-vinh-chau"
@@ -55,21 +54,21 @@ class MemoryServer:
 
     def put(self, name: str, content: bytes) -> None:
         if self.is_away:
-            raise NotDelivered("connection refused", is_away=True)
+            raise NotDelivered("connection refused", Failure.AWAY)
         if self.refuses and self.refuses in name:
-            raise NotDelivered("no space left on device", is_away=False)
+            raise refusal("no space left on device")
         self.before()
         self.files[name] = content
         self.given.append(name[-18:-6])
         if self.breaks_after:  # the file is there, its acknowledgement is lost
             self.breaks_after = False
-            raise NotDelivered("connection lost", is_away=True)
+            raise NotDelivered("connection lost", Failure.AWAY)
 
     def get(self, name: str) -> bytes | None:
         if self.is_away:
-            raise NotDelivered("connection refused", is_away=True)
+            raise NotDelivered("connection refused", Failure.AWAY)
         if self.is_drop_box:
-            raise NotDelivered("permission denied", is_away=False)
+            raise NotDelivered("permission denied", Failure.REFUSED)
         return self.files.get(name)
 
 
@@ -213,7 +212,7 @@ def test_a_lost_acknowledgement_sends_nothing_twice_and_a_full_disk_stops_no_oth
     ministry.now += FIRST_WAIT
     assert ministry.send(server) == (1, 0, False)
     with ministry.rights("quantrac_console"):
-        assert owe_again(ministry.conn, ministry.station, *DAY, "department", "an", ministry.now) == 3
+        assert owe_again(ministry.conn, ministry.station, *DAY, "department", "an", "mất tệp", ministry.now) == 3
     assert ministry.send(server) == (3, 0, False)
     del server.files[f"{FOLDER}/ST_STVC_NUO004_20261124000500.txt"]
     assert ministry.wrong(server) == {"20261124000500.txt": "is not there"}
@@ -263,7 +262,7 @@ def test_a_file_that_changes_while_it_is_sent_is_owed_with_its_new_bytes(ministr
 
     def change_and_wait() -> None:
         maker.start()
-        assert changed.wait(60)
+        assert changed.wait(PATIENCE_S)
 
     server.before = change_and_wait
     assert ministry.send(server) == (1, 0, False)
@@ -271,6 +270,21 @@ def test_a_file_that_changes_while_it_is_sent_is_owed_with_its_new_bytes(ministr
     server.before = lambda: None
     assert ministry.send(server) == (1, 0, False)
     assert server.files == {name: b"new"}
+
+
+def test_a_maker_in_the_middle_of_a_long_round_holds_no_other_file_up(ministry: Ministry, database: str) -> None:
+    for slot in (1, 2):
+        ministry.measure(slot)
+    ministry.now = MIDNIGHT + 2 * FIVE + consumer.SETTLED
+    ministry.make()
+    server = MemoryServer()
+    with connect(database, "test") as other, other.transaction():
+        path = PurePosixPath(f"{FOLDER}/ST_STVC_NUO004_20261124000500.txt")
+        consumer.make(other, ministry.station, FiveMinuteFile(MIDNIGHT + FIVE, path, b"new"), ministry.now)
+        assert ministry.send(server) == (1, 0, False)
+        assert server.given == ["202611240010"]
+    assert ministry.send(server) == (1, 0, False)
+    assert server.files[str(path)] == b"new"
 
 
 def test_what_was_not_made_or_has_another_name_by_now_is_named_and_made_on_demand(ministry: Ministry) -> None:
@@ -287,9 +301,9 @@ def test_what_was_not_made_or_has_another_name_by_now_is_named_and_made_on_deman
     moved = "its name is B/2026/11/24/B_20261124001000.txt now"
     assert ministry.wrong(server) == {"20261124000500.txt": "was never made", "20261124001000.txt": moved}
     with ministry.rights("quantrac_console"):
-        assert owe_again(ministry.conn, ministry.station, *DAY, None, "an", ministry.now) == 4
+        assert owe_again(ministry.conn, ministry.station, *DAY, None, "an", "mất tệp", ministry.now) == 4
         with pytest.raises(NoMinistryFiles, match="found department, ministry, expected province"):
-            owe_again(ministry.conn, ministry.station, *DAY, "province", "an", ministry.now)
+            owe_again(ministry.conn, ministry.station, *DAY, "province", "an", "mất tệp", ministry.now)
     assert ministry.send(server) == (2, 0, False)
     assert ministry.wrong(server) == {}
     assert [name for name in server.files if name.startswith("B/")] == [
@@ -321,150 +335,60 @@ def test_a_file_whose_readings_are_gone_is_withdrawn_and_of_a_receiver_that_is_g
     assert ministry.send(MemoryServer(), "ministry") == (0, 0, False)
 
 
-class DropBox(asyncssh.SFTPServer):
-    """Lets nobody read or make folders, and renames over nothing."""
-
-    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
-        if pflags & asyncssh.FXF_READ:
-            raise asyncssh.SFTPPermissionDenied("permission denied")
-        return super().open(path, pflags, attrs)
-
-    def mkdir(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
-        raise asyncssh.SFTPPermissionDenied("permission denied")
-
-    def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
-        raise asyncssh.SFTPOpUnsupported("unknown request")
-
-
-class RealServer:
-    """An SFTP server on a loopback port, in a loop of its own, whose files stand in a folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.key = asyncssh.generate_private_key("ssh-ed25519")
-        self._root = root
-        self.sftp: type[asyncssh.SFTPServer] = asyncssh.SFTPServer
-        self.connected = 0
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(PATIENCE_S)
-        self.port = self._server.get_port()
-
-    async def _listen(self) -> asyncssh.SSHAcceptor:
-        root = str(self._root).encode()
-        real = self
-
-        class Passwords(asyncssh.SSHServer):
-            def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-                real.connected += 1
-
-            def connection_lost(self, exc: Exception | None) -> None:
-                real.connected -= 1
-
-            def begin_auth(self, username: str) -> bool:
-                return True
-
-            def password_auth_supported(self) -> bool:
-                return True
-
-            def validate_password(self, username: str, password: str) -> bool:
-                return (username, password) == ("quantrac", "throw away")
-
-        return await asyncssh.listen(
-            "127.0.0.1", 0, server_host_keys=[self.key], server_factory=Passwords,
-            sftp_factory=lambda channel: self.sftp(channel, chroot=root),
-        )  # fmt: skip
-
-    def public_key(self) -> str:
-        return self.key.export_public_key().decode().strip()
-
-    def receiver(self, host_key: str | None = None) -> Receiver:
-        key = host_key or self.public_key()
-        return Receiver.model_validate({"host": "127.0.0.1", "port": self.port, "folder": "in", "host_key": key})
-
-    async def _end(self) -> None:
-        self._server.close()
-        await self._server.wait_closed()
-
-    def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(PATIENCE_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        ended(self._thread)
-        self._loop.close()
-
-
 @pytest.fixture
-def real(tmp_path: Path) -> Iterator[RealServer]:
+def real(tmp_path: Path) -> Iterator[SftpReceiver]:
     (tmp_path / "root").mkdir()
-    server = RealServer(tmp_path / "root")
+    server = SftpReceiver(tmp_path / "root")
     yield server
     server.stop()
 
 
-def test_by_sftp_a_file_appears_whole_in_its_folder_and_only_at_the_server_that_is_meant(
-    real: RealServer, tmp_path: Path
-) -> None:
-    secrets = tmp_path / "logins"
-    secrets.write_text("# of the receivers\n  department quantrac password throw away \n")
-    login = logins(secrets)["department"]
-    with SftpServer(real.receiver(), login) as server:
-        assert server.get("2026/11/a.txt") is None
-        for content in (b"first\r\n", b"second\r\n"):
-            server.put("2026/11/a.txt", content)
-            assert server.get("2026/11/a.txt") == content
-        server.close()  # as when the line is cut
-        server.put("b.txt", b"third\r\n")
-        (tmp_path / "root/in/2026/full.txt").mkdir()
-        with pytest.raises(NotDelivered) as refused:
-            server.put("2026/full.txt", b"x")
-        assert not refused.value.is_away
-        real.sftp = DropBox
-        server.close()
-        for content in (b"fourth\r\n", b"third\r\n"):
-            server.put("b.txt", content)
-        with pytest.raises(NotDelivered) as unread:
-            server.get("b.txt")
-        assert not unread.value.is_away
-        assert (tmp_path / "root/in/b.txt").read_bytes() == b"third\r\n"
-        real.sftp = asyncssh.SFTPServer
-    files = {str(path.relative_to(tmp_path / "root")) for path in (tmp_path / "root").rglob("*.txt") if path.is_file()}
-    assert files - {"in/2026/.full.txt.part"} == {"in/2026/11/a.txt", "in/b.txt"}
-    another = asyncssh.generate_private_key("ssh-ed25519")
-    for receiver, known in (
-        (real.receiver(another.export_public_key().decode().strip()), login),
-        (real.receiver(), ReceiverLogin("quantrac", "another")),
-    ):
-        with SftpServer(receiver, known) as stranger, pytest.raises(NotDelivered) as away:
-            stranger.put("c.txt", b"secret")
-        assert away.value.is_away
-        assert "another" not in str(away.value)
-    assert not (tmp_path / "root/in/c.txt").exists()
-
-
-def test_jobs_run_makes_and_sends_without_a_hand(
-    conn: Connection, database: str, real: RealServer, tmp_path: Path
+def test_jobs_run_makes_and_sends_without_a_hand_and_follows_the_files_of_the_network(
+    conn: Connection, database: str, real: SftpReceiver, tmp_path: Path
 ) -> None:
     root = Path(shutil.copytree(CONFIGS, tmp_path / "configs", ignore=shutil.ignore_patterns("demo", "schemas")))
     network, station = root / "network.yaml", root / "stations" / f"{STATION}.yaml"
+    nobody, alone = network.read_text(), station.read_text()
     receiver = f'receivers:\n  department: {{host: 127.0.0.1, port: {real.port}, host_key: "{real.public_key()}"}}\n'
-    network.write_text(network.read_text().replace("\ndefaults:\n", f"\n{receiver}defaults:\n"))
-    station.write_text(station.read_text().replace("{code: ST_STVC_NUO004,", "{code: X, receivers: [department],"))
-    (tmp_path / "logins").write_text("department quantrac password throw away\n")
     settings = Settings(receiver_logins=tmp_path / "logins", _env_file=None)
     watched, stop = WatchedNetwork(root), threading.Event()
     apply_network(conn, watched.network, "test", MIDNIGHT)
-    threads = jobs.start(settings, watched, database, stop)
-    assert len(threads) == 3
-    eventually(lambda: change_feed.is_registered(conn, consumer.NAME))
-    made = Ministry(conn, watched.network.stations[STATION])
-    slot = (datetime.now(UTC) - MIDNIGHT) // FIVE - 2
-    made.measure(slot)
-    stamp = (MIDNIGHT + slot * FIVE + timedelta(hours=7)).strftime("%Y%m%d%H%M%S")
-    content = f"DO\t5.00\tmg/l\t{stamp}\t00\r\n".encode()
-    eventually(lambda: [path.read_bytes() for path in (tmp_path / "root").rglob("X_*.txt")] == [content])
-    eventually(lambda: conn.execute("select status from v_ministry_file").fetchall() == [("sent",)])
-    eventually(lambda: real.connected == 0)  # it rests without a connection
-    stop.set()
-    ended(*threads)
-    ended(*jobs.start(settings, WatchedNetwork(CONFIGS), database, threading.Event()))  # nobody gets files any more
-    assert not change_feed.is_registered(conn, consumer.NAME)
+    thread = jobs.start(settings, watched, database, stop)
+    try:
+        network.write_text(nobody.replace("\ndefaults:\n", f"\n{receiver}defaults:\n"))
+        station.write_text(alone.replace("{code: ST_STVC_NUO004,", "{code: X, receivers: [department],"))
+        assert watched.current(datetime.now(UTC)).settings.receivers  # as its jobs ask every half minute
+        eventually(lambda: change_feed.is_registered(conn, consumer.NAME))
+        made = Ministry(conn, watched.network.stations[STATION])
+        slot = (datetime.now(UTC) - MIDNIGHT) // FIVE - 2
+        made.measure(slot)
+        eventually(lambda: conn.execute("select owed from ministry_sending").fetchall() == [(True,)])
+        (tmp_path / "logins").write_text("department quantrac password throw away\n")
+        stamp = (MIDNIGHT + slot * FIVE + timedelta(hours=7)).strftime("%Y%m%d%H%M%S")
+        content = f"DO\t5.00\tmg/l\t{stamp}\t00\r\n".encode()
+        eventually(lambda: [path.read_bytes() for path in real.root.rglob("X_*.txt")] == [content])
+        eventually(lambda: conn.execute("select status from v_ministry_file").fetchall() == [("sent",)])
+        eventually(lambda: real.connected == 0)  # it rests without a connection
+        station.write_text(alone)
+        network.write_text(nobody)
+        assert not watched.current(datetime.now(UTC)).settings.receivers
+        eventually(lambda: not change_feed.is_registered(conn, consumer.NAME))  # nobody follows any more
+    finally:
+        stop.set()
+        ended(thread)
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_hours_with_outages_refusals_kills_and_late_data_leave_each_receiver_exactly_the_files_of_the_circular(
+    conn: Connection, database: str, tmp_path: Path
+) -> None:
+    """The soak of a month (`./dev soak --ministry`), short: two stations, one by FTP, one by SFTP."""
+    plan = SoakPlan(
+        hours=8, seconds=8.0, seed=12, kill_every_s=3.0, stations=("st-my-thanh", "st-tp-soc-trang"),
+        outages=((0.3, 0.45),), refusing=(0.5, 0.7), full=(0.5, 0.7),
+    )  # fmt: skip
+    found = soak(conn, database, tmp_path, plan)
+    assert (found.wrong, found.twice) == ([], [])
+    assert found.kills >= 1
+    assert 2 * 8 * 12 >= found.files > 8 * 12

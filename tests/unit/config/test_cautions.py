@@ -46,6 +46,18 @@ def said(root: Path) -> list[str]:
     return [line for line in cautions(network, NOW) if line not in of_rules]
 
 
+def test_ways_that_show_their_passwords_are_named(root: Path) -> None:
+    with (root / "network.yaml").open("a") as network:
+        network.write(
+            "receivers:\n  old: {way: ftp, host: h}\n  new: {way: ftps, host: h}\n"
+            "  broker: {way: mqtt, host: h, topic: t}\n"
+        )
+    assert [line for line in cautions(load_network(root), NOW) if line.startswith("receivers")] == [
+        "receivers.old: way: ftp shows its password to all on the line; ask for ftps or sftp",
+        "receivers.broker: way: mqtt shows its password to all on the line; ask for mqtts",
+    ]
+
+
 def test_a_right_network_is_silent(root: Path) -> None:
     assert said(root) == []
 

@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
 from quantrac.config.bus_places import load_wiring
+from quantrac.config.documents import read_document
 from quantrac.config.fields import LineSettings, parse_duration, parse_line, parse_size
-from quantrac.config.findings import ConfigErrors
+from quantrac.config.findings import ConfigErrors, Findings
 from quantrac.config.frames import parse_text, show_text
 from quantrac.config.loader import load_network
+from quantrac.config.network import NetworkFile
 from quantrac.config.profiles import StateTable
 from quantrac.config.rule_files import parse_series
 from quantrac.config.schemas import SCHEMAS, json_schema
 from quantrac.config.settings import BadSetting, MissingSetting, Settings
 from quantrac.config.units import TO_BASE, conversion
+from quantrac.config.validation import salvage
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.severity import Severity
 from quantrac.telemetry.states import State
@@ -49,6 +52,27 @@ def test_units_convert(value: float, from_unit: str, to_unit: str, result: float
 def test_a_mixing_ratio_of_something_that_is_no_gas_does_not_convert() -> None:
     assert conversion("[ppb]", "ug/m3", "pm10") is None
     assert conversion("mg/L", "mg/m3", "do") is None
+
+
+def test_a_mapping_that_lacks_two_keys_goes_alone_where_the_rest_of_a_file_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "network.yaml").write_text(
+        """
+schema: quantrac/network/1
+network: t
+name: {vi: a, en: a}
+operator: {vi: a, en: a}
+time_zone: UTC
+parameters:
+  bad: {decimals: 2}
+  good: {title: {vi: Xyanua, en: Cyanide}, unit: mg/L, span: [0, 1], kind: mean}
+""",
+        "utf-8",
+    )
+    tree = read_document(tmp_path / "network.yaml", "network.yaml", Findings())
+    assert tree is not None
+    left = salvage(NetworkFile, tree, {})
+    assert left is not None
+    assert list(left.parameters) == ["good"]
 
 
 def test_every_unit_of_the_catalogue_is_known() -> None:

@@ -38,6 +38,7 @@ DESKS = (
     "quantrac.desks.shift",
     "quantrac.desks.stages",
     "quantrac.desks.tokens",
+    "reports.desk",
 )
 STATIONS = ("st-a", "st-b", "st-c")
 grants = st.builds(

@@ -1,8 +1,10 @@
 """The ministry's five-minute files: byte for byte as the circular has them, and the same values when read again."""
 
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -13,6 +15,7 @@ from ingest.importing.line import FilePlace, ImportLine
 from ingest.importing.names import Names, TargetChannel
 from quantrac.cli.jobs import ministry as jobs
 from quantrac.config.loader import load_network
+from quantrac.config.receivers import Receiver
 from quantrac.config.stations import Ministry, MinistryLine
 from quantrac.config.units import Conversion
 from quantrac.telemetry.ministry import FiledStatus
@@ -74,7 +77,13 @@ def test_a_file_is_the_circular_s() -> None:
 
 def test_logins_that_cannot_be_read_stop_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "logins").write_text("department quantrac pasword secret\n")
-    assert jobs._logins(tmp_path / "logins") == {}
+    service = jobs._Service(cast(Any, None), tmp_path / "logins", "", threading.Event())
+    receivers = {"department": Receiver.model_validate({"way": "ftp", "host": "ftp.example.vn"})}
+    assert service._plans(receivers) == {}
+    (tmp_path / "logins").write_text("department quantrac key /etc/key\n")
+    assert service._plans(receivers) == {}
+    (tmp_path / "logins").write_text("department quantrac password secret\n")
+    assert list(service._plans(receivers)) == ["department"]
 
 
 def test_what_is_missing_is_left_out_and_a_slot_without_figures_has_no_file() -> None:

@@ -28,7 +28,7 @@ PAGES = [
 
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 ONE_MEANING = {
-    "slot": ("edge_agent/", "quantrac/telemetry/", "reports/", "simulators/"),
+    "slot": ("edge_agent/", "quantrac/telemetry/", "reports/", "simulators/", "dashboards/console/ministry_page.py"),
     "outbox": ("alerts/", "quantrac/cli/commands/contacts.py"),
     "picture image": (
         "alerts/alarm/life.py", "alerts/evaluating/announcement.py", "alerts/service.py", "alerts/telling/pictures.py",

@@ -54,4 +54,10 @@ VIETNAMESE: Final = {
     "QUANTRAC_CONFIG_EDITABLE is not set for the console: change the file by command": (
         "bảng điều khiển không được phép sửa tệp (QUANTRAC_CONFIG_EDITABLE): hãy dùng lệnh"
     ),
+    "the file of {station} names no receivers for the ministry's files": (
+        "tệp cấu hình của {station} không có nơi nhận tệp gửi Bộ"
+    ),
+    "stations/{station}.yaml: ministry.receivers: found {found}, expected {expected}": (
+        "stations/{station}.yaml: ministry.receivers: có {found}, cần {expected}"
+    ),
 }
