@@ -26,6 +26,7 @@ from dashboards.console.audit_page import add_audit_page
 from dashboards.console.compare_page import add_compare_page
 from dashboards.console.completeness_page import add_completeness_page
 from dashboards.console.context import Console
+from dashboards.console.disclosures_page import add_disclosures_page
 from dashboards.console.equipment_page import add_equipment_page
 from dashboards.console.error_answers import add_error_answers
 from dashboards.console.exports_page import add_exports_page
@@ -87,6 +88,7 @@ def create_app(console: Console, hosts: frozenset[str]) -> FastAPI:
     add_completeness_page(app, console, templates)
     add_exports_page(app, console, templates)
     add_ministry_page(app, console, templates)
+    add_disclosures_page(app, console, templates)
     add_rules_page(app, console, templates)
     add_trial(app, console, templates)
     add_field_book_page(app, console, templates)

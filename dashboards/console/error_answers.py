@@ -48,6 +48,7 @@ from quantrac.desks.trace import NothingToTrace
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
 from reports.desk import NoMinistryFiles
+from reports.disclosure.year import NotDisclosed
 from reports.exports.selection import BadSelection, UnknownName
 from reports.spans import BadSpan
 
@@ -70,6 +71,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     BadEntry: 422,
     BadSpan: 422,
     BadSelection: 422,
+    NotDisclosed: 404,
     UnknownName: 422,
     TooMuchForAPage: 422,
     BadStage: 422,

@@ -7,7 +7,8 @@ grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_lett
   v_ingest_health, v_alarm, v_alarm_event, v_notification, v_shelf, v_carrier, v_hourly, v_daily, v_import, v_image,
   v_review, v_flag, v_job, v_out_of_service, v_flapping, v_conflict, v_calibration,
   v_alarm_picture, v_breach, v_stage, v_service_visit, v_certificate, v_sample, v_ministry_file, v_limit, v_completeness,
-  v_public_alarm
+  v_public_alarm,
+  v_disclosure
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
 -- What every service does: beat, follow the feed, know the network.
@@ -69,6 +70,7 @@ grant select, insert, update on correction, review, sign_off to quantrac_console
 grant select, delete on dead_picture to quantrac_console;
 grant select, insert on service_visit, service_work, certificate, sample, sample_step, sample_result to quantrac_console;
 grant select on v_audit to quantrac_console;
+grant select, insert on disclosure, disclosure_part to quantrac_console;
 grant select, insert on config_change to quantrac_console;
 grant insert, update on station, channel, derived_channel to quantrac_console;
 grant update on network to quantrac_console;

@@ -1219,6 +1219,40 @@ CREATE TABLE public.derived_reading (
 )
 WITH (fillfactor='90');
 
+CREATE TABLE public.disclosure (
+    disclosure_id integer NOT NULL,
+    year integer NOT NULL,
+    version integer NOT NULL,
+    sha256 text NOT NULL,
+    bytes bigint NOT NULL,
+    unsigned_days integer NOT NULL,
+    days integer NOT NULL,
+    person text NOT NULL,
+    reason text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT disclosure_version_check CHECK ((version > 0))
+);
+
+COMMENT ON COLUMN public.disclosure.unsigned_days IS 'days of channels in it that nobody had signed as reviewed, of so many days';
+
+ALTER TABLE public.disclosure ALTER COLUMN disclosure_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.disclosure_disclosure_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.disclosure_part (
+    disclosure_id integer NOT NULL,
+    number integer NOT NULL,
+    content bytea NOT NULL
+);
+ALTER TABLE ONLY public.disclosure_part ALTER COLUMN content SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.disclosure_part IS 'the bytes of an archive, in order of their numbers';
+
 CREATE TABLE public.dropped (
     relation text NOT NULL,
     before timestamp with time zone NOT NULL
@@ -2423,6 +2457,18 @@ CREATE VIEW public.v_dead_letter AS
     closed_at
    FROM public.dead_letter;
 
+CREATE VIEW public.v_disclosure AS
+ SELECT year,
+    version,
+    sha256,
+    bytes,
+    unsigned_days,
+    days,
+    person,
+    reason,
+    made_at
+   FROM public.disclosure;
+
 CREATE VIEW public.v_feed AS
  SELECT c.consumer,
     c."position",
@@ -3190,6 +3236,15 @@ ALTER TABLE ONLY public.derived_channel
 ALTER TABLE ONLY public.derived_reading
     ADD CONSTRAINT derived_reading_pkey PRIMARY KEY (channel_id, "time");
 
+ALTER TABLE ONLY public.disclosure_part
+    ADD CONSTRAINT disclosure_part_pkey PRIMARY KEY (disclosure_id, number);
+
+ALTER TABLE ONLY public.disclosure
+    ADD CONSTRAINT disclosure_pkey PRIMARY KEY (disclosure_id);
+
+ALTER TABLE ONLY public.disclosure
+    ADD CONSTRAINT disclosure_year_version_key UNIQUE (year, version);
+
 ALTER TABLE ONLY public.dropped
     ADD CONSTRAINT dropped_pkey PRIMARY KEY (relation);
 
@@ -3464,6 +3519,10 @@ CREATE TRIGGER config_change_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON 
 
 CREATE TRIGGER daily_kept AFTER DELETE OR UPDATE ON public.daily FOR EACH ROW WHEN ((old."time" < (now() - '89 days'::interval))) EXECUTE FUNCTION public.refuse_change_of_rollup('{reading,hourly}', '25 hours');
 
+CREATE TRIGGER disclosure_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.disclosure FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER disclosure_part_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.disclosure_part FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER hourly_kept AFTER DELETE OR UPDATE ON public.hourly FOR EACH ROW WHEN ((old."time" < (now() - '89 days'::interval))) EXECUTE FUNCTION public.refuse_change_of_rollup('{reading}', '1 hour');
 
 CREATE TRIGGER ledger_gaps BEFORE INSERT OR UPDATE ON public.ledger FOR EACH ROW EXECUTE FUNCTION public.ledger_gaps();
@@ -3564,6 +3623,9 @@ ALTER TABLE ONLY public.dead_picture
 
 ALTER TABLE ONLY public.derived_channel
     ADD CONSTRAINT derived_channel_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
+
+ALTER TABLE ONLY public.disclosure_part
+    ADD CONSTRAINT disclosure_part_disclosure_id_fkey FOREIGN KEY (disclosure_id) REFERENCES public.disclosure(disclosure_id);
 
 ALTER TABLE ONLY public.flapping
     ADD CONSTRAINT flapping_alarm_id_fkey FOREIGN KEY (alarm_id) REFERENCES public.alarm(alarm_id);
@@ -3844,6 +3906,14 @@ GRANT SELECT ON TABLE public.derived_reading TO quantrac_alerts;
 GRANT SELECT ON TABLE public.derived_reading TO quantrac_console;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.derived_reading TO quantrac_ingest;
 GRANT SELECT ON TABLE public.derived_reading TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.disclosure TO quantrac_console;
+GRANT SELECT ON TABLE public.disclosure TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.disclosure_disclosure_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.disclosure_part TO quantrac_console;
+GRANT SELECT ON TABLE public.disclosure_part TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.dropped TO quantrac_ingest;
 GRANT SELECT ON TABLE public.dropped TO quantrac_alerts;
@@ -4130,6 +4200,12 @@ GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_console;
 GRANT SELECT ON TABLE public.v_dead_letter TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_disclosure TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_disclosure TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_disclosure TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_disclosure TO quantrac_console;
+GRANT SELECT ON TABLE public.v_disclosure TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_feed TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_feed TO quantrac_ingest;

@@ -9,6 +9,8 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from psycopg.pq import TransactionStatus
+
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
 from reports.exports.formats import Resolution
@@ -89,10 +91,11 @@ copy (
 
 @contextmanager
 def in_one_moment(conn: Connection) -> Iterator[None]:
-    """Let all statements of the block see the database as it is now, and write times in the network's zone."""
+    """Let all statements of the block, and of blocks within it, see the database as it is now."""
+    is_within = conn.info.transaction_status is not TransactionStatus.IDLE
     with conn.transaction():
-        conn.execute("set transaction isolation level repeatable read, read only")
-        conn.execute("select set_config('TimeZone', %s, true)", [time_zone(conn).key])
+        if not is_within:
+            conn.execute("set transaction isolation level repeatable read, read only")
         yield
 
 
@@ -103,6 +106,7 @@ def row_blocks(conn: Connection, selection: ExportRange) -> Generator[bytes]:
     """
     parameters, statement = selection.parameters(), _statement(selection)
     with in_one_moment(conn):
+        conn.execute("select set_config('TimeZone', %s, true)", [time_zone(conn).key])
         for channel in channels_of(conn, selection):
             yield from _lines(conn, statement, {**parameters, "channel": channel})
 

@@ -1,15 +1,17 @@
-"""`quantrac report …`: how well alarms did in a period (ISA-18.2); how complete the data are, and why they are not."""
+"""`quantrac report …`: alarms by ISA-18.2, completeness with causes, limits, the archive of a year."""
 
 from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from quantrac.cli.arguments import AsJson, answer, day, group, moment
+from quantrac.cli.arguments import AsJson, Person, answer, day, group, moment
 from quantrac.cli.environment import configured_network, database
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from alerts.performance import Performance
     from quantrac.config.limits import DecreeLimit
     from quantrac.telemetry.gaps import ExplainedGap
+    from reports.disclosure.versions import Disclosure
     from reports.spans import ReportSpan
 
 app = group()
@@ -181,6 +184,67 @@ def limits(
     found = network.limits if named is None else report.chosen(network, named)
     every = [limit for versions in found.values() for limit in versions]
     answer(every, (f"{one.name:<40}  {_days(one)}  {report.words_of(one)}" for one in every), as_json=as_json)
+
+
+class UnsignedDays(StrEnum):
+    """What is done with days that nobody signed."""
+
+    REFUSE = "refuse"
+    MARK = "mark"
+
+
+@app.command(short_help="Make the archive of a year that is disclosed (công khai).")
+def year(
+    of_year: Annotated[int, typer.Argument(metavar="YEAR", help="Such as 2026; it must be over.")],
+    reason: Annotated[str, typer.Option(help="Why this version is made; stands beside it.")],
+    person: Person,
+    unsigned: Annotated[
+        UnsignedDays, typer.Option(help="Days that nobody signed as reviewed: refuse the year, or mark them in it.")
+    ] = UnsignedDays.REFUSE,
+    as_json: AsJson = False,
+) -> None:
+    """Make the archive of a year (Decree 73/2017/ND-CP) and keep it as its next version, which never changes.
+
+    A ZIP with hourly and daily values as CSV and Parquet, dictionary, stations, limits, completeness with causes,
+    findings, verdicts, corrections, and checksums. Where nothing changed since the newest version, no other is made.
+    """
+    from reports.disclosure.versions import disclose
+
+    limits, marks = configured_network().limits, unsigned is UnsignedDays.MARK
+    with database("console", "report year") as conn:
+        made, is_new = disclose(conn, limits, of_year, person, reason, datetime.now(UTC), marks_unsigned=marks)
+    said = "" if is_new else "nothing changed since "
+    answer({**dataclasses.asdict(made), "new": is_new}, [said + _version(made)], as_json=as_json)
+
+
+@app.command(short_help="The versions of the yearly archives; with --output one of them as a file.")
+def years(
+    of_year: Annotated[int | None, typer.Option("--year", help="Only of this year.")] = None,
+    version: Annotated[int | None, typer.Option(help="With --year and --output; default the newest.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the archive to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the versions of the yearly archives, or write one to a file."""
+    from reports.disclosure import versions
+
+    with database("console", "report years") as conn:
+        found = [one for one in versions.disclosures(conn) if of_year in (None, one.year)]
+        if output is not None:
+            if of_year is None:
+                raise typer.BadParameter("needs --year", param_hint="--output")
+            newest = found[0].version if found else 1
+            found = [versions.disclosure(conn, of_year, newest if version is None else version)]
+            with output.open("wb") as out:
+                out.writelines(versions.parts(conn, found[0].year, found[0].version))
+    answer(found, (_version(one) for one in found), as_json=as_json)
+
+
+def _version(one: Disclosure) -> str:
+    signed = f"{one.unsigned_days} of {one.days} days not signed" if one.unsigned_days else "all days signed"
+    return (
+        f"{one.year} version {one.version}  {one.bytes} bytes  {signed}  {one.made_at:%Y-%m-%d %H:%M}Z  {one.person}: "
+        f"{one.reason}  sha256 {one.sha256}"
+    )
 
 
 def _days(limit: DecreeLimit) -> str:

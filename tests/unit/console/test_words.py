@@ -69,6 +69,8 @@ from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.words import counted
 from reports import spans
 from reports.completeness import days
+from reports.disclosure import versions
+from reports.disclosure import year as disclosed_year
 from reports.exports import netcdf, selection, workbook
 from reports.limits import report as limits_report
 from tests.fixtures.written_numbers import GIVEN, NUMBERS
@@ -114,6 +116,7 @@ def test_refusals_are_in_the_language_and_the_time_of_the_reader() -> None:
         (commands, (), 8), (account_page, (), 1), (signed_commands, ("BadCommand",), 3),
         (review, (), 12), (acts, (), 1),
         (stages, (), 5), (trace, (), 3), (days, (), 2), (spans, (), 1), (limits_report, (), 1),
+        (disclosed_year, (), 3), (versions, (), 2),
         (selection, (), 4), (workbook, (), 1), (netcdf, (), 3), (exports_page, (), 1),
         (entries, (), 7), (field_book, (), 5),
         (certificates, (), 3), (samples, (), 5), (laboratory_results, (), 4), (laboratory_file, (), 8),

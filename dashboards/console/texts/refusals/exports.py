@@ -27,4 +27,13 @@ VIETNAMESE: Final = {
         "khoảng {rows} dòng là quá nhiều cho một trang: hãy chọn ít ngày hoặc ít kênh hơn, hoặc dùng lệnh "
         "quantrac export readings"
     ),
+    "the year {year} is not over": "năm {year} chưa hết",
+    "there are no daily values of {year}": "không có giá trị ngày nào của năm {year}",
+    "{unsigned} of {days} days of channels in {year} are not signed as reviewed, the first one is {first}: sign them "
+    "(quantrac stages), or ask for an archive that marks them": (
+        "{unsigned} trên {days} ngày của các kênh năm {year} chưa được ký duyệt, ngày đầu là {first}: hãy ký "
+        "(quantrac stages), hoặc yêu cầu gói có đánh dấu những ngày ấy"
+    ),
+    "a version needs a reason": "mỗi bản cần một lý do",
+    "there is no version {version} of the year {year}": "không có bản {version} của năm {year}",
 }

@@ -1,0 +1,1 @@
+"""The yearly disclosure: a year's data as an archive that anybody may read, in versions that stay as they are."""
