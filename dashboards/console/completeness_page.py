@@ -24,6 +24,7 @@ from reports.completeness.days import (
     channel_days,
     channel_periods,
     gaps,
+    kept_causes,
     share_of,
     station_days,
 )
@@ -68,11 +69,12 @@ def add_completeness_page(app: FastAPI, console: Console, templates: Jinja2Templ
         request: Request, station: str, month: Month = "", lang: Language = "vi",
         by: Visitor = Depends(Gate(console, DeskAct.READ)),
     ) -> Response:  # fmt: skip
-        """A station's month: both shares of each channel."""
+        """A station's month: both shares of each channel, and why readings lack."""
         now = console.clock()
         with console.long_read() as conn:
             context = sheet(conn, request, by, lang, {"month": month})
-            first, last = month_of(month, now.astimezone(context["zone"]).date())
+            today = now.astimezone(context["zone"]).date()
+            first, last = month_of(month, today)
             since, begun = conn.execute(BEGUN, {"station": station}).fetchone() or (None, None)
             rows = channel_periods(conn, first, last, now, lambda _: first, frozenset({station}))
             context |= {
@@ -80,6 +82,7 @@ def add_completeness_page(app: FastAPI, console: Console, templates: Jinja2Templ
                 "rows": rows, "titled": channel_titles(conn, station, lang), "depth": depth, "share": share_of,
                 "percent": percent, "since": since, "begun": begun,
                 "is_before": since is not None and (begun is None or begun.astimezone(context["zone"]).date() > first),
+                "causes": kept_causes(conn, station, first, min(last, today - timedelta(days=1))),
             }  # fmt: skip
         return templates.TemplateResponse(request, "completeness_month.html", context)
 

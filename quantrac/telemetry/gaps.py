@@ -1,4 +1,4 @@
-"""Gaps of a channel and their causes: link, power, calibration, maintenance, fault, test. Pure.
+"""Gaps of a channel and their causes: link, power, calibration, maintenance, out of service, fault, test. Pure.
 
 A gap is a stretch of time in which no reading of a channel counts: nothing came, or what came is no measurement. What
 the station says of itself (states, events) and whether the centre was listening decide the cause.
@@ -22,6 +22,8 @@ class GapCause(StrEnum):
     """The station, or its agent, was off."""
     CALIBRATION = "calibration"
     MAINTENANCE = "maintenance"
+    OUT_OF_SERVICE = "out_of_service"
+    """A person had taken the channel, its device or the station out of service."""
     FAULT = "fault"
     """An instrument, its line or the station's memory failed."""
     TEST = "test"
@@ -64,6 +66,21 @@ class ReadingGap:
 
 
 @dataclass(frozen=True, slots=True)
+class OutOfService:
+    """A stretch for which a person took a station, or some of its channels, out of service."""
+
+    begin: datetime
+    end: datetime
+    channels: frozenset[str] | None = None
+    """Such as st-my-thanh/do; None: the whole station."""
+
+    def explains(self, gap: ReadingGap) -> bool:
+        """Tell whether most of a gap's readings were due meanwhile."""
+        is_of_it = self.channels is None or gap.channel in self.channels
+        return is_of_it and gap.share_within(self.begin, self.end) >= MOST
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedGap:
     """A gap, its cause, and the event that says so."""
 
@@ -96,6 +113,7 @@ def explain(
     events: Sequence[EventNote],
     silent: Sequence[tuple[datetime, datetime]],
     deaf: Sequence[tuple[datetime, datetime]],
+    out_of_service: Sequence[OutOfService] = (),
 ) -> list[ExplainedGap]:
     """Return each gap with its cause.
 
@@ -104,8 +122,14 @@ def explain(
         events: of the station, in order of time, from a day before the gaps.
         silent: stretches between two readings of the station, of whichever channels, in which none came.
         deaf: stretches in which the centre was not listening, by its own record.
+        out_of_service: stretches of the station or its channels.
     """
-    return [_explain(gap, events, silent, deaf) for gap in gaps]
+    return [
+        ExplainedGap(gap, GapCause.OUT_OF_SERVICE)
+        if gap.kind not in OF_STATE and any(one.explains(gap) for one in out_of_service)
+        else _explain(gap, events, silent, deaf)
+        for gap in gaps
+    ]
 
 
 def _explain(

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from quantrac.database.pool import Connection, columns_of, rows_of
 from quantrac.database.time_zone import time_zone
-from quantrac.telemetry.gaps import EventNote, ExplainedGap, ReadingGap, explain
+from quantrac.telemetry.gaps import EventNote, ExplainedGap, GapCause, OutOfService, ReadingGap, explain
 from quantrac.telemetry.local_time import INSTANT, Calendar
 from quantrac.telemetry.parameters import HOUSEKEEPING
 from reports.spans import BadSpan
@@ -175,6 +175,15 @@ select begin, "time" from (
 where "time" - begin > 1.5 * interval '1 second' * (
   select min(interval_s) from channel where station = %(station)s and active and not derived)
 """
+OUT_OF_SERVICE: Final = """
+select since, coalesce(ended_at, until), device is null, channels from v_out_of_service
+where station = %(station)s and since < %(until)s and coalesce(ended_at, until) > %(low)s
+"""
+KEPT_CAUSES: Final = """
+select channel, cause, sum(readings::int8)::int8 from v_completeness
+cross join jsonb_each_text(coalesce(causes, jsonb_build_object('unknown', expected - valid))) e(cause, readings)
+where station = %(station)s and day between %(first)s and %(last)s group by channel, cause
+"""
 STATION: Final = "select from station where station = %s"
 
 
@@ -248,8 +257,23 @@ def _gaps(conn: Connection, asked: dict[str, Any]) -> list[ExplainedGap]:
     events = [EventNote(*row) for row in conn.execute(EVENTS, asked)]
     deaf = [(begin, end) for begin, end in conn.execute(DEAF, asked)]
     silent = [(begin, end) for begin, end in conn.execute(SILENT, asked)]
+    out = [
+        OutOfService(begin, end, None if is_whole else frozenset(f"{asked['station']}/{name}" for name in names))
+        for begin, end, is_whole, names in conn.execute(OUT_OF_SERVICE, asked)
+    ]
     counted = {one.channel for one in rows_of(conn, ChannelDay, CHANNELS, asked)}
-    return explain([gap for gap in found if gap.channel in counted], events, silent, deaf)
+    return explain([gap for gap in found if gap.channel in counted], events, silent, deaf, out)
+
+
+def kept_causes(conn: Connection, station: str, first: date, last: date) -> dict[str, dict[GapCause, int]]:
+    """Return for each channel of a station how many readings lack on days, both inclusive, by cause.
+
+    As the job `causes` has kept them; what it has not explained yet is unknown.
+    """
+    found: dict[str, dict[GapCause, int]] = {}
+    for channel, cause, readings in conn.execute(KEPT_CAUSES, {"station": station, "first": first, "last": last}):
+        found.setdefault(channel, {})[GapCause(cause)] = readings
+    return {channel: {cause: by[cause] for cause in GapCause if by.get(cause)} for channel, by in found.items()}
 
 
 _HOUSEKEEPING: Final = [parameter.id for parameter in HOUSEKEEPING]

@@ -68,7 +68,8 @@ def completeness(
     """Report which shares of the expected readings came (received) and count (valid).
 
     Without --day, --month or --year by station and day. With one of them by channel, each with the causes of the
-    readings that lack: link, power, calibration, maintenance, fault, test, centre, unknown.
+    readings that lack: link, power, calibration, maintenance, out of service, fault, test, centre,
+    unknown.
     """
     from reports.completeness.days import station_days
 

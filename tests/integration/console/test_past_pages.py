@@ -102,7 +102,7 @@ async def test_a_data_officer_signs_a_month_reopens_a_day_and_sees_why_readings_
         assert (await get(f"{year}st-tran-de")).json() == [], "nor of a station that somebody may not read"
         assert ">10</a>" in (await get("/completeness?month=2026-11")).text  # 22 hours of one of nine channels
         month = text_of(await get(f"{HERE}/completeness?month=2026-11"))
-        assert "Oxy hòa tan 95,8 91,6 1440 1380 1320" in month, "of a day 23 hours came and 22 count"
+        assert "Oxy hòa tan 95,8 91,6 1440 1380 1320 Chưa rõ: 120" in month, "of a day 23 hours came and 22 count"
         table = (await get(f"{HERE}/completeness.csv?month=2026-11")).text.splitlines()
         assert any(line.startswith("st-my-thanh,st-my-thanh/do,2026-11,1440,1380,95.83,1320,91.66,") for line in table)
         await get(f"{HERE}/completeness?month=2026-11", elsewhere, 403)

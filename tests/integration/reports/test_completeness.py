@@ -145,6 +145,15 @@ def test_a_longer_interval_hides_no_cause_and_channels_that_come_and_go_leave_pa
     conn.execute("insert into ingest_health values (%s, %s, false)", [BEGIN + MINUTE / 2, BEGIN + 60.5 * MINUTE])
     assert causes() == [(name, GapCause.CENTRE) for name in ("do", "ph", "temp")]
 
+    conn.execute(
+        "insert into out_of_service (station, device, channels, person, reason, since, until, ended_at, ended_by)"
+        " values ('st-test', 'sonde', '{do,ph}', 'An', 'probe', %s, %s, %s, 'An')",
+        [BEGIN, BEGIN + timedelta(days=9), BEGIN + 61 * MINUTE],
+    )
+    out = GapCause.OUT_OF_SERVICE
+    assert causes() == [("do", out), ("ph", out), ("temp", GapCause.CENTRE)]
+    conn.execute("delete from out_of_service")
+
     def expected() -> list[int]:
         return [one.expected for one in station_days(conn, DAY, next_day, NIGHT + timedelta(days=1))]
 

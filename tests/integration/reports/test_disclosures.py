@@ -126,7 +126,8 @@ def test_the_archive_says_what_it_holds_and_every_sum_is_right(filled: Connectio
         assert (one["bytes"], one["hash"]) == (len(content), f"sha256:{hashlib.sha256(content).hexdigest()}"), path
         if path.endswith(".csv"):
             assert content.splitlines()[0].decode().split(",") == [each["name"] for each in one["schema"]["fields"]]
-    sums = dict(reversed(line.split("  ")) for line in archive.read("checksums.sha256").decode().splitlines())
+    lines = [line.split("  ") for line in archive.read("checksums.sha256").decode().splitlines()]
+    sums = {path: digest for digest, path in lines}
     assert sums == {
         path: hashlib.sha256(archive.read(path)).hexdigest()
         for path in archive.namelist()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quantrac.telemetry.gaps import EventNote, GapCause, ReadingGap, explain
+from quantrac.telemetry.gaps import EventNote, GapCause, OutOfService, ReadingGap, explain
 
 NOON = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -49,6 +49,24 @@ def test_what_a_station_says_of_itself_decides_the_cause(
 ) -> None:
     (found,) = explain([gap(kind)], events, [], [])
     assert (found.cause, found.event and found.event.kind) == (cause, by)
+
+
+@pytest.mark.parametrize(
+    ("kind", "out", "cause"),
+    [
+        ("comm", OutOfService(NOON - MINUTE, NOON + 90 * MINUTE), GapCause.OUT_OF_SERVICE),
+        ("absent", OutOfService(NOON, NOON + 61 * MINUTE, frozenset({"st-x/do"})), GapCause.OUT_OF_SERVICE),
+        ("comm", OutOfService(NOON, NOON + 61 * MINUTE, frozenset({"st-x/ph"})), GapCause.FAULT),
+        ("comm", OutOfService(NOON + 30 * MINUTE, NOON + 61 * MINUTE), GapCause.FAULT),
+        ("maint", OutOfService(NOON, NOON + 61 * MINUTE), GapCause.MAINTENANCE),
+        ("test", OutOfService(NOON, NOON + 61 * MINUTE), GapCause.TEST),
+    ],
+)
+def test_what_a_person_took_out_of_service_lacks_because_of_that_unless_its_state_says_more(
+    kind: str, out: OutOfService, cause: GapCause
+) -> None:
+    (found,) = explain([gap(kind)], [note(-200, "device_lost")], [], [], [out])
+    assert found.cause is cause
 
 
 def test_of_readings_that_never_came_the_centre_the_link_or_nobody_is_named() -> None:
