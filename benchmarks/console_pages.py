@@ -164,7 +164,7 @@ def pages(alarm: int) -> dict[str, str]:
         "equipment": f"/stations/{STATION}/equipment", "trace": f"/stations/{STATION}/trace/{name}?at={at}",
         "audit": "/audit", "accounts": "/accounts", "account": "/account",
         "field book": f"/field-book?station={STATION}", "samples": f"/samples?station={STATION}",
-        "shift of 31 days": "/shift", "shifts": "/shifts",
+        "jobs": "/jobs", "shift of 31 days": "/shift", "shifts": "/shifts",
         "a shift": "/shifts/900", "people": "/people", "a person": "/people/77", "a new person": "/people/new",
         "roster": "/people/roster", "who is told": "/people/told?rule=do-low/act&station=st-my-thanh",
         "rules": "/rules", "a rule": "/rules/do-low", "configuration": "/configuration",

@@ -33,6 +33,7 @@ from dashboards.console.exports_page import add_exports_page
 from dashboards.console.field_book_page import add_field_book_page
 from dashboards.console.file_page import add_configuration_pages
 from dashboards.console.guard import Guard
+from dashboards.console.jobs_page import add_jobs_page
 from dashboards.console.ministry_page import add_ministry_page
 from dashboards.console.network_pages import add_network_data, add_network_pages, described
 from dashboards.console.numbers import given, number
@@ -97,6 +98,7 @@ def create_app(console: Console, hosts: frozenset[str]) -> FastAPI:
         add_page_of_people(app, console, templates)
     add_configuration_pages(app, console, templates)
     add_shift_page(app, console, templates)
+    add_jobs_page(app, console, templates)
     add_search(app, console)
     add_outside(app, console, templates)
     may_read, bound = Depends(Gate(console, DeskAct.READ)), RateBound()

@@ -32,6 +32,7 @@ PAGES: Final = (
     ("stages", "/stages", DeskAct.READ),
     ("completeness", "/completeness", DeskAct.READ),
     ("ministry", "/ministry", DeskAct.READ),
+    ("jobs", "/jobs", DeskAct.READ),
     ("rules", "/rules", DeskAct.READ),
     ("people", "/people", DeskAct.CONTACTS),
     ("tab_roster", "/people/roster", DeskAct.CONTACTS),

@@ -32,7 +32,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "ingest": CommandEntry("services", "From the broker into the database.", app="ingest"),
     "quality": CommandEntry("services", "Quality tests that need a history.", app="quality"),
     "alerts": CommandEntry("alerts", "Evaluate the rules and tell people."),
-    "jobs": CommandEntry("services", "What is due by the clock: silence, pruning, retention.", app="jobs"),
+    "jobs": CommandEntry("jobs", "What is due by the clock, what has run, running it now."),
     "console": CommandEntry("services", "The control centre's web pages.", app="console"),
     "centre": CommandEntry("services", "All services of the centre under one supervisor.", app="centre"),
     "simulate": CommandEntry("simulate", "The field in a box: simulated instruments on real lines."),

@@ -8,7 +8,8 @@ grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_lett
   v_review, v_flag, v_job, v_out_of_service, v_flapping, v_conflict, v_calibration,
   v_alarm_picture, v_breach, v_stage, v_service_visit, v_certificate, v_sample, v_ministry_file, v_limit, v_completeness,
   v_public_alarm,
-  v_disclosure
+  v_disclosure,
+  v_schedule
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
 -- What every service does: beat, follow the feed, know the network.
@@ -31,6 +32,7 @@ grant execute on function judged_readings(text, timestamptz, timestamptz)
 grant execute on function readings_as_of(int4, timestamptz, timestamptz, timestamptz) to quantrac_reader, quantrac_console;
 grant update (config_reported, status_online, status_at) on station to quantrac_ingest;
 grant delete on change, ingest_health, job_run, breach to quantrac_ingest;
+grant select, insert, update, delete on job to quantrac_ingest;
 grant execute on function drop_readings_before(timestamptz), drop_rollups_before(text, timestamptz),
   compress_readings(timestamptz), order_hourly(timestamptz),
   fill_reading(int4, timestamptz, float8, int2, int2, timestamptz) to quantrac_ingest;
@@ -75,6 +77,8 @@ grant select, insert on config_change to quantrac_console;
 grant insert, update on station, channel, derived_channel to quantrac_console;
 grant update on network to quantrac_console;
 grant select, insert, delete on decree_limit to quantrac_console;
+grant select, insert on job_run to quantrac_console; -- runs that a person asks for
+grant select on job to quantrac_console;
 grant delete on derived_channel to quantrac_console;
 grant select, insert, update on shift to quantrac_console;
 grant select, insert on shift_note to quantrac_console;

@@ -1339,6 +1339,14 @@ CREATE TABLE public.ingest_health (
     CONSTRAINT ingest_health_check CHECK ((from_t <= to_t))
 );
 
+CREATE TABLE public.job (
+    job text NOT NULL,
+    due text NOT NULL,
+    registered_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON COLUMN public.job.due IS 'as quantrac.telemetry.due_times writes it, by the clocks of the network';
+
 CREATE TABLE public.job_run (
     job text NOT NULL,
     due_at timestamp with time zone NOT NULL,
@@ -1346,8 +1354,16 @@ CREATE TABLE public.job_run (
     finished_at timestamp with time zone,
     outcome text NOT NULL,
     detail text,
-    CONSTRAINT job_run_outcome_check CHECK ((outcome = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text])))
+    rows integer,
+    asked_by text,
+    reason text,
+    CONSTRAINT job_run_check CHECK (((asked_by IS NOT NULL) OR (outcome <> 'asked'::text))),
+    CONSTRAINT job_run_outcome_check CHECK ((outcome = ANY (ARRAY['asked'::text, 'running'::text, 'done'::text, 'failed'::text])))
 );
+
+COMMENT ON COLUMN public.job_run.rows IS 'how many rows, files or other things it made, changed or removed';
+
+COMMENT ON COLUMN public.job_run.asked_by IS 'null: its due time asked for it';
 
 CREATE TABLE public.lacking (
     channel_id integer NOT NULL,
@@ -2572,7 +2588,10 @@ CREATE VIEW public.v_job AS
     started_at,
     finished_at,
     outcome,
-    detail
+    detail,
+    rows,
+    asked_by,
+    reason
    FROM public.job_run;
 
 CREATE VIEW public.v_latest AS
@@ -2967,6 +2986,12 @@ CREATE VIEW public.v_sample AS
 
 COMMENT ON VIEW public.v_sample IS 'value null: below detection_limit; reported: as the laboratory wrote it';
 
+CREATE VIEW public.v_schedule AS
+ SELECT job,
+    due,
+    registered_at
+   FROM public.job;
+
 CREATE VIEW public.v_service AS
  SELECT service,
     worker,
@@ -3269,6 +3294,9 @@ ALTER TABLE ONLY public.import
 ALTER TABLE ONLY public.ingest_health
     ADD CONSTRAINT ingest_health_pkey PRIMARY KEY (from_t);
 
+ALTER TABLE ONLY public.job
+    ADD CONSTRAINT job_pkey PRIMARY KEY (job);
+
 ALTER TABLE ONLY public.job_run
     ADD CONSTRAINT job_run_pkey PRIMARY KEY (job, due_at);
 
@@ -3450,6 +3478,8 @@ CREATE INDEX dead_letter_received ON public.dead_letter USING btree (received_at
 CREATE UNIQUE INDEX decree_limit_period ON public.decree_limit USING btree (name, COALESCE(valid_from, '-infinity'::date));
 
 CREATE INDEX image_time ON public.image USING btree ("time");
+
+CREATE INDEX job_run_asked ON public.job_run USING btree (job) WHERE ((outcome = ANY (ARRAY['asked'::text, 'running'::text])) AND (asked_by IS NOT NULL));
 
 CREATE INDEX ministry_sending_owed ON public.ministry_sending USING btree (receiver, "time") WHERE owed;
 
@@ -3939,8 +3969,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ingest_health TO quantrac_inge
 GRANT SELECT ON TABLE public.ingest_health TO quantrac_alerts;
 GRANT SELECT ON TABLE public.ingest_health TO quantrac_backup;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job TO quantrac_ingest;
+GRANT SELECT ON TABLE public.job TO quantrac_console;
+GRANT SELECT ON TABLE public.job TO quantrac_backup;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_run TO quantrac_ingest;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.job_run TO quantrac_alerts;
+GRANT SELECT,INSERT ON TABLE public.job_run TO quantrac_console;
 GRANT SELECT ON TABLE public.job_run TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.lacking TO quantrac_ingest;
@@ -4314,6 +4349,12 @@ GRANT SELECT ON TABLE public.v_sample TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_sample TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_sample TO quantrac_console;
 GRANT SELECT ON TABLE public.v_sample TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_schedule TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_schedule TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_schedule TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_schedule TO quantrac_console;
+GRANT SELECT ON TABLE public.v_schedule TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_service TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_service TO quantrac_ingest;

@@ -39,6 +39,7 @@ class DeskAct(StrEnum):
     CONTACTS = "contacts"
     SHIFT = "shift"
     VIEWS = "views"
+    JOBS = "jobs"
     AUDIT = "audit"
     ACCOUNTS = "accounts"
 
@@ -122,6 +123,7 @@ MATRIX: Final[Mapping[DeskAct, ActRule]] = {
         _by(_OPERATOR, _TECHNICIAN, _DATA_OFFICER),
         ("quantrac.desks.saved_views.save", "quantrac.desks.saved_views.remove"),
     ),
+    DeskAct.JOBS: ActRule(_by(_TECHNICIAN, _DATA_OFFICER), ("quantrac.desks.jobs.run_now",)),
     DeskAct.AUDIT: ActRule(_by()),
     DeskAct.ACCOUNTS: ActRule(
         _by(),

@@ -1,4 +1,4 @@
-"""`quantrac ingest run`, `quality run`, `jobs run`, `console run`, `centre run`: a service of the centre, or all."""
+"""`quantrac ingest run`, `quality run`, `console run`, `centre run`: a service of the centre, or all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quantrac.cli.arguments import group
 from quantrac.cli.environment import run_until_signalled, stop_on_signal
 from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
 
-ingest, quality, jobs, console, centre = group(), group(), group(), group(), group()
+ingest, quality, console, centre = group(), group(), group(), group()
 
 
 @ingest.command("run", short_help="Store what the stations publish, until stopped.")
@@ -36,18 +36,6 @@ def run_quality() -> None:
     QUANTRAC_QUALITY_LISTEN says. A database that is away is waited for.
     """
     from ingest.quality import service
-
-    run_until_signalled(lambda settings, stop: service.run(settings, stop=stop))
-
-
-@jobs.command("run", short_help="Run what is due, until stopped.")
-def run_jobs() -> None:
-    """Run what is due until stopped (Ctrl-C, SIGTERM); what was missed while it was down is caught up once.
-
-    Needs QUANTRAC_DATABASE_URL (or QUANTRAC_JOBS_DATABASE_URL) and the files of QUANTRAC_CONFIG. Health and metrics are
-    served where QUANTRAC_JOBS_LISTEN says. A database that is away is waited for.
-    """
-    from quantrac.cli.jobs import service
 
     run_until_signalled(lambda settings, stop: service.run(settings, stop=stop))
 

@@ -1,37 +1,73 @@
-"""Runs a job once for each due time, kept as rows of `job_run`; a due time that was missed is caught up once."""
+"""Runs a job once for each due time, kept as rows of `job_run`; a due time that was missed is caught up once.
+
+What a person asks to be run is a row of its own, in place of no due time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from quantrac.cli.jobs.schedule import Due, latest_due
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
 from quantrac.observe import logs, metrics
+from quantrac.telemetry.due_times import Due, latest_due
 
 JOB_LOCK: Final = 0x5154
 
 RUNS = metrics.counter("quantrac_jobs_runs_total", "Jobs run, by outcome.", ["job", "outcome"])
 log = logs.logger(__name__)
 
-CLAIM = """
+REGISTER: Final = """
+insert into job (job, due, registered_at) select name, due, %s from unnest(%s::text[], %s::text[]) as j (name, due)
+on conflict (job) do update set due = excluded.due, registered_at = excluded.registered_at
+"""
+FORGET: Final = "delete from job where job <> all(%s)"
+CLAIM: Final = """
 insert into job_run as r (job, due_at, started_at, outcome) values (%s, %s, %s, 'running')
 on conflict (job, due_at) do update set started_at = excluded.started_at where r.outcome = 'running'
 """
-FINISH = "update job_run set finished_at = %s, outcome = %s, detail = %s where job = %s and due_at = %s"
-DONE = "select exists (select from job_run where job = %s and due_at >= %s and outcome <> 'running')"
+CLAIM_ASKED: Final = """
+update job_run set started_at = %s, outcome = 'running'
+where job = %s and due_at = %s and outcome in ('asked', 'running')
+"""
+FINISH: Final = """
+update job_run set finished_at = %s, outcome = %s, rows = %s, detail = %s where job = %s and due_at = %s
+"""
+DONE: Final = """
+select exists (select from job_run where job = %s and due_at >= %s and outcome <> 'running' and asked_by is null)
+"""
+ASKED: Final = """
+select due_at from job_run where job = %s and asked_by is not null and outcome in ('asked', 'running') order by due_at
+"""
+
+
+class Done(NamedTuple):
+    """What a run of a job did."""
+
+    rows: int
+    """How many rows, files or other things it made, changed or removed."""
+    words: str
+    """The same in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something due by the clock. `work` returns one line that says what it did."""
+    """Something due by the clock."""
 
     name: str
     due: Due
-    work: Callable[[Connection, datetime], str]
+    work: Callable[[Connection, datetime], Done]
+
+
+def register(conn: Connection, jobs: Sequence[Job], now: datetime) -> None:
+    """Say which jobs there are and when they are due; those of an earlier configuration are no more."""
+    with conn.transaction():
+        conn.execute(FORGET, [[job.name for job in jobs]])
+        conn.execute(REGISTER, [now, [job.name for job in jobs], [str(job.due) for job in jobs]])
 
 
 def run_if_due(conn: Connection, job: Job, clock: Callable[[], datetime]) -> bool:
@@ -43,29 +79,53 @@ def run_if_due(conn: Connection, job: Job, clock: Callable[[], datetime]) -> boo
     due_at = latest_due(job.due, clock(), time_zone(conn))
     if conn.execute(DONE, [job.name, due_at]).fetchone() == (True,):
         return False
-    if conn.execute("select pg_try_advisory_lock(%s, hashtext(%s))", [JOB_LOCK, job.name]).fetchone() != (True,):
-        return False
-    try:
-        if conn.execute(CLAIM, [job.name, due_at, clock()]).rowcount != 1:
+    with _turn(conn, job) as has_turn:
+        if not has_turn or conn.execute(CLAIM, [job.name, due_at, clock()]).rowcount != 1:
             return False
-        outcome, detail = _work(conn, job, clock())
-        conn.execute(FINISH, [clock(), outcome, detail, job.name, due_at])
+        _run(conn, job, due_at, clock)
         return True
+
+
+def run_asked(conn: Connection, jobs: Iterable[Job], clock: Callable[[], datetime]) -> int:
+    """Run what persons have asked for, oldest first; return how often something ran."""
+    count = 0
+    for job in jobs:
+        for (due_at,) in conn.execute(ASKED, [job.name]).fetchall():
+            with _turn(conn, job) as has_turn:
+                if has_turn and conn.execute(CLAIM_ASKED, [clock(), job.name, due_at]).rowcount == 1:
+                    _run(conn, job, due_at, clock)
+                    count += 1
+    return count
+
+
+@contextmanager
+def _turn(conn: Connection, job: Job) -> Iterator[bool]:
+    """Hold the lock of a job; False: another process holds it."""
+    if conn.execute("select pg_try_advisory_lock(%s, hashtext(%s))", [JOB_LOCK, job.name]).fetchone() != (True,):
+        yield False
+        return
+    try:
+        yield True
     finally:
         if not conn.broken:
             conn.execute("select pg_advisory_unlock(%s, hashtext(%s))", [JOB_LOCK, job.name])
 
 
-def _work(conn: Connection, job: Job, now: datetime) -> tuple[str, str]:
+def _run(conn: Connection, job: Job, due_at: datetime, clock: Callable[[], datetime]) -> None:
+    outcome, done = _work(conn, job, clock())
+    conn.execute(FINISH, [clock(), outcome, *done, job.name, due_at])
+
+
+def _work(conn: Connection, job: Job, now: datetime) -> tuple[str, tuple[int | None, str]]:
     try:
         with conn.transaction():
-            detail = job.work(conn, now)
+            done = job.work(conn, now)
     except Exception as error:
         if conn.broken:
             raise
         log.exception("job_failed", job=job.name)
         RUNS.labels(job.name, "failed").inc()
-        return "failed", f"{type(error).__name__}: {error}"
+        return "failed", (None, f"{type(error).__name__}: {error}")
     RUNS.labels(job.name, "done").inc()
-    log.info("job_done", job=job.name, detail=detail)
-    return "done", detail
+    log.info("job_done", job=job.name, rows=done.rows, detail=done.words)
+    return "done", done

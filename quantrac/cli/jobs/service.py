@@ -27,8 +27,7 @@ from alerts.watchdogs.ministry_files import check_ministry
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
 from quantrac.cli.jobs import ministry
-from quantrac.cli.jobs.runs import Job, run_if_due
-from quantrac.cli.jobs.schedule import Daily, Due, Every, next_due
+from quantrac.cli.jobs.runs import Done, Job, register, run_asked, run_if_due
 from quantrac.cli.jobs.upkeep import (
     apply_retention,
     compress_old,
@@ -45,10 +44,11 @@ from quantrac.database.migration import refuse_old_database
 from quantrac.database.outage import is_outage, persist
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
 from quantrac.observe import health, logs
+from quantrac.telemetry.due_times import Due, Every, OnDays, next_due
 from reports.completeness.causes import explain_days
 
 CATCH_UP: Final = timedelta(seconds=15)
-"""How often missed due times are looked for: after a start, and when the database was away."""
+"""How often missed due times are looked for, after a start and when the database was away, and what people ask for."""
 BACKUP_AT: Final = time(1, 30)
 COMPRESS_AT: Final = time(4, 0)
 ORDER_AT: Final = time(4, 30)
@@ -74,11 +74,12 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
-        stack.callback(start_clock(jobs_of(watched), url, zone).shutdown)
-        # On a clock of their own, one at a time: the search for silent stations never waits for them.
-        slow = [causes_job(), *chunk_jobs(url)]
+        quick, slow = jobs_of(watched), [causes_job(), *chunk_jobs(url)]
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
+        persist(lambda: _register([*quick, *slow], url), "jobs", stop=stop)
+        stack.callback(start_clock(quick, url, zone).shutdown)
+        # On a clock of their own, one at a time: the search for silent stations never waits for them.
         stack.callback(start_clock(slow, url, zone).shutdown)
         stack.callback(ministry.start(settings, watched, url, stop).join, JOIN_S)
         pulse.beat_until(stop)
@@ -95,21 +96,23 @@ def jobs_of(watched: WatchedNetwork) -> list[Job]:
     def current(conn: Connection, now: datetime) -> Network:
         return watched.current(now, confirmed_at(conn))
 
-    def silence(conn: Connection, now: datetime) -> str:
+    def silence(conn: Connection, now: datetime) -> Done:
         network = current(conn, now)
-        changed = check_silence(conn, network, now), check_no_data(conn, network, now)
-        return f"{len(changed[0])} stations, {len(changed[1])} channels changed"
+        stations, channels = len(check_silence(conn, network, now)), len(check_no_data(conn, network, now))
+        return Done(stations + channels, f"{stations} stations, {channels} channels changed")
 
-    def watch(conn: Connection, now: datetime) -> str:
+    def watch(conn: Connection, now: datetime) -> Done:
         network = current(conn, now)
         checks = check_books, check_breaches, check_clocks, check_feed, check_ministry
         changed = [len(check(conn, network, now)) for check in checks]
-        return "{} books, {} breaches, {} clocks, {} consumers, {} late files changed".format(*changed)
+        said = "{} books, {} breaches, {} clocks, {} consumers, {} late files changed"
+        return Done(sum(changed), said.format(*changed))
 
-    def calibrations(conn: Connection, now: datetime) -> str:
-        return f"{len(check_calibrations(conn, current(conn, now), now))} devices changed"
+    def calibrations(conn: Connection, now: datetime) -> Done:
+        changed = len(check_calibrations(conn, current(conn, now), now))
+        return Done(changed, f"{changed} devices changed")
 
-    def retention(conn: Connection, now: datetime) -> str:
+    def retention(conn: Connection, now: datetime) -> Done:
         return apply_retention(conn, now, current(conn, now).settings.retention)
 
     return [
@@ -118,32 +121,38 @@ def jobs_of(watched: WatchedNetwork) -> list[Job]:
         Job("calibrations", Every(CALIBRATIONS_EVERY), calibrations),
         Job("prune-feed", Every(timedelta(hours=1)), prune_feed),
         Job("prune-letters", Every(timedelta(hours=1)), prune_letters),
-        Job("prune-records", Daily(time(2, 30)), prune_records),
-        Job("retention", Daily(time(3, 0)), retention),
+        Job("prune-records", OnDays(time(2, 30)), prune_records),
+        Job("retention", OnDays(time(3, 0)), retention),
     ]
 
 
 def backup_job(url: str, folder: Path, keep: int) -> Job:
     """Return the nightly backup; `keep` files stay."""
 
-    def write(conn: Connection, now: datetime) -> str:
+    def write(conn: Connection, now: datetime) -> Done:
         del conn  # pg_dump makes its own connection
         file, removed = backup_into(url, folder, keep, now)
-        return f"{file.name}: {file.stat().st_size / 1e6:.1f} MB, {len(removed)} old ones removed"
+        said = f"{file.name}: {file.stat().st_size / 1e6:.1f} MB, {len(removed)} old ones removed"
+        return Done(1 + len(removed), said)
 
-    return Job("backup", Daily(BACKUP_AT), write)
+    return Job("backup", OnDays(BACKUP_AT), write)
 
 
 def causes_job() -> Job:
     """Return what explains why readings of days that are over do not count."""
-    return Job("causes", Every(timedelta(hours=1)), lambda conn, now: f"{explain_days(conn, now)} days explained")
+
+    def explain(conn: Connection, now: datetime) -> Done:
+        days = explain_days(conn, now)
+        return Done(days, f"{days} days explained")
+
+    return Job("causes", Every(timedelta(hours=1)), explain)
 
 
 def chunk_jobs(url: str) -> list[Job]:
     """Return the nightly upkeep of old chunks, on a connection of its own: each chunk is a transaction."""
 
-    def apart(work: Callable[[Connection, datetime], str]) -> Callable[[Connection, datetime], str]:
-        def run(conn: Connection, now: datetime) -> str:
+    def apart(work: Callable[[Connection, datetime], Done]) -> Callable[[Connection, datetime], Done]:
+        def run(conn: Connection, now: datetime) -> Done:
             del conn
             with connect(url, "quantrac jobs chunks") as own:
                 return work(own, now)
@@ -151,8 +160,8 @@ def chunk_jobs(url: str) -> list[Job]:
         return run
 
     return [
-        Job("compress", Daily(COMPRESS_AT), apart(compress_old)),
-        Job("order-hours", Daily(ORDER_AT), apart(order_old_hours)),
+        Job("compress", OnDays(COMPRESS_AT), apart(compress_old)),
+        Job("order-hours", OnDays(ORDER_AT), apart(order_old_hours)),
     ]
 
 
@@ -176,10 +185,19 @@ def start_clock(jobs: Sequence[Job], url: str, zone: ZoneInfo) -> BackgroundSche
     return scheduler
 
 
+def _register(jobs: Sequence[Job], url: str) -> None:
+    with connect(url, "quantrac jobs") as conn:
+        register(conn, jobs, wall_clock())
+
+
 def run_due(jobs: Sequence[Job], url: str) -> None:
-    """Run those of `jobs` whose latest due time has not been run; without a database they wait for the next try."""
+    """Run what people asked for, and those of `jobs` whose latest due time has not been run.
+
+    Without a database they wait for the next try.
+    """
     try:
         with connect(url, "quantrac jobs") as conn:
+            run_asked(conn, jobs, wall_clock)
             for job in jobs:
                 run_if_due(conn, job, wall_clock)
     except (DatabaseUnreachable, psycopg.Error) as error:

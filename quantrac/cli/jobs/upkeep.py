@@ -1,6 +1,6 @@
 """Keeps the database small and in order: prunes records, drops, compresses and orders old chunks.
 
-Each job returns one line that says what it did.
+Each job says how many rows or chunks it removed or rewrote, and in one line which.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final, LiteralString
 
 import psycopg
 
+from quantrac.cli.jobs.runs import Done
 from quantrac.config.network import Retention
 from quantrac.database.pool import Connection, one_line
 from quantrac.observe import logs
@@ -34,6 +35,11 @@ SURPLUS_LETTERS = """
 delete from dead_letter where dead_letter_id in (
   select dead_letter_id from dead_letter order by (status in ('open', 'partial')) desc, received_at desc offset %s)
 """
+OLD_RUNS = """
+delete from job_run r where due_at < %s and exists (
+  select from job_run n where n.job = r.job and n.due_at > r.due_at and n.asked_by is null)
+"""
+"""The newest run of a job says that its due time has been run, however long ago."""
 OLD_CONFLICTS = "delete from conflict where received_at < %s"
 OLD_UNPLACED = "delete from unplaced_reading where received_at < %s"
 STRANGERS = "delete from sms_inbound where contact_id is null and received_at < %s"
@@ -76,7 +82,7 @@ IN_USE: Final = (
 log = logs.logger(__name__)
 
 
-def prune_feed(conn: Connection, now: datetime) -> str:
+def prune_feed(conn: Connection, now: datetime) -> Done:
     """Remove rows that are behind every position and older than 7 days.
 
     A consumer that has left a change lie for 30 days is unregistered first: it must rebuild what it derives.
@@ -85,35 +91,36 @@ def prune_feed(conn: Connection, now: datetime) -> str:
     for name in idle:
         log.error("consumer_unregistered", consumer=name, idle_days=IDLE_AFTER.days, do="rebuild what it derives")
     removed = conn.execute(PRUNE, [now - FEED_KEPT]).rowcount
-    return f"{removed} changes removed" + (f", unregistered {', '.join(idle)}" if idle else "")
+    return Done(removed, f"{removed} changes removed" + (f", unregistered {', '.join(idle)}" if idle else ""))
 
 
-def prune_letters(conn: Connection, now: datetime) -> str:
+def prune_letters(conn: Connection, now: datetime) -> Done:
     """Remove dead letters beyond the most that are kept, closed ones first, then those that came longest ago."""
     del now
     surplus = conn.execute(SURPLUS_LETTERS, [MOST_LETTERS]).rowcount
     if surplus:
         log.error("surplus_dead_letters_removed", removed=surplus, kept=MOST_LETTERS)
-    return f"{surplus} dead letters beyond {MOST_LETTERS:,} removed"
+    return Done(surplus, f"{surplus} dead letters beyond {MOST_LETTERS:,} removed")
 
 
-def prune_records(conn: Connection, now: datetime) -> str:
+def prune_records(conn: Connection, now: datetime) -> Done:
     """Remove what nobody needs any more: stretches of health, runs of jobs, beats of dead workers, SMS of strangers."""
     health = conn.execute("delete from ingest_health where to_t < %s", [now - HEALTH_KEPT]).rowcount
-    runs = conn.execute("delete from job_run where due_at < %s", [now - RUNS_KEPT]).rowcount
+    runs = conn.execute(OLD_RUNS, [now - RUNS_KEPT]).rowcount
     conn.execute("delete from breach where last_at < %s", [now - HEALTH_KEPT])
     beats = conn.execute("delete from service where beat_at < %s", [now - BEATS_KEPT]).rowcount
     messages = conn.execute(STRANGERS, [now - STRANGERS_KEPT]).rowcount
-    return f"{health} stretches of health, {runs} runs, {beats} beats, {messages} messages of strangers removed"
+    said = f"{health} stretches of health, {runs} runs, {beats} beats, {messages} messages of strangers removed"
+    return Done(health + runs + beats + messages, said)
 
 
-def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
+def apply_retention(conn: Connection, now: datetime, keep: Retention) -> Done:
     """Drop chunks of readings and roll-ups wholly older than asked; old dead letters, conflicts and pictures.
 
     Age counts from `now`, but at most a day after the newest reading: a clock years ahead drops nothing young.
     """
     now = _present(conn, now)
-    said = [
+    dropped = [
         _dropped(conn, "readings", "select drop_readings_before(%s)", now, keep.readings_ms),
         _dropped(conn, "hourly", "select drop_rollups_before('hourly', %s)", now, keep.hourly_ms),
         _dropped(conn, "daily", "select drop_rollups_before('daily', %s)", now, keep.daily_ms),
@@ -124,12 +131,13 @@ def apply_retention(conn: Connection, now: datetime, keep: Retention) -> str:
     conn.execute(OLD_UNPLACED, [letters_kept_from])
     pictures = conn.execute(OLD_PICTURES, [now - timedelta(milliseconds=keep.pictures_ms)]).rowcount
     files = conn.execute(OLD_MINISTRY_FILES, [now - timedelta(milliseconds=keep.ministry_files_ms)]).rowcount
-    removed = (
+    said = [
+        *(one.words for one in dropped),
         f"{pictures} pictures removed",
         f"{letters} dead letters removed",
         f"{files} files for the ministry removed",
-    )
-    return ", ".join([*said, *removed])
+    ]
+    return Done(sum(one.rows for one in dropped) + pictures + letters + files, ", ".join(said))
 
 
 def _present(conn: Connection, now: datetime) -> datetime:
@@ -142,25 +150,25 @@ def _present(conn: Connection, now: datetime) -> datetime:
     return newest + NEWEST_IS_PRESENT
 
 
-def _dropped(conn: Connection, what: str, statement: LiteralString, now: datetime, keep_ms: int | None) -> str:
+def _dropped(conn: Connection, what: str, statement: LiteralString, now: datetime, keep_ms: int | None) -> Done:
     if keep_ms is None:
-        return f"{what}: all kept"
+        return Done(0, f"{what}: all kept")
     dropped = conn.execute(statement, [now - timedelta(milliseconds=keep_ms)]).fetchall()
-    return f"{what}: {len(dropped)} chunks dropped"
+    return Done(len(dropped), f"{what}: {len(dropped)} chunks dropped")
 
 
-def compress_old(conn: Connection, now: datetime) -> str:
+def compress_old(conn: Connection, now: datetime) -> Done:
     """Compress each week of readings older than 60 days that is not, or that got late ones.
 
     Each chunk is a transaction of its own; one that others use at that moment is left for the next night. Only where
     TimescaleDB is the Community edition and `db tune` has switched compression on.
     """
     if conn.execute(ENABLED).fetchone() != (True,):
-        return "off: see quantrac db tune"
+        return Done(0, "off: see quantrac db tune")
     return _to_each_chunk(conn, WEEKS, now - UNCOMPRESSED, "select compress_readings(%s)", "weeks compressed")
 
 
-def order_old_hours(conn: Connection, now: datetime) -> str:
+def order_old_hours(conn: Connection, now: datetime) -> Done:
     """Order each chunk of hourly values that ended over 7 days ago and is not ordered, each in its own transaction.
 
     A year of one channel is then read from few pages. A chunk in use is left for the next night.
@@ -168,10 +176,10 @@ def order_old_hours(conn: Connection, now: datetime) -> str:
     return _to_each_chunk(conn, HOURS, now - SETTLED, "select order_hourly(%s)", "chunks ordered")
 
 
-def _to_each_chunk(conn: Connection, chunks: LiteralString, before: datetime, work: LiteralString, done: str) -> str:
+def _to_each_chunk(conn: Connection, chunks: LiteralString, before: datetime, work: LiteralString, done: str) -> Done:
     outcomes = Counter(_done_to_chunk(conn, work, start) for (start,) in conn.execute(chunks, [before]).fetchall())
     busy = f", {outcomes[None]} in use and left for tomorrow" if outcomes[None] else ""
-    return f"{outcomes[True]} {done}{busy}"
+    return Done(outcomes[True], f"{outcomes[True]} {done}{busy}")
 
 
 def _done_to_chunk(conn: Connection, work: LiteralString, start: datetime) -> bool | None:

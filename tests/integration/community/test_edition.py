@@ -60,14 +60,14 @@ def test_tune_may_be_repeated_and_done_by_several_at_once(database: str, conn: C
 def test_old_weeks_are_compressed_once_and_again_when_late_readings_came(world: World, conn: Connection) -> None:
     fill_weeks(world, 100, 75, 1)
     before = conn.execute("select count(*), sum(value) from reading").fetchone()
-    weeks = int(compress_old(conn, NOW).split()[0])
+    weeks = compress_old(conn, NOW).rows
     assert 2 <= weeks <= 4, "two stretches of a day and a half, each in one week or in two"
-    assert compress_old(conn, NOW) == "0 weeks compressed"
+    assert compress_old(conn, NOW).words == "0 weeks compressed"
     assert conn.execute("select count(*), sum(value) from reading").fetchone() == before
     assert loose_rows(conn) == 2000, "the newest stay as they came"
     world.reading(NOW - timedelta(days=100, seconds=30), value=99.0)
     assert loose_rows(conn) == 2001
-    assert compress_old(conn, NOW) == "1 weeks compressed"
+    assert compress_old(conn, NOW).words == "1 weeks compressed"
     assert loose_rows(conn) == 2000
     assert conn.execute("select count(*) from reading where value = 99").fetchone() == (1,)
 
@@ -77,8 +77,8 @@ def test_a_week_in_use_is_left_for_the_next_night(world: World, conn: Connection
     conn.execute("alter function compress_readings(timestamptz) set lock_timeout = '50ms'")
     with connect(database, "test") as other, other.transaction():
         other.execute("lock table reading in share row exclusive mode")
-        assert compress_old(conn, NOW) == "0 weeks compressed, 1 in use and left for tomorrow"
-    assert compress_old(conn, NOW) == "1 weeks compressed"
+        assert compress_old(conn, NOW).words == "0 weeks compressed, 1 in use and left for tomorrow"
+    assert compress_old(conn, NOW).words == "1 weeks compressed"
 
 
 def test_the_clock_compresses_with_the_rights_of_its_user(

@@ -111,7 +111,7 @@ def test_retention_drops_compressed_weeks_and_what_lies_beside_them(world: World
         world.reading(now - timedelta(days=days))
     compress_everything(world.conn)
     world.reading(now - timedelta(days=400, seconds=5))
-    assert apply_retention(world.conn, now, Retention.model_validate({"readings": "390d"})).startswith(
+    assert apply_retention(world.conn, now, Retention.model_validate({"readings": "390d"})).words.startswith(
         "readings: 1 chunks dropped"
     )
     assert world.one("select count(*) from reading") == 3

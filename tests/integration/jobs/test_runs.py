@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
-from quantrac.cli.jobs.runs import Job, run_if_due
-from quantrac.cli.jobs.schedule import Every
+import pytest
+
+from quantrac.cli.jobs.runs import Done, Job, register, run_asked, run_if_due
+from quantrac.cli.jobs.upkeep import prune_records
 from quantrac.database.pool import Connection, connect
+from quantrac.desks import jobs as desk
+from quantrac.telemetry.due_times import EachYear, Every, OnDays
 
 HOUR = timedelta(hours=1)
 NOON = datetime(2026, 11, 24, 5, 0, 7, tzinfo=UTC)
@@ -18,9 +22,9 @@ def at(now: datetime) -> Callable[[], datetime]:
 
 
 def job(ran: list[datetime]) -> Job:
-    def work(conn: Connection, now: datetime) -> str:
+    def work(conn: Connection, now: datetime) -> Done:
         ran.append(now)
-        return f"run {len(ran)}"
+        return Done(len(ran), f"run {len(ran)}")
 
     return Job("counted", Every(HOUR), work)
 
@@ -61,10 +65,10 @@ def test_a_run_whose_process_died_is_run_again(conn: Connection) -> None:
 def test_two_clocks_do_not_run_one_job_at_once(database: str, conn: Connection) -> None:
     inner: list[bool] = []
 
-    def work(_: Connection, now: datetime) -> str:
+    def work(_: Connection, now: datetime) -> Done:
         with connect(database, "second clock") as other:
             inner.append(run_if_due(other, outer, at(now)))
-        return ""
+        return Done(0, "")
 
     outer = Job("counted", Every(HOUR), work)
     assert run_if_due(conn, outer, at(NOON)) is True
@@ -72,7 +76,7 @@ def test_two_clocks_do_not_run_one_job_at_once(database: str, conn: Connection) 
 
 
 def test_a_failed_job_leaves_its_reason_and_nothing_half_done(conn: Connection) -> None:
-    def work(within: Connection, now: datetime) -> str:
+    def work(within: Connection, now: datetime) -> Done:
         within.execute("insert into audit (at, person, action, subject) values (now(), 'x', 'x', 'x')")
         raise ValueError("no room")
 
@@ -80,3 +84,50 @@ def test_a_failed_job_leaves_its_reason_and_nothing_half_done(conn: Connection) 
     assert [row[1:] for row in rows(conn)] == [("failed", "ValueError: no room")]
     assert conn.execute("select count(*) from audit").fetchone() == (0,)
     assert run_if_due(conn, Job("counted", Every(HOUR), work), at(NOON)) is False, "it waits for the next due time"
+
+
+def test_what_a_person_asks_for_runs_once_beside_the_due_times_and_stands_in_the_audit(conn: Connection) -> None:
+    ran: list[datetime] = []
+    counted = job(ran)
+    register(conn, [counted], NOON)
+    desk.run_now(conn, "counted", "An", "sau khi sửa", NOON)
+    with pytest.raises(desk.BadJob, match="has been asked for already"):
+        desk.run_now(conn, "counted", "An", "", NOON)
+    with pytest.raises(desk.BadJob, match="there are: counted"):
+        desk.run_now(conn, "backup", "An", "", NOON)
+    later = NOON + timedelta(seconds=9)
+    assert [run_asked(conn, [counted], at(later)) for _ in range(2)] == [1, 0]
+    assert run_if_due(conn, counted, at(later)) is True, "it stands in place of no due time"
+    asked, due = desk.history(conn, "counted")
+    assert (asked.outcome, asked.rows, asked.detail, asked.asked_by, asked.seconds) == ("done", 1, "run 1", "An", 0)
+    assert (due.outcome, due.rows, due.asked_by, due.due_at) == ("done", 2, None, NOON.replace(second=0))
+    (listed,) = desk.jobs(conn, later)
+    assert (listed.job, listed.due, listed.next_at, listed.last) == (
+        "counted",
+        "every 3600 s",
+        later + HOUR - timedelta(seconds=16),
+        asked,
+    )
+    said = "select person, action, subject, reason from audit"
+    assert conn.execute(said).fetchall() == [("An", "run", "job counted", "sau khi sửa")]
+    register(conn, [], later)
+    assert desk.jobs(conn, later) == []
+
+
+def test_an_asked_run_whose_process_died_is_run_again(conn: Connection) -> None:
+    ran: list[datetime] = []
+    counted = job(ran)
+    register(conn, [counted], NOON)
+    desk.run_now(conn, "counted", "An", "", NOON)
+    conn.execute("update job_run set outcome = 'running'")
+    assert run_asked(conn, [counted], at(NOON)) == 1
+    assert desk.run_asked_at(conn, "counted", NOON).outcome == "done"
+
+
+def test_a_yearly_job_is_not_run_again_when_old_runs_are_pruned(conn: Connection) -> None:
+    ran: list[datetime] = []
+    yearly = Job("yearly", OnDays(time(7), EachYear(2, 29)), job(ran).work)
+    for months in range(5):
+        prune_records(conn, NOON + timedelta(days=31 * months))
+        run_if_due(conn, yearly, at(NOON + timedelta(days=31 * months)))
+    assert len(ran) == 2, "of 28 February 2026, caught up, and of 2027"

@@ -42,7 +42,7 @@ def test_only_changes_behind_every_position_and_older_than_a_week_go(world: Worl
     fast.advance(5)
     slow.take(1)
     slow.advance(2)
-    assert prune_feed(world.conn, NOW) == "2 changes removed"
+    assert prune_feed(world.conn, NOW).words == "2 changes removed"
     assert kept(world) == [3, 4, 5]
     slow.advance(5)
     prune_feed(world.conn, NOW)
@@ -55,7 +55,7 @@ def test_a_consumer_idle_for_30_days_is_unregistered_and_holds_nothing_up(world:
     alive = Consumer(world.conn, "alive", list(Cause))
     alive.take(1)
     alive.advance(3)
-    assert prune_feed(world.conn, NOW) == "2 changes removed, unregistered dead"
+    assert prune_feed(world.conn, NOW).words == "2 changes removed, unregistered dead"
     assert kept(world) == [3]
     assert world.one("select consumer from consumer") == "alive"
 
@@ -89,7 +89,9 @@ def test_records_of_operation_go_after_their_time(world: World) -> None:
             " values ('modem', '+84900000009', %s, %s, %s, %s)",
             [f"{days} {who}", at, at, who],
         )
-    assert prune_records(world.conn, NOW) == ("1 stretches of health, 1 runs, 1 beats, 1 messages of strangers removed")
+    assert prune_records(world.conn, NOW).words == (
+        "1 stretches of health, 1 runs, 1 beats, 1 messages of strangers removed"
+    )
 
 
 def test_retention_drops_whole_weeks_older_than_asked_and_by_default_nothing(world: World) -> None:
@@ -98,7 +100,7 @@ def test_retention_drops_whole_weeks_older_than_asked_and_by_default_nothing(wor
     world.flag(3, time=world.one("select min(time) from reading"))
     everything = "readings: all kept, hourly: all kept, daily: all kept, 0 pictures removed, 0 dead letters removed"
     everything += ", 0 files for the ministry removed"
-    assert apply_retention(world.conn, datetime.now(UTC), Retention()) == everything
+    assert apply_retention(world.conn, datetime.now(UTC), Retention()).words == everything
     some = Retention.model_validate({"readings": "390d"})
     with pytest.raises(psycopg.errors.RaiseException, match="keeps readings for good: set retention there"):
         apply_retention(world.conn, datetime.now(UTC), some)
@@ -107,12 +109,14 @@ def test_retention_drops_whole_weeks_older_than_asked_and_by_default_nothing(wor
         apply_retention(world.conn, datetime.now(UTC), some)
     assert world.one("select count(*) from reading") == 4
     world.conn.execute("update network set readings_kept = '390 days'")
-    assert apply_retention(world.conn, datetime.now(UTC), some).startswith("readings: 1 chunks dropped, hourly: all")
+    assert apply_retention(world.conn, datetime.now(UTC), some).words.startswith(
+        "readings: 1 chunks dropped, hourly: all"
+    )
     assert world.one("select count(*) from reading") == 3
     assert world.one("select count(*) from reading_flag") == 0, "findings go with their readings"
     (before,) = world.conn.execute("select before from dropped where relation = 'reading'").fetchone() or (None,)
     assert world.one("select min(time) > %s from reading", before), "remembered: hours before it stay as they are"
-    assert "readings: 0 chunks" in apply_retention(world.conn, datetime.now(UTC), some)
+    assert "readings: 0 chunks" in apply_retention(world.conn, datetime.now(UTC), some).words
 
 
 def test_a_clock_that_is_years_ahead_drops_nothing_that_is_young(world: World) -> None:
@@ -121,7 +125,7 @@ def test_a_clock_that_is_years_ahead_drops_nothing_that_is_young(world: World) -
         world.reading(now - timedelta(days=days))
     some = Retention.model_validate({"readings": "100d"})
     world.conn.execute("update network set readings_kept = '100 days'")
-    said = apply_retention(world.conn, now + timedelta(days=3650), some)
+    said = apply_retention(world.conn, now + timedelta(days=3650), some).words
     assert said.startswith("readings: 1 chunks dropped")
     assert world.one("select count(*) from reading") == 1, "the one of 120 days went, as it would with a true clock"
 
@@ -153,7 +157,7 @@ def test_hourly_and_daily_values_and_dead_letters_go_after_their_own_time_and_by
     world.conn.execute(
         "update network set readings_kept = '90 days', hourly_kept = '600 days', daily_kept = '2000 days'"
     )
-    said = apply_retention(world.conn, now, keep)
+    said = apply_retention(world.conn, now, keep).words
     assert said.endswith("1 dead letters removed, 1 files for the ministry removed")
     assert world.one("select name from ministry_file") == "300"
     assert world.one("select count(*) from hourly") == 2
@@ -181,9 +185,9 @@ def test_pictures_go_after_their_time_and_dead_letters_when_there_are_too_many(
     for number in range(5):
         add_letter(world, str(number), datetime.now(UTC), "discarded" if number == 4 else "open")
     monkeypatch.setattr("quantrac.cli.jobs.upkeep.MOST_LETTERS", 4)
-    said = apply_retention(world.conn, datetime.now(UTC), Retention.model_validate({"pictures": "7d"}))
+    said = apply_retention(world.conn, datetime.now(UTC), Retention.model_validate({"pictures": "7d"})).words
     assert "1 pictures removed, 0 dead letters removed" in said
-    assert prune_letters(world.conn, NOW) == "1 dead letters beyond 4 removed"
+    assert prune_letters(world.conn, NOW).words == "1 dead letters beyond 4 removed"
     assert world.conn.execute("select count(*) from v_image").fetchone() == (1,)
     assert world.conn.execute("select distinct status from v_dead_letter").fetchall() == [("open",)]
 
@@ -203,8 +207,8 @@ def test_old_hours_are_put_in_order_of_their_key_once_and_nothing_else_changes(w
     young = NOW - timedelta(days=91)  # chunks are 90 days long
     assert world.one(turns, young) > 4000
     world.conn.execute("set role quantrac_ingest")
-    assert order_old_hours(world.conn, datetime.now(UTC)).endswith(" chunks ordered")
-    assert order_old_hours(world.conn, datetime.now(UTC)) == "0 chunks ordered"
+    assert order_old_hours(world.conn, datetime.now(UTC)).words.endswith(" chunks ordered")
+    assert order_old_hours(world.conn, datetime.now(UTC)).words == "0 chunks ordered"
     world.conn.execute("reset role")
     assert world.one(turns, young) <= 6
     assert world.one("select md5(string_agg(h::text, '|' order by channel_id, time)) from hourly h") == before

@@ -1,0 +1,53 @@
+"""The page of jobs, by HTTP: due times and runs in both languages; asking for a run needs the right."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from dashboards.console.jobs_page import due_words
+from quantrac.cli.jobs.runs import Done, Job, register, run_if_due
+from quantrac.database.pool import Connection
+from quantrac.desks.roles import Role, RoleGrant
+from quantrac.telemetry.due_times import EachWeek, Every, OnDays
+from tests.fixtures.console import session_of, text_of, with_session
+from tests.integration.console.test_admission import served
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+async def test_jobs_are_shown_with_next_times_and_runs_and_whoever_may_asks_for_one(
+    database: str, configured: Connection
+) -> None:
+    officer = with_session(session_of(configured, "Hoa", NOW, RoleGrant(Role.DATA_OFFICER)))
+    operator = with_session(session_of(configured, "Bình", NOW, RoleGrant(Role.OPERATOR)))
+    monday = Job("backup", OnDays(time(6, 30), EachWeek(0)), lambda conn, now: Done(3, "<b>3</b> files"))
+    register(configured, [monday, Job("silence", Every(timedelta(seconds=30)), lambda conn, now: Done(0, ""))], NOW)
+    assert run_if_due(configured, monday, lambda: NOW)
+    async with served(database, None) as (http, _):
+        page = await http.get("/jobs", headers=officer)
+        expected = ("06:30 thứ hai hằng tuần", "06:30 30/11/2026", "mỗi 30 giây", "&lt;b&gt;3&lt;/b&gt; files")
+        assert [words for words in expected if words not in page.text] == []
+        assert "Monday at 06:30" in text_of(await http.get("/jobs?job=backup&lang=en", headers=officer))
+        asked = {"job": "backup", "reason": "thử"}
+        assert (await http.post("/api/jobs/run", json=asked, headers=operator)).status_code == 403
+        assert (await http.post("/api/jobs/run", json=asked, headers=officer)).status_code == 200
+        again = await http.post("/api/jobs/run", json=asked, headers={**officer, "Accept-Language": "vi"})
+        assert (again.status_code, again.json()["error"]) == (409, "việc backup đã được yêu cầu và đang chờ jobs run")
+        assert "yêu cầu bởi Hoa : thử" in text_of(await http.get("/jobs", headers=officer))
+
+
+@pytest.mark.parametrize(
+    ("due", "vi", "en"),
+    [
+        ("every 30 s", "mỗi 30 giây", "every 30 s"),
+        ("every 3600 s", "mỗi 1 giờ", "every 1 h"),
+        ("daily 02:30", "02:30 hằng ngày", "daily at 02:30"),
+        ("sunday 06:30", "06:30 chủ nhật hằng tuần", "Sunday at 06:30"),
+        ("monthly 1 07:00", "07:00 ngày 1 hằng tháng", "day 1 of the month at 07:00"),
+        ("yearly 01-05 07:00", "07:00 ngày 05/01 hằng năm", "05/01 of each year at 07:00"),
+    ],
+)
+def test_due_times_are_said_as_people_say_them(due: str, vi: str, en: str) -> None:
+    assert (due_words(due, "vi"), due_words(due, "en")) == (vi, en)
