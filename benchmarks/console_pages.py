@@ -164,7 +164,8 @@ def pages(alarm: int) -> dict[str, str]:
         "equipment": f"/stations/{STATION}/equipment", "trace": f"/stations/{STATION}/trace/{name}?at={at}",
         "audit": "/audit", "accounts": "/accounts", "account": "/account",
         "field book": f"/field-book?station={STATION}", "samples": f"/samples?station={STATION}",
-        "jobs": "/jobs", "shift of 31 days": "/shift", "shifts": "/shifts",
+        "VN_AQI of a year": f"/aqi?year={month[:4]}",
+        "bulletins": "/bulletins", "jobs": "/jobs", "shift of 31 days": "/shift", "shifts": "/shifts",
         "a shift": "/shifts/900", "people": "/people", "a person": "/people/77", "a new person": "/people/new",
         "roster": "/people/roster", "who is told": "/people/told?rule=do-low/act&station=st-my-thanh",
         "rules": "/rules", "a rule": "/rules/do-low", "configuration": "/configuration",
@@ -223,6 +224,8 @@ def requests(now: datetime) -> dict[str, str]:
 
 NOT_ASKED: Final = {
     "/api/stream": "lasts; measured as updates", "/enter/{secret}": "a link that is used once",
+    "/bulletins/{number}": "one bulletin, of which there is none",
+    "/bulletins/{number}/{language}.{part}": "prints: seconds of work for one file",
     "/sign-in": "whoever has signed in is led on",
     "/compare/views/{view_id}": "leads to /compare",
     "/stations/{station}/completeness.csv": "a report: it asks for the gaps of each day of a month, in seconds",

@@ -72,6 +72,8 @@ class Purpose(StrEnum):
     """It comes and goes: told once in place of each time."""
     SUMMARY = "summary"
     """Many alarms at once."""
+    BULLETIN = "bulletin"
+    """No alarm: a bulletin that a person has approved."""
     TEST = "test"
     """No alarm: a person tries whether messages arrive."""
 

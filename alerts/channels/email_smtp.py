@@ -94,6 +94,9 @@ class SmtpNotifier:
         letter.set_content(message.body if link is None else f"{message.body}\n{link}\n")
         if message.facts:
             self._add_html(letter, message)
+        if carried := message.facts.get("file"):
+            name, content = carried
+            letter.add_attachment(content, "application", "pdf", filename=name)
         return letter
 
     def _add_html(self, letter: EmailMessage, message: Outgoing) -> None:

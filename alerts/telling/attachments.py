@@ -21,6 +21,10 @@ where channel = %s and time > %s and time <= %s and value is not null and qualit
 group by 1 order by 1
 """
 
+PDF: Final = """
+select content from v_bulletin_document where bulletin_id = %s and language = %s and part = 'pdf'
+"""
+
 Facts = Mapping[str, Any]
 Attach = Callable[[Connection, int | None, int, Facts | None], Facts]
 """Takes the numbers of alarm and contact and the facts of a message, and returns these with what is attached."""
@@ -34,12 +38,16 @@ def nothing_more(_: Connection, alarm_id: int | None, contact_id: int, facts: Fa
 def attachments(settings: Settings, clock: Callable[[], datetime]) -> Attach:
     """Return what adds to the facts of a message `link`, and `course` (seconds since 1970, mean of ten minutes).
 
-    With the course goes the `time_zone` in which it is shown. Without a public address and a secret there is no link.
+    A bulletin gets `file`: name and bytes of its PDF. With the course goes the `time_zone` in which it is shown.
+    Without a public address and a secret there is no link.
     """
     links = links_of(settings)
 
     def attach(conn: Connection, alarm_id: int | None, contact_id: int, facts: Facts | None) -> Facts:
         found = dict(facts or {})
+        if carried := found.get("bulletin"):
+            row = conn.execute(PDF, [carried["number"], found["language"]]).fetchone()
+            return found if row is None else found | {"file": (str(carried["name"]), bytes(row[0]))}
         if found.get("purpose") not in OPENINGS | CALLS:
             return found
         if found.get("channel") and found.get("value") is not None:

@@ -38,7 +38,7 @@ class Queued:
     body: str
     not_before: datetime
     alarm_id: int | None = None
-    """None: a test message. A summary stands at the worst of its alarms."""
+    """None: a test message or a bulletin. A summary stands at the worst of its alarms."""
     alarm_event_id: int | None = None
     """What it tells of; None: a summary of several."""
     held_for: str | None = None
@@ -46,23 +46,27 @@ class Queued:
     held_until: datetime | None = None
     facts: Mapping[str, Any] | None = None
     """The message as data, for media and templates that take it."""
+    bulletin_id: int | None = None
+    """The bulletin that it carries: a person gets it once by a medium."""
 
 
 ENQUEUE: Final = f"""
 insert into notification
   (alarm_id, alarm_event_id, contact_id, medium, purpose, subject, body, facts, queued_at, due_at, next_attempt_at,
-   status, held_for, held_until)
+   status, held_for, held_until, bulletin_id)
 select m.alarm_id, m.alarm_event_id, p.contact_id, m.medium, m.purpose, m.subject, m.body, m.facts, %(now)s,
   m.not_before, m.not_before,
-  case when m.held_for is null then '{MessageStatus.QUEUED}' else '{MessageStatus.HELD}' end, m.held_for, m.held_until
+  case when m.held_for is null then '{MessageStatus.QUEUED}' else '{MessageStatus.HELD}' end, m.held_for, m.held_until,
+  m.bulletin_id
 from unnest(%(contacts)s::int4[], %(places)s::int4[]) with ordinality as p (contact_id, message, place)
 join unnest(%(alarms)s::int8[], %(events)s::int8[], %(media)s::text[], %(purposes)s::text[], %(subjects)s::text[],
   %(bodies)s::text[], %(facts)s::jsonb[], %(not_before)s::timestamptz[], %(held_for)s::text[],
-  %(held_until)s::timestamptz[]) with ordinality
-  as m (alarm_id, alarm_event_id, medium, purpose, subject, body, facts, not_before, held_for, held_until, message)
+  %(held_until)s::timestamptz[], %(bulletins)s::int8[]) with ordinality
+  as m (alarm_id, alarm_event_id, medium, purpose, subject, body, facts, not_before, held_for, held_until, bulletin_id,
+        message)
   using (message)
 order by p.place
-on conflict (alarm_id, alarm_event_id, contact_id, medium) do nothing
+on conflict do nothing
 """  # noqa: S608 (words of ours)
 
 
@@ -84,6 +88,7 @@ def enqueue(conn: Connection, messages: Sequence[Queued], now: datetime) -> None
         "not_before": [m.not_before for m in messages],
         "held_for": [m.held_for for m in messages],
         "held_until": [m.held_until for m in messages],
+        "bulletins": [m.bulletin_id for m in messages],
     }
     conn.execute(ENQUEUE, values)
     wake_senders(conn)
@@ -135,7 +140,8 @@ select n.notification_id, n.alarm_id, n.contact_id, n.key,
        case n.medium when 'email' then c.email when 'webhook' then c.webhook when 'apprise' then c.apprise
          else case when c.stopped_at is null then c.phone_e164 end end,
        n.subject, n.body,
-       coalesce('alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint, '{Purpose.TEST}'),
+       coalesce('alarm-' || n.alarm_id || '-' || extract(epoch from a.raised_at)::bigint,
+         '{Purpose.BULLETIN}-' || n.bulletin_id, '{Purpose.TEST}'),
        case when n.purpose in {in_sql(CALLS | OPENINGS)} then 'OK ' || n.alarm_id else '' end,
        n.attempts, n.due_at, exists (
          select from alarm s where s.cleared_at is null and s.returned_at is null and not s.late and s.alarm_id in (

@@ -21,8 +21,10 @@ from dashboards.console.admission import Gate, check_gates, is_encrypted
 from dashboards.console.alarm_actions import add_actions
 from dashboards.console.alarm_page import add_alarm_page
 from dashboards.console.alarms_page import add_alarms_page
+from dashboards.console.aqi_page import add_aqi_page
 from dashboards.console.assets import HERE, Assets
 from dashboards.console.audit_page import add_audit_page
+from dashboards.console.bulletins_page import add_bulletins_page
 from dashboards.console.compare_page import add_compare_page
 from dashboards.console.completeness_page import add_completeness_page
 from dashboards.console.context import Console
@@ -99,6 +101,8 @@ def create_app(console: Console, hosts: frozenset[str]) -> FastAPI:
     add_configuration_pages(app, console, templates)
     add_shift_page(app, console, templates)
     add_jobs_page(app, console, templates)
+    add_bulletins_page(app, console, templates)
+    add_aqi_page(app, console, templates)
     add_search(app, console)
     add_outside(app, console, templates)
     may_read, bound = Depends(Gate(console, DeskAct.READ)), RateBound()

@@ -32,6 +32,8 @@ PAGES: Final = (
     ("stages", "/stages", DeskAct.READ),
     ("completeness", "/completeness", DeskAct.READ),
     ("ministry", "/ministry", DeskAct.READ),
+    ("aqi", "/aqi", DeskAct.READ),
+    ("bulletins", "/bulletins", DeskAct.READ),
     ("jobs", "/jobs", DeskAct.READ),
     ("rules", "/rules", DeskAct.READ),
     ("people", "/people", DeskAct.CONTACTS),

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
+from quantrac.config.bulletins import BulletinKind, BulletinPlan
 from quantrac.config.composites import Composite
 from quantrac.config.contacts import Contact, Group
 from quantrac.config.devices import AnyProfile
@@ -225,6 +226,8 @@ class NetworkFile(Model):
     files: Files | None = None
     ministry: Watchdog | None = None
     """Files that a receiver has been owed for so long, or refuses again and again."""
+    bulletins: dict[BulletinKind, BulletinPlan] = Field(default_factory=dict)
+    """Which are made as drafts, when, and to whom they go once a person has approved them."""
     calibrations: Calibrations | None = None
     """Of devices with `calibration: {every: …}`."""
     tides: dict[Kebab, PlaceTide] = Field(default_factory=dict)

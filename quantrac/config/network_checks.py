@@ -93,6 +93,8 @@ def _groups(network: NetworkFile) -> Named:
             yield from _each((key, "to"), told.to)
     if network.silence is not None and network.silence.channels is not None:
         yield from _each(("silence", "channels", "to"), network.silence.channels.to)
+    for kind, plan in network.bulletins.items():
+        yield from _each(("bulletins", kind.value, "to"), plan.to)
     for name, contact in network.contacts.items():
         yield from _each(("contacts", name, "groups"), contact.groups)
 

@@ -28,7 +28,17 @@ FACTS: Final = (
 """What may fill a placeholder: the same words that `sms:` of a rule may use, the advice, and the alarm's number."""
 Carrier = Literal["zns", "esms", "speedsms"]
 Purpose = Literal[
-    "raised", "level", "cleared", "withdrawn", "questioned", "flapping", "escalated", "repeated", "late", "summary"
+    "raised",
+    "level",
+    "cleared",
+    "withdrawn",
+    "questioned",
+    "flapping",
+    "escalated",
+    "repeated",
+    "late",
+    "summary",
+    "bulletin",
 ]
 
 

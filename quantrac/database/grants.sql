@@ -9,7 +9,7 @@ grant select on v_station, v_channel, v_reading, v_latest, v_ledger, v_dead_lett
   v_alarm_picture, v_breach, v_stage, v_service_visit, v_certificate, v_sample, v_ministry_file, v_limit, v_completeness,
   v_public_alarm,
   v_disclosure,
-  v_schedule
+  v_schedule, v_bulletin, v_bulletin_document
   to quantrac_reader, quantrac_ingest, quantrac_alerts, quantrac_console;
 
 -- What every service does: beat, follow the feed, know the network.
@@ -102,6 +102,10 @@ grant select, insert, update, delete on books_watched to quantrac_alerts;
 grant select, insert, update on ministry_file, ministry_sending to quantrac_ingest, quantrac_console;
 grant delete on ministry_file to quantrac_ingest;
 grant select on ministry_file, ministry_sending to quantrac_alerts;
+
+-- Bulletins: drafts by `jobs run`; words, approval and documents by persons.
+grant select, insert, update on bulletin to quantrac_ingest, quantrac_console;
+grant select, insert on bulletin_document to quantrac_console;
 
 -- Backups read everything, chunks included, and change nothing.
 grant usage on schema public to quantrac_backup;

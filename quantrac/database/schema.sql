@@ -417,6 +417,18 @@ CREATE FUNCTION public.readings_as_of(of_channel integer, low timestamp with tim
   order by r.time
 $$;
 
+CREATE FUNCTION public.refuse_approved_bulletin() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  if tg_op = 'UPDATE' and (old.approved_at is null
+       or to_jsonb(old) - array['sent_at', 'sent_by'] = to_jsonb(new) - array['sent_at', 'sent_by']) then
+    return new;
+  end if;
+  raise exception 'a bulletin that was approved is never changed' using errcode = 'insufficient_privilege';
+end
+$$;
+
 CREATE FUNCTION public.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -789,6 +801,51 @@ CREATE TABLE public.breach (
     bytes bigint DEFAULT 0 NOT NULL,
     detail text,
     CONSTRAINT breach_count_check CHECK ((count > 0))
+);
+
+CREATE TABLE public.bulletin (
+    bulletin_id bigint NOT NULL,
+    kind text NOT NULL,
+    period text NOT NULL,
+    version integer NOT NULL,
+    figures jsonb NOT NULL,
+    words jsonb NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    made_by text NOT NULL,
+    edition integer DEFAULT 1 NOT NULL,
+    edited_at timestamp with time zone,
+    edited_by text,
+    approved_at timestamp with time zone,
+    approved_by text,
+    digest text,
+    sent_at timestamp with time zone,
+    sent_by text,
+    CONSTRAINT bulletin_check CHECK ((((approved_at IS NULL) = (digest IS NULL)) AND ((approved_at IS NULL) = (approved_by IS NULL)))),
+    CONSTRAINT bulletin_check1 CHECK (((sent_at IS NULL) OR (approved_at IS NOT NULL))),
+    CONSTRAINT bulletin_version_check CHECK ((version >= 1))
+);
+
+COMMENT ON COLUMN public.bulletin.words IS 'language → part → text, as the templates wrote it or a person changed it';
+
+COMMENT ON COLUMN public.bulletin.edition IS 'how often its words were changed, from 1 on';
+
+COMMENT ON COLUMN public.bulletin.digest IS 'sha256 over all its documents';
+
+ALTER TABLE public.bulletin ALTER COLUMN bulletin_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.bulletin_bulletin_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.bulletin_document (
+    bulletin_id bigint NOT NULL,
+    language text NOT NULL,
+    part text NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT bulletin_document_language_check CHECK ((language = ANY (ARRAY['vi'::text, 'en'::text])))
 );
 
 CREATE TABLE public.carrier (
@@ -1485,7 +1542,8 @@ CREATE TABLE public.notification (
     carrier text,
     facts jsonb,
     held_for text,
-    held_until timestamp with time zone
+    held_until timestamp with time zone,
+    bulletin_id bigint
 );
 
 COMMENT ON COLUMN public.notification.failed_at IS 'since when no carrier takes it; null: none has refused it, or one took it since';
@@ -2180,6 +2238,38 @@ UNION ALL
 
 COMMENT ON VIEW public.v_breach IS 'one row a station (null: the centre), kind and day; what was refused beyond a limit, counted';
 
+CREATE VIEW public.v_bulletin AS
+ SELECT bulletin_id,
+    kind,
+    period,
+    version,
+        CASE
+            WHEN (approved_at IS NULL) THEN 'draft'::text
+            WHEN (sent_at IS NULL) THEN 'approved'::text
+            ELSE 'sent'::text
+        END AS state,
+    figures,
+    words,
+    made_at,
+    made_by,
+    edition,
+    edited_at,
+    edited_by,
+    approved_at,
+    approved_by,
+    digest,
+    sent_at,
+    sent_by
+   FROM public.bulletin;
+
+CREATE VIEW public.v_bulletin_document AS
+ SELECT bulletin_id,
+    language,
+    part,
+    content,
+    encode(sha256(content), 'hex'::text) AS sha256
+   FROM public.bulletin_document;
+
 CREATE VIEW public.v_event AS
  SELECT "time",
     station,
@@ -2829,7 +2919,8 @@ CREATE VIEW public.v_notification AS
             ELSE NULL::timestamp with time zone
         END AS next_attempt_at,
     n.held_for,
-    n.alarm_event_id
+    n.alarm_event_id,
+    n.bulletin_id
    FROM (public.notification n
      JOIN public.contact c USING (contact_id));
 
@@ -3195,6 +3286,15 @@ ALTER TABLE ONLY public.books_watched
 ALTER TABLE ONLY public.breach
     ADD CONSTRAINT breach_pkey PRIMARY KEY (station, kind, day);
 
+ALTER TABLE ONLY public.bulletin_document
+    ADD CONSTRAINT bulletin_document_pkey PRIMARY KEY (bulletin_id, language, part);
+
+ALTER TABLE ONLY public.bulletin
+    ADD CONSTRAINT bulletin_kind_period_version_key UNIQUE (kind, period, version);
+
+ALTER TABLE ONLY public.bulletin
+    ADD CONSTRAINT bulletin_pkey PRIMARY KEY (bulletin_id);
+
 ALTER TABLE ONLY public.carrier
     ADD CONSTRAINT carrier_pkey PRIMARY KEY (carrier);
 
@@ -3483,6 +3583,8 @@ CREATE INDEX job_run_asked ON public.job_run USING btree (job) WHERE ((outcome =
 
 CREATE INDEX ministry_sending_owed ON public.ministry_sending USING btree (receiver, "time") WHERE owed;
 
+CREATE UNIQUE INDEX notification_bulletin ON public.notification USING btree (bulletin_id, contact_id, medium) WHERE (bulletin_id IS NOT NULL);
+
 CREATE INDEX notification_due ON public.notification USING btree (medium, next_attempt_at) WHERE (status = ANY (ARRAY['queued'::text, 'failed'::text]));
 
 CREATE INDEX notification_failed ON public.notification USING btree (failed_at) WHERE (status = 'failed'::text);
@@ -3540,6 +3642,12 @@ CREATE INDEX station_event_time ON public.station_event USING btree ("time");
 CREATE INDEX station_event_work ON public.station_event USING btree (station, "time") WHERE (kind = ANY (ARRAY['calibration'::text, 'probe_change'::text]));
 
 CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER bulletin_approved BEFORE DELETE OR UPDATE ON public.bulletin FOR EACH ROW EXECUTE FUNCTION public.refuse_approved_bulletin();
+
+CREATE TRIGGER bulletin_document_kept BEFORE DELETE OR UPDATE OR TRUNCATE ON public.bulletin_document FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER bulletin_kept BEFORE TRUNCATE ON public.bulletin FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER certificate_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.certificate FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
@@ -3624,6 +3732,9 @@ ALTER TABLE ONLY public.alarm
 ALTER TABLE ONLY public.books_watched
     ADD CONSTRAINT books_watched_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
+ALTER TABLE ONLY public.bulletin_document
+    ADD CONSTRAINT bulletin_document_bulletin_id_fkey FOREIGN KEY (bulletin_id) REFERENCES public.bulletin(bulletin_id);
+
 ALTER TABLE ONLY public.certificate
     ADD CONSTRAINT certificate_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
@@ -3680,6 +3791,9 @@ ALTER TABLE ONLY public.notification
 
 ALTER TABLE ONLY public.notification
     ADD CONSTRAINT notification_alarm_id_fkey FOREIGN KEY (alarm_id) REFERENCES public.alarm(alarm_id);
+
+ALTER TABLE ONLY public.notification
+    ADD CONSTRAINT notification_bulletin_id_fkey FOREIGN KEY (bulletin_id) REFERENCES public.bulletin(bulletin_id);
 
 ALTER TABLE ONLY public.notification
     ADD CONSTRAINT notification_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES public.contact(contact_id);
@@ -3841,6 +3955,15 @@ GRANT SELECT ON TABLE public.books_watched TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.breach TO quantrac_ingest;
 GRANT SELECT ON TABLE public.breach TO quantrac_backup;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.bulletin TO quantrac_ingest;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.bulletin TO quantrac_console;
+GRANT SELECT ON TABLE public.bulletin TO quantrac_backup;
+
+GRANT SELECT ON SEQUENCE public.bulletin_bulletin_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.bulletin_document TO quantrac_console;
+GRANT SELECT ON TABLE public.bulletin_document TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.carrier TO quantrac_alerts;
 GRANT SELECT ON TABLE public.carrier TO quantrac_backup;
@@ -4171,6 +4294,18 @@ GRANT SELECT ON TABLE public.v_breach TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_breach TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_breach TO quantrac_console;
 GRANT SELECT ON TABLE public.v_breach TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_bulletin TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_bulletin TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_bulletin TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_bulletin TO quantrac_console;
+GRANT SELECT ON TABLE public.v_bulletin TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.v_bulletin_document TO quantrac_reader;
+GRANT SELECT ON TABLE public.v_bulletin_document TO quantrac_ingest;
+GRANT SELECT ON TABLE public.v_bulletin_document TO quantrac_alerts;
+GRANT SELECT ON TABLE public.v_bulletin_document TO quantrac_console;
+GRANT SELECT ON TABLE public.v_bulletin_document TO quantrac_backup;
 
 GRANT SELECT ON TABLE public.v_event TO quantrac_reader;
 GRANT SELECT ON TABLE public.v_event TO quantrac_ingest;

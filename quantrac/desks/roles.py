@@ -40,6 +40,8 @@ class DeskAct(StrEnum):
     SHIFT = "shift"
     VIEWS = "views"
     JOBS = "jobs"
+    BULLETINS = "bulletins"
+    PUBLISH = "publish"
     AUDIT = "audit"
     ACCOUNTS = "accounts"
 
@@ -124,6 +126,12 @@ MATRIX: Final[Mapping[DeskAct, ActRule]] = {
         ("quantrac.desks.saved_views.save", "quantrac.desks.saved_views.remove"),
     ),
     DeskAct.JOBS: ActRule(_by(_TECHNICIAN, _DATA_OFFICER), ("quantrac.desks.jobs.run_now",)),
+    DeskAct.BULLETINS: ActRule(
+        _by(_OPERATOR, _DATA_OFFICER), tuple(f"quantrac.desks.bulletins.{act}" for act in ("make", "edit"))
+    ),
+    DeskAct.PUBLISH: ActRule(
+        _by(_DATA_OFFICER), tuple(f"quantrac.desks.bulletins.{act}" for act in ("approve", "send"))
+    ),
     DeskAct.AUDIT: ActRule(_by()),
     DeskAct.ACCOUNTS: ActRule(
         _by(),

@@ -22,7 +22,9 @@ from dashboards.console.admission import acts_of
 from dashboards.console.app import create_app
 from dashboards.console.context import AdmissionRules, Console
 from dashboards.console.hub import Hub
-from quantrac.desks import accounts
+from quantrac.config.bulletins import BulletinKind
+from quantrac.config.loader import load_network
+from quantrac.desks import accounts, bulletins
 from quantrac.desks.roles import Role, RoleGrant
 from tests.fixtures import bad_past
 from tests.fixtures.console import CONFIGS, RunningConsole
@@ -219,6 +221,7 @@ def test_every_page_is_read_by_everybody_and_used_by_keyboard_alone(
     console = unstarted_console(config=CONFIGS, link_secret="geheim", command_keys=Path("nowhere"))
     console.start()
     alarm_id = bad_past.fill(console.conn, datetime.now(UTC))
+    bulletins.make(console.conn, load_network(CONFIGS), BulletinKind.WATER_WEEK, None, "An", datetime.now(UTC))
     console.conn.execute(FOREVER)
     console.conn.execute(FEWER)
     secret, reader = console.sign_in("Lê Văn An", RoleGrant(Role.ADMINISTRATOR)), Reader(chromium, console)

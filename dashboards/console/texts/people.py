@@ -192,6 +192,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "line_newest": ("mới nhất", "newest"),
     "line_older": ("cũ hơn", "older"),
     "line_none": ("Chưa có tin nào.", "There are no messages yet."),
+    "purpose_bulletin": ("Bản tin", "Bulletin"),
     "purpose_raised": ("Cảnh báo", "Alarm"),
     "purpose_level": ("Nặng thêm", "Worse"),
     "purpose_cleared": ("Đã hết", "Over"),

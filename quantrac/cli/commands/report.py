@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from quantrac.cli.arguments import AsJson, Person, answer, day, group, moment
+from quantrac.cli.commands.bulletins import bulletin, templates
 from quantrac.cli.environment import configured_network, database
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from reports.spans import ReportSpan
 
 app = group()
+app.add_typer(bulletin, name="bulletin")
+app.add_typer(templates, name="templates")
 
 
 @app.command(short_help="How well the alarm system does: figures of ISA-18.2.")

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -36,6 +37,7 @@ from quantrac.cli.jobs.upkeep import (
     prune_letters,
     prune_records,
 )
+from quantrac.config.bulletins import BulletinKind
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.database.backup import backup_into
@@ -44,7 +46,8 @@ from quantrac.database.migration import refuse_old_database
 from quantrac.database.outage import is_outage, persist
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
 from quantrac.observe import health, logs
-from quantrac.telemetry.due_times import Due, Every, OnDays, next_due
+from quantrac.telemetry.due_times import Due, Every, OnDays, next_due, parse_due
+from reports.bulletins.periods import period_before
 from reports.completeness.causes import explain_days
 
 CATCH_UP: Final = timedelta(seconds=15)
@@ -115,7 +118,12 @@ def jobs_of(watched: WatchedNetwork) -> list[Job]:
     def retention(conn: Connection, now: datetime) -> Done:
         return apply_retention(conn, now, current(conn, now).settings.retention)
 
+    bulletins = [
+        Job(f"bulletin-{kind}", parse_due(plan.at), partial(_draft, watched, kind))
+        for kind, plan in watched.network.settings.bulletins.items()
+    ]
     return [
+        *bulletins,
         Job("silence", Every(SILENCE_EVERY), silence),
         Job("watch", Every(SILENCE_EVERY), watch),
         Job("calibrations", Every(CALIBRATIONS_EVERY), calibrations),
@@ -124,6 +132,18 @@ def jobs_of(watched: WatchedNetwork) -> list[Job]:
         Job("prune-records", OnDays(time(2, 30)), prune_records),
         Job("retention", OnDays(time(3, 0)), retention),
     ]
+
+
+def _draft(watched: WatchedNetwork, kind: BulletinKind, conn: Connection, now: datetime) -> Done:
+    """Make the bulletin of the last period as a draft, unless there is one."""
+    from quantrac.desks.bulletins import is_made, make  # templates: 10 MB that other jobs do not need
+
+    network = watched.current(now, confirmed_at(conn))
+    period = period_before(kind, now.astimezone(network.zone).date())
+    if is_made(conn, kind, period.name):
+        return Done(0, f"{period.name} is there")
+    made = make(conn, network, kind, period.name, "jobs", now)
+    return Done(1, f"{period.name}: draft {made.bulletin_id}")
 
 
 def backup_job(url: str, folder: Path, keep: int) -> Job:

@@ -24,6 +24,7 @@ from dashboards.console import (
     account_page,
     accounts_page,
     alarm_actions,
+    bulletins_page,
     check_turn,
     error_answers,
     exports_page,
@@ -48,6 +49,7 @@ from quantrac.config import config_folder
 from quantrac.desks import (
     accounts,
     acts,
+    bulletins,
     certificates,
     commands,
     config_files,
@@ -69,6 +71,7 @@ from quantrac.telemetry import commands as signed_commands
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.words import counted
 from reports import spans
+from reports.bulletins import periods
 from reports.completeness import days
 from reports.disclosure import versions
 from reports.disclosure import year as disclosed_year
@@ -120,7 +123,9 @@ def test_refusals_are_in_the_language_and_the_time_of_the_reader() -> None:
         (disclosed_year, (), 3), (versions, (), 2),
         (selection, (), 4), (workbook, (), 1), (netcdf, (), 3), (exports_page, (), 1),
         (entries, (), 7), (field_book, (), 5),
-        (certificates, (), 3), (samples, (), 5), (jobs, (), 3), (laboratory_results, (), 4), (laboratory_file, (), 8),
+        (certificates, (), 3), (samples, (), 5), (jobs, (), 3),
+        (bulletins, (), 12), (periods, (), 2), (bulletins_page, (), 1),
+        (laboratory_results, (), 4), (laboratory_file, (), 8),
         (laboratory_import, (), 3),
         (contact_cells, ("ContactRefused", "ContactsRefused"), 12), (contact_record, (), 4), (contact_changes, (), 2),
         (test_message, (), 6),

@@ -7,6 +7,7 @@ from typing import Final
 
 from dashboards.console.texts.refusals import (
     alarms,
+    bulletins,
     exports,
     field_book,
     files,
@@ -23,6 +24,7 @@ from dashboards.console.texts.refusals import (
 
 VIETNAMESE: Final[Mapping[str, str]] = {
     **alarms.VIETNAMESE,
+    **bulletins.VIETNAMESE,
     **exports.VIETNAMESE,
     **field_book.VIETNAMESE,
     **files.VIETNAMESE,

@@ -1,0 +1,424 @@
+"""The desk of bulletins: a draft is made, its words are changed, a person approves it, it goes to groups.
+
+An approved bulletin never changes: its documents are kept with one digest, and the database refuses to touch them. What
+is to be corrected is made anew, as the next version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from psycopg.types.json import Jsonb
+
+from alerts.alarm.change import Purpose
+from alerts.telling import gsm
+from alerts.telling.address_book import load_contacts
+from alerts.telling.contact import Addressee
+from alerts.telling.duty_week import nights
+from alerts.telling.outbox import Queued, enqueue
+from alerts.telling.routes import Routing
+from quantrac.config.bulletins import BulletinKind, BulletinPlan
+from quantrac.config.network import Network
+from quantrac.config.notifications import Medium
+from quantrac.database import audit
+from quantrac.database.pool import Connection, columns_of, rows_of
+from quantrac.telemetry.errors import TranslatableError
+from reports.bulletins import bulletin as making
+from reports.bulletins.bulletin import BulletinWords, Documents, Draft, draft_of
+from reports.bulletins.collecting import collect
+from reports.bulletins.periods import period_before, period_of
+from reports.bulletins.printing import pdf
+from reports.bulletins.templates import LANGUAGES, PARTS
+
+MOST_SEGMENTS: Final = 2
+LONGEST_WORDS: Final = 8000
+MOST_LISTED: Final = 100
+LONGEST_NIGHT: Final = timedelta(days=1)
+
+
+class BadBulletin(TranslatableError):
+    """What was asked of a bulletin cannot be done; the text says why."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """A row of `v_bulletin`."""
+
+    bulletin_id: int
+    kind: str
+    period: str
+    version: int
+    state: str
+    """`draft`, `approved`, `sent`."""
+    figures: dict[str, Any]
+    words: BulletinWords
+    made_at: datetime
+    made_by: str
+    edition: int
+    """How often its words were changed."""
+    edited_at: datetime | None
+    edited_by: str | None
+    approved_at: datetime | None
+    approved_by: str | None
+    digest: str | None
+    sent_at: datetime | None
+    sent_by: str | None
+
+    @property
+    def draft(self) -> Draft:
+        """What it is made of."""
+        return draft_of(self.kind, self.period, self.figures, self.made_at)
+
+
+class BulletinHead(NamedTuple):
+    """A bulletin in a list, with how many messages of it are on their way, taken and failed."""
+
+    bulletin_id: int
+    kind: str
+    period: str
+    version: int
+    state: str
+    made_at: datetime
+    made_by: str
+    approved_at: datetime | None
+    approved_by: str | None
+    sent_at: datetime | None
+    queued: int
+    taken: int
+    failed: int
+
+
+class Sent(NamedTuple):
+    """How many messages were queued."""
+
+    queued: int
+    known: int
+    """Recipients that have it already."""
+    nowhere: int
+    """Members of the groups that no medium reaches."""
+
+
+ONE: Final = f"select {columns_of(Bulletin)} from v_bulletin where bulletin_id = %s"  # noqa: S608
+NEWEST: Final = f"""
+select {columns_of(Bulletin)} from v_bulletin where kind = %s and period = %s order by version desc limit 1
+"""  # noqa: S608
+_COUNTED: Final = """
+select b.bulletin_id, b.kind, b.period, b.version, b.state, b.made_at, b.made_by, b.approved_at, b.approved_by,
+       b.sent_at, m.queued, m.taken, m.failed
+from v_bulletin b cross join lateral (
+  select count(*) filter (where status in ('queued', 'held'))::int4 as queued,
+         count(*) filter (where status in ('sent', 'delivered', 'unknown'))::int4 as taken,
+         count(*) filter (where status in ('failed', 'dead'))::int4 as failed
+  from v_notification n where n.bulletin_id = b.bulletin_id) m
+"""
+HEAD: Final = f"{_COUNTED} where b.bulletin_id = %s"
+HEADS: Final = f"""
+{_COUNTED} where %(kind)s::text is null or b.kind = %(kind)s order by b.made_at desc, b.bulletin_id desc limit %(most)s
+"""
+INSERT: Final = """
+insert into bulletin (kind, period, version, figures, words, made_at, made_by)
+values (%(kind)s, %(period)s, %(version)s, %(figures)s, %(words)s, %(now)s, %(person)s) returning bulletin_id
+"""
+REMAKE: Final = """
+update bulletin set figures = %(figures)s, words = %(words)s, made_at = %(now)s, made_by = %(person)s
+where bulletin_id = %(id)s and approved_at is null
+"""
+EDIT: Final = """
+update bulletin set words = jsonb_set(words, array[%(language)s, %(part)s], to_jsonb(%(text)s::text)),
+  edition = edition + 1, edited_at = %(now)s, edited_by = %(person)s
+where bulletin_id = %(id)s and approved_at is null and edition = %(edition)s
+"""
+APPROVE: Final = """
+update bulletin set approved_at = %(now)s, approved_by = %(person)s, digest = %(digest)s
+where bulletin_id = %(id)s and approved_at is null and edition = %(edition)s
+"""
+KEEP: Final = "insert into bulletin_document (bulletin_id, language, part, content) values (%s, %s, %s, %s)"
+DOCUMENTS: Final = "select language, part, content from v_bulletin_document where bulletin_id = %s"
+SEND: Final = (
+    "update bulletin set sent_at = %(now)s, sent_by = %(person)s where bulletin_id = %(id)s and sent_at is null"
+)
+HAVE: Final = "select contact_id, medium from v_notification where bulletin_id = %s"
+
+
+def bulletins(conn: Connection, kind: str | None = None, most: int = MOST_LISTED) -> list[BulletinHead]:
+    """Return the newest bulletins, of one kind or of all."""
+    return rows_of(conn, BulletinHead, HEADS, {"kind": kind, "most": most})
+
+
+def head(conn: Connection, number: int) -> BulletinHead | None:
+    """Return one as the list has it."""
+    return next(iter(rows_of(conn, BulletinHead, HEAD, [number])), None)
+
+
+def bulletin(conn: Connection, number: int) -> Bulletin:
+    """Return one. Raises BadBulletin."""
+    found = rows_of(conn, Bulletin, ONE, [number])
+    if not found:
+        raise BadBulletin("there is no bulletin {number}", number=number)
+    return found[0]
+
+
+def make(
+    conn: Connection, network: Network, kind: BulletinKind, period: str | None, person: str, now: datetime
+) -> Bulletin:
+    """Make a bulletin as a draft, of a period or of the last one that is over; an approved one gets a next version.
+
+    A draft that is there gets new figures; its words too, unless somebody has changed them. Audited.
+    Raises BadSpan, BadTemplate, BadBulletin.
+    """
+    today = now.astimezone(network.zone).date()
+    asked = period_before(kind, today) if period is None else period_of(kind, period)
+    if asked.last >= today:
+        raise BadBulletin("the period {period} is not over", period=asked.name)
+    draft = Draft(kind, asked, collect(conn, network, kind, asked, now), now)
+    words = _fitting(making.written(draft, network))
+    with conn.transaction():
+        conn.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"bulletin {kind} {asked.name}"])
+        newest = next(iter(rows_of(conn, Bulletin, NEWEST, [kind.value, asked.name])), None)
+        said = {
+            "kind": kind.value, "period": asked.name, "figures": Jsonb(draft.figures), "now": now, "person": person,
+        }  # fmt: skip
+        if newest is not None and newest.state == "draft":
+            kept = newest.words if newest.edited_at is not None else words
+            conn.execute(REMAKE, {**said, "words": Jsonb(kept), "id": newest.bulletin_id})
+            number = newest.bulletin_id
+        else:
+            version = 1 if newest is None else newest.version + 1
+            row = conn.execute(INSERT, {**said, "words": Jsonb(words), "version": version}).fetchone()
+            number = 0 if row is None else int(row[0])
+        audit.record(conn, now, person, "make", f"bulletin {number}", detail={"kind": kind.value, "period": asked.name})
+    return bulletin(conn, number)
+
+
+def is_made(conn: Connection, kind: BulletinKind, period: str) -> bool:
+    """Whether there is a bulletin about a period."""
+    return bool(rows_of(conn, Bulletin, NEWEST, [kind.value, period]))
+
+
+def edit(
+    conn: Connection,
+    number: int,
+    language: str,
+    part: str,
+    text: str,
+    person: str,
+    now: datetime,
+    edition: int | None = None,
+) -> Bulletin:
+    """Change the words of a draft. Audited. Raises BadBulletin, also where somebody else has changed it meanwhile.
+
+    `edition`: which one the person has read; None: that which is there.
+    """
+    found = _open_draft(conn, number)
+    known = PARTS[BulletinKind(found.kind)]
+    if language not in LANGUAGES or part not in known:
+        raise BadBulletin(
+            "found {part} in {language}, expected one of {known} in vi or en",
+            part=part,
+            language=language,
+            known=", ".join(known),
+        )
+    if len(text) > LONGEST_WORDS:
+        raise BadBulletin("the text has {length} characters, at most {most}", length=len(text), most=LONGEST_WORDS)
+    if part == "sms":
+        _check_short(text)
+    said = {
+        "id": number, "language": language, "part": part, "text": text.strip(), "now": now, "person": person,
+        "edition": found.edition if edition is None else edition,
+    }  # fmt: skip
+    with conn.transaction():
+        if conn.execute(EDIT, said).rowcount != 1:
+            raise BadBulletin("somebody has changed the bulletin {number} meanwhile: read it again", number=number)
+        audit.record(conn, now, person, "edit", f"bulletin {number}", detail={"language": language, "part": part})
+    return bulletin(conn, number)
+
+
+def approve(
+    conn: Connection, network: Network, number: int, person: str, now: datetime, edition: int | None = None
+) -> Bulletin:
+    """Approve a draft: its documents are made and never change again. Audited.
+
+    Raises BadBulletin, BadTemplate, CannotPrint.
+    """
+    found = _open_draft(conn, number)
+    made = making.documents(found.draft, found.words, network)
+    said = {
+        "id": number, "now": now, "person": person, "digest": making.digest(made),
+        "edition": found.edition if edition is None else edition,
+    }  # fmt: skip
+    with conn.transaction():
+        with conn.cursor() as cursor:
+            cursor.executemany(KEEP, [[number, language, part, content] for (language, part), content in made.items()])
+        if conn.execute(APPROVE, said).rowcount != 1:
+            raise BadBulletin("somebody has changed the bulletin {number} meanwhile: read it again", number=number)
+        audit.record(conn, now, person, "approve", f"bulletin {number}", detail={"digest": said["digest"]})
+    return bulletin(conn, number)
+
+
+def documents(conn: Connection, number: int) -> Documents:
+    """Return the documents of an approved bulletin; of a draft none."""
+    return {(lang, part): bytes(content) for lang, part, content in conn.execute(DOCUMENTS, [number]).fetchall()}
+
+
+def document(conn: Connection, network: Network, found: Bulletin, language: str, part: str) -> bytes:
+    """Return `html` or `pdf` in a language: of a draft as it would be. Raises BadTemplate, CannotPrint, BadBulletin."""
+    if found.digest is not None:
+        kept = documents(conn, found.bulletin_id)
+        if (language, part) not in kept:
+            raise BadBulletin(
+                "the bulletin {number} has no {part} in {language}",
+                number=found.bulletin_id,
+                part=part,
+                language=language,
+            )
+        return kept[language, part]
+    html = making.page(found.draft, found.words, network, language)
+    return pdf(html) if part == "pdf" else html.encode()
+
+
+def is_intact(conn: Connection, found: Bulletin) -> bool:
+    """Whether the documents of an approved bulletin are those that were approved."""
+    return found.digest is not None and making.digest(documents(conn, found.bulletin_id)) == found.digest
+
+
+def send(
+    conn: Connection,
+    network: Network,
+    number: int,
+    person: str,
+    now: datetime,
+    groups: Sequence[str] = (),
+    by: Sequence[str] = (),
+) -> Sent:
+    """Queue an approved bulletin to the members of groups, each once by each medium, whatever was sent before. Audited.
+
+    Without groups and media those of its plan in network.yaml. Short messages wait for the end of quiet hours.
+    Raises BadBulletin.
+    """
+    found = bulletin(conn, number)
+    if found.approved_at is None:
+        raise BadBulletin("the bulletin {number} is a draft: approve it first", number=number)
+    if not is_intact(conn, found):
+        raise BadBulletin("the documents of the bulletin {number} are not those that were approved", number=number)
+    plan = network.settings.bulletins.get(BulletinKind(found.kind))
+    told, media = _where(network, plan, groups, by)
+    kept = documents(conn, number)
+    with conn.transaction():
+        conn.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"bulletin {number}"])
+        have = {(contact, medium) for contact, medium in conn.execute(HAVE, [number]).fetchall()}
+        contacts = [one for one in load_contacts(conn) if one.groups & told and _consents(one, network)]
+        chosen = _recipients(contacts, media, have)
+        queued = [_message(found, kept, one, medium, network, now) for one, medium in chosen]
+        enqueue(conn, queued, now)
+        conn.execute(SEND, {"id": number, "now": now, "person": person})
+        said = {"to": sorted(told), "by": [medium.value for medium in media], "messages": len(queued)}
+        audit.record(conn, now, person, "send", f"bulletin {number}", detail=said)
+    reached = {one.contact_id for one, _ in chosen} | {contact for contact, _ in have}
+    known = len({contact for contact, _ in have} & {one.contact_id for one in contacts})
+    return Sent(len(queued), known, sum(one.contact_id not in reached for one in contacts))
+
+
+def _where(
+    network: Network, plan: BulletinPlan | None, groups: Sequence[str], by: Sequence[str]
+) -> tuple[frozenset[str], list[Medium]]:
+    chosen = tuple(groups) or (() if plan is None else plan.to)
+    media = tuple(by) or (("email",) if plan is None else plan.by)
+    known = ", ".join(network.settings.groups)
+    if not chosen:
+        raise BadBulletin("nobody is named to whom it goes; groups: {known}", known=known)
+    for name in chosen:
+        if name not in network.settings.groups:
+            raise BadBulletin("there is no group {group}; groups: {known}", group=name, known=known)
+    if not set(media) <= {"sms", "email"}:
+        raise BadBulletin("found {media}, expected sms or email", media=", ".join(media))
+    return frozenset(chosen), [Medium(one) for one in dict.fromkeys(media)]
+
+
+def _consents(contact: Addressee, network: Network) -> bool:
+    return contact.consent != "refused" and (contact.consent == "given" or not network.settings.consent_required)
+
+
+def _recipients(
+    contacts: Sequence[Addressee], media: Sequence[Medium], have: set[tuple[int, str]]
+) -> list[tuple[Addressee, Medium]]:
+    """Return who gets it by which media: nobody twice."""
+    return [
+        (contact, medium)
+        for contact in contacts
+        for medium in media
+        if contact.address(medium) and (not contact.media or medium in contact.media)
+        and (contact.contact_id, medium.value) not in have
+    ]  # fmt: skip
+
+
+def _message(
+    found: Bulletin, kept: Documents, contact: Addressee, medium: Medium, network: Network, now: datetime
+) -> Queued:
+    language = contact.language
+    title = kept[language, "title"].decode()
+    facts: dict[str, Any] = {"purpose": Purpose.BULLETIN.value, "language": language}
+    if medium is Medium.EMAIL:
+        facts["bulletin"] = {"number": found.bulletin_id, "name": f"{found.kind}-{found.period}-{language}.pdf"}
+        body, subject, begins = kept[language, "mail"].decode() + "\n", title, now
+    else:
+        text = kept.get((language, "sms"), kept[language, "title"]).decode()
+        facts["words"] = {"title": title, "response": kept.get((language, "zalo"), text.encode()).decode()}
+        body, subject, begins = (
+            gsm.capped(gsm.aired(text, accented=contact.accented)),
+            None,
+            _awake(network, contact, now),
+        )
+    return Queued(
+        [contact.contact_id],
+        medium,
+        Purpose.BULLETIN,
+        subject,
+        body,
+        begins,
+        facts=facts,
+        bulletin_id=found.bulletin_id,
+    )
+
+
+def _awake(network: Network, contact: Addressee, now: datetime) -> datetime:
+    """Return when a contact may be woken by a short message: now, or at the end of quiet hours."""
+    hours = contact.quiet or Routing.of(network).hours_of(contact)
+    if hours is None:
+        return now
+    return next((one.until for one in nights(hours, now, now + LONGEST_NIGHT, network.zone) if one.since <= now), now)
+
+
+def _open_draft(conn: Connection, number: int) -> Bulletin:
+    found = bulletin(conn, number)
+    if found.approved_at is not None:
+        raise BadBulletin("the bulletin {number} is approved and never changes: make it anew", number=number)
+    return found
+
+
+def _fitting(words: BulletinWords) -> BulletinWords:
+    """Return the words with short messages cut to two segments: whole words go, and three points say so."""
+    return {
+        language: {part: _cut(text) if part == "sms" else text for part, text in parts.items()}
+        for language, parts in words.items()
+    }
+
+
+def _cut(text: str) -> str:
+    text = " ".join(gsm.unaccented(text).split())
+    while gsm.length(text).segments > MOST_SEGMENTS:
+        text = f"{text.removesuffix('...').rpartition(' ')[0]}..."
+    return text
+
+
+def _check_short(text: str) -> None:
+    """Refuse a short message of more than two segments, as it goes on the air. Raises BadBulletin."""
+    found = gsm.length(gsm.unaccented(text))
+    if found.segments > MOST_SEGMENTS:
+        raise BadBulletin(
+            "the short message has {segments} segments, at most {most}", segments=found.segments, most=MOST_SEGMENTS
+        )

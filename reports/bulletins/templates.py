@@ -1,0 +1,197 @@
+"""Templates of bulletins (Jinja): shipped ones, and a network's own in `bulletins/` of its configuration.
+
+A template is called `<kind>.<part>.<language>.txt`, of a page `.html`; `<part>.<language>` alone holds for kinds
+without one of their own. A network's own file stands in the place of the shipped one of its name. In a sandbox they
+read what they are given, name nothing that is not there, and end within bounds of steps and length.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, NamedTuple
+
+from jinja2 import (
+    ChoiceLoader,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    nodes,
+)
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from quantrac.config.bulletins import BulletinKind
+from quantrac.telemetry.errors import QuantracError
+from reports.bulletins import calendar_chart, line_chart, writing
+
+SHIPPED: Final = Path(__file__).parent / "templates"
+OWN_FOLDER: Final = "bulletins"
+LANGUAGES: Final = ("vi", "en")
+MOST_STEPS: Final = 400_000
+"""Lines of templates that are carried out for one text; the longest shipped page takes a tenth."""
+MOST_CHARACTERS: Final = 4_000_000
+LONGEST_REPEAT: Final = 100_000
+PARTS: Final[Mapping[BulletinKind, tuple[str, ...]]] = {
+    BulletinKind.WATER_WEEK: ("title", "summary", "note", "sms"),
+    BulletinKind.FARMERS_DAY: ("title", "summary", "note", "sms", "zalo"),
+    BulletinKind.AIR_MONTH: ("title", "summary", "note"),
+    BulletinKind.MONTH: ("title", "summary", "note"),
+    BulletinKind.YEAR: ("title", "summary", "note"),
+}
+"""The words that a person may change in a draft."""
+ASSEMBLED: Final = ("mail", "page")
+"""What is made of figures and words."""
+FILTERS: Final = frozenset({
+    "capitalize", "count", "d", "default", "e", "escape", "first", "float", "groupby", "int", "join", "last", "length",
+    "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "round", "safe", "select", "selectattr",
+    "sort", "string", "sum", "title", "trim", "unique", "upper",
+})  # fmt: skip
+FORBIDDEN: Final = (nodes.Macro, nodes.CallBlock, nodes.Import, nodes.FromImport)
+
+
+class BadTemplate(QuantracError):
+    """A template that cannot be used; the text names file and line."""
+
+    exit_code = 2
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja without loops over what was not given, and without texts that grow by themselves."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Multiply numbers alone, and only so large; `%` formats nothing."""
+        if not all(isinstance(one, int | float) and abs(one) < 1e12 for one in (left, right)) or operator == "**":
+            raise SecurityError(f"found {operator} of something else than two numbers")
+        return super().call_binop(context, operator, left, right)
+
+
+class Finding(NamedTuple):
+    """What is wrong with a template."""
+
+    place: str
+    line: int
+    problem: str
+
+    def __str__(self) -> str:
+        """Return `file:line: problem`."""
+        return f"{self.place}:{self.line}: {self.problem}"
+
+
+class Templates:
+    """The templates of a network, in one language."""
+
+    def __init__(self, config: Path, language: str) -> None:
+        self.own = config / OWN_FOLDER
+        self.language = language
+        loader = ChoiceLoader([FileSystemLoader(self.own), FileSystemLoader(SHIPPED)])
+        self._sandbox = Sandbox(
+            loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+            autoescape=lambda name: bool(name and name.endswith(".html")),
+        )  # fmt: skip
+        own: dict[str, Callable[..., Any]] = {
+            "number": partial(_in, writing.number, language), "given": partial(_in, writing.given, language),
+            "signed": partial(_in, writing.signed, language), "bounds": partial(_in, writing.bounds, language),
+            "full_day": writing.full_day, "short_day": writing.short_day, "spans": writing.spans,
+            "paragraphs": _paragraphs,
+        }  # fmt: skip
+        kept = {name: self._sandbox.filters[name] for name in FILTERS}
+        self._sandbox.filters = kept | own
+        self._sandbox.globals = {
+            "calendar": lambda days: Markup(calendar_chart.calendar(days, language)),  # noqa: S704  # it escapes
+            "curve": lambda curve: Markup(line_chart.curve(curve, language)),  # noqa: S704  # it escapes
+        }
+
+    def write(self, kind: BulletinKind, part: str, given: Mapping[str, Any]) -> str:
+        """Return what a template makes of what it is given. Raises BadTemplate."""
+        name = self.name_of(kind, part)
+        try:
+            template = self._sandbox.get_template(name)
+            with _Bounds(self._is_template):
+                pieces, length = [], 0
+                for piece in template.generate(**given):
+                    pieces.append(piece)
+                    length += len(piece)
+                    if length > MOST_CHARACTERS:
+                        raise SecurityError(f"the text grew beyond {MOST_CHARACTERS} characters")
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+            raise BadTemplate(str(self._finding(name, error))) from error
+        return "".join(pieces) if name.endswith(".html") else "".join(pieces).strip()
+
+    def name_of(self, kind: BulletinKind, part: str) -> str:
+        """Return the name of the template of a part. Raises BadTemplate."""
+        ending = "html" if part == "page" else "txt"
+        for name in (f"{kind}.{part}.{self.language}.{ending}", f"{part}.{self.language}.{ending}"):
+            if (self.own / name).is_file() or (SHIPPED / name).is_file():
+                return name
+        raise BadTemplate(f"{self.own}: found no template {kind}.{part}.{self.language}.{ending}")
+
+    def place_of(self, name: str) -> Path:
+        """Return the file of a template."""
+        return self.own / name if (self.own / name).is_file() else SHIPPED / name
+
+    def misfits(self, name: str) -> Iterator[Finding]:
+        """Yield what a template has that none may have, or its first mistake in writing."""
+        try:
+            tree = self._sandbox.parse(self.place_of(name).read_text("utf-8"), name)
+        except (TemplateSyntaxError, UnicodeDecodeError) as error:
+            yield self._finding(name, error)
+            return
+        for node in tree.find_all(FORBIDDEN):
+            yield Finding(str(self.place_of(name)), node.lineno, "found a macro or an import, allowed in no template")
+
+    def _is_template(self, file: str) -> bool:
+        return Path(file).parent in (self.own, SHIPPED)
+
+    def _finding(self, name: str, error: BaseException) -> Finding:
+        """Return where in which file an error has come about."""
+        if isinstance(error, TemplateSyntaxError):
+            return Finding(error.filename or str(self.place_of(error.name or name)), error.lineno, error.message or "")
+        if isinstance(error, TemplateNotFound):
+            return Finding(str(self.place_of(name)), 1, f"found no template {error.name}")
+        frames = [one for one in traceback.extract_tb(error.__traceback__) if self._is_template(one.filename)]
+        place, line = (frames[-1].filename, frames[-1].lineno or 1) if frames else (str(self.place_of(name)), 1)
+        return Finding(place, line, str(error) or type(error).__name__)
+
+
+class _Bounds:
+    """Ends templates of this thread that take too many steps; other code of the thread is not counted."""
+
+    def __init__(self, counts: Callable[[str], bool]) -> None:
+        self._counts, self._steps = counts, 0
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        self._before = sys.gettrace()
+        sys.settrace(self._call)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+    def _call(self, frame: FrameType, _: str, __: Any) -> Any:
+        return self._step if self._counts(frame.f_code.co_filename) else None
+
+    def _step(self, _: FrameType, __: str, ___: Any) -> Any:
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise SecurityError(f"the template did not end within {MOST_STEPS} steps")
+        return self._step
+
+
+def _in(write: Callable[..., str], language: str, *given: Any) -> str:
+    return write(*given, language)
+
+
+def _paragraphs(text: str) -> Markup:
+    """Return each line of a text as a paragraph."""
+    lines = (line.strip() for line in text.splitlines())
+    return Markup("\n").join(Markup("<p>{}</p>").format(line) for line in lines if line)

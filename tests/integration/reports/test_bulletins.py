@@ -1,0 +1,183 @@
+"""A bulletin on a real database, from figures to messages: draft, words, approval that holds, each person once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from alerts.channels.email_smtp import SmtpNotifier
+from alerts.rules.watched_network import WatchedNetwork
+from alerts.telling.attachments import attachments
+from alerts.telling.notifier import Outgoing
+from dashboards.console.rule_library import RuleLibrary
+from ingest.rollups import consumer as rollups
+from quantrac.cli.commands.report import app
+from quantrac.cli.jobs.runs import run_if_due
+from quantrac.cli.jobs.service import jobs_of
+from quantrac.config.bulletins import BulletinKind
+from quantrac.config.loader import load_network
+from quantrac.config.network import Network
+from quantrac.config.settings import Settings
+from quantrac.database.pool import Connection
+from quantrac.desks import bulletins as desk
+from quantrac.desks.roles import Role, RoleGrant
+from tests.fixtures.console import CONFIGS, session_of, with_session
+from tests.integration.console.test_admission import served
+
+NOW = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
+"""Monday, ten in the morning in Vietnam; the week before is the 48th."""
+MONDAY = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
+HOURLY = """
+insert into reading
+select c.channel_id, %(begin)s::timestamptz + n * interval '1 hour', %(value)s, 0, 0,
+  %(begin)s::timestamptz + n * interval '1 hour'
+from channel c, generate_series(1, %(days)s * 24) n where c.channel = %(channel)s
+"""
+PEOPLE = """
+insert into contact (name, email, phone_e164, groups, language, consent) values
+  ('An', 'an@example.org', '+84900000001', '{farmers,managers}', 'vi', 'given'),
+  ('Ann', 'ann@example.org', null, '{managers}', 'en', 'given'),
+  ('Bình', 'binh@example.org', null, '{farmers}', 'vi', null),
+  ('Cúc', 'cuc@example.org', null, '{farmers}', 'vi', 'refused'),
+  ('Dung', null, '+84900000002', '{farmers}', 'vi', 'given'),
+  ('Em', 'em@example.org', null, '{operators}', 'vi', 'given')
+"""
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return load_network(CONFIGS)
+
+
+@pytest.fixture
+def week(configured: Connection) -> Connection:
+    """Five days of salinity, oxygen and pH at one station, and the same week of the year before."""
+    conn = configured
+    conn.execute("update channel set interval_s = 3600")
+    for channel, value in (("salinity", 4.0), ("do", 4.5), ("ph", 7.5)):
+        said = {"begin": MONDAY, "value": value, "days": 5, "channel": f"st-my-thanh/{channel}"}
+        conn.execute(HOURLY, said)
+    before = MONDAY - timedelta(days=364)
+    conn.execute(HOURLY, {"begin": before, "value": 2.5, "days": 7, "channel": "st-my-thanh/salinity"})
+    conn.execute("insert into consumer (consumer, position) values ('quality', 0)")
+    rollups.make_everything(conn)
+    conn.execute(PEOPLE)
+    return conn
+
+
+def test_a_bulletin_goes_from_figures_to_each_person_once_and_never_changes_once_approved(
+    week: Connection, network: Network, tmp_path: Path
+) -> None:
+    made = desk.make(week, network, BulletinKind.WATER_WEEK, None, "jobs", NOW)
+    assert (made.period, made.version, made.state) == ("2026-W48", 1, "draft")
+    row = next(one for one in made.figures["rows"] if one["station"] == "st-my-thanh")
+    assert (row["verdict"], row["year_before"], row["difference"]) == ("wait", 2.5, 1.5)
+    assert row["cells"][1]["lacking"] == ["2026-11-28", "2026-11-29"]
+    assert "Độ mặn 4,00 ‰ (thấp hơn mức 5)" in made.words["vi"]["summary"]
+    with pytest.raises(desk.BadBulletin, match="approve it first"):
+        desk.send(week, network, made.bulletin_id, "Hoa", NOW)
+
+    edited = desk.edit(week, made.bulletin_id, "vi", "note", "Triều cường ngày 2/12.", "Hoa", NOW, made.edition)
+    with pytest.raises(desk.BadBulletin, match="meanwhile"):
+        desk.edit(week, made.bulletin_id, "vi", "note", "khác", "Bình", NOW, made.edition)
+    with pytest.raises(desk.BadBulletin, match="3 segments, at most 2"):
+        desk.edit(week, made.bulletin_id, "vi", "sms", "x" * 400, "Hoa", NOW)
+    again = desk.make(week, network, BulletinKind.WATER_WEEK, "2026-W48", "Hoa", NOW)
+    assert (again.bulletin_id, again.words["vi"]["note"]) == (made.bulletin_id, "Triều cường ngày 2/12.")
+    with pytest.raises(desk.BadBulletin, match="is not over"):
+        desk.make(week, network, BulletinKind.WATER_WEEK, "2026-W49", "Hoa", NOW)
+
+    approved = desk.approve(week, network, made.bulletin_id, "Hoa", NOW, edited.edition)
+    kept = desk.documents(week, made.bulletin_id)
+    assert kept["vi", "pdf"].startswith(b"%PDF-")
+    assert "Triều cường ngày 2/12." in kept["vi", "html"].decode()
+    assert desk.is_intact(week, approved)
+    for statement in (
+        "update bulletin set words = '{}'", "delete from bulletin", "delete from bulletin_document",
+        "update bulletin_document set content = ''",
+    ):  # fmt: skip
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            week.execute(statement)
+    with pytest.raises(desk.BadBulletin, match="never changes"):
+        desk.edit(week, made.bulletin_id, "vi", "note", "", "Hoa", NOW)
+
+    assert desk.send(week, network, made.bulletin_id, "Hoa", NOW) == (3, 0, 1)
+    assert desk.send(week, network, made.bulletin_id, "Hoa", NOW, ["farmers", "managers", "operators"]).queued == 1
+    told = "select c.name, n.medium, n.subject from notification n join contact c using (contact_id) order by 1"
+    assert [row[0] for row in week.execute(told)] == ["An", "Ann", "Bình", "Em"]
+    facts = week.execute("select facts from notification where contact_id = 1").fetchall()[0][0]
+    carried = attachments(Settings(), lambda: NOW)(week, None, 1, facts)
+    assert carried["file"] == ("water-week-2026-W48-vi.pdf", kept["vi", "pdf"])
+    letter = SmtpNotifier("smtp://127.0.0.1", "a@example.org")._letter(
+        Outgoing("k", "b@example.org", "x", facts=carried)
+    )
+    assert [part.get_content_type() for part in letter.iter_attachments()] == ["application/pdf"]
+
+    second = desk.make(week, network, BulletinKind.WATER_WEEK, "2026-W48", "Hoa", NOW)
+    assert (second.version, second.state) == (2, "draft")
+    acts = week.execute("select action from audit where subject like 'bulletin%' order by audit_id").fetchall()
+    assert [act for (act,) in acts] == ["make", "edit", "make", "approve", "send", "send", "make"]
+
+
+def test_all_kinds_are_made_of_stations_without_any_data_and_by_the_clock(week: Connection, network: Network) -> None:
+    for kind in BulletinKind:
+        made = desk.make(week, network, kind, None, "Hoa", NOW)
+        assert made.words["vi"]["title"]
+        assert desk.document(week, network, made, "en", "html")
+    (weekly,) = [job for job in jobs_of(WatchedNetwork(CONFIGS)) if job.name == "bulletin-water-week"]
+    later = NOW + timedelta(days=7)
+    assert run_if_due(week, weekly, lambda: later)
+    assert run_if_due(week, weekly, lambda: later) is False
+    newest = desk.bulletins(week, "water-week")[0]
+    assert (newest.period, newest.state, newest.made_by) == ("2026-W49", "draft", "jobs")
+
+
+def test_the_commands_do_what_the_desk_does(
+    week: Connection, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUANTRAC_DATABASE_URL", database)
+    monkeypatch.setenv("QUANTRAC_CONFIG", str(CONFIGS))
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert "water-week 2026-W48" in run("bulletin", "make", "water-week", "--period", "2026-W48", "--person", "Hoa")
+    run("bulletin", "edit", "1", "--part", "note", "--text", "Lời thêm", "--person", "Hoa")
+    assert "Lời thêm" in run("bulletin", "show", "1", "--html", str(tmp_path / "a.html"))
+    assert "Lời thêm" in (tmp_path / "a.html").read_text("utf-8")
+    assert "digest" in run("bulletin", "approve", "1", "--person", "Hoa")
+    assert "3 queued" in run("bulletin", "send", "1", "--to", "farmers", "--to", "managers", "--person", "Hoa")
+    assert "sent" in run("bulletin", "list")
+    assert "layout.html" in run("templates", "list")
+    assert "can be used" in run("templates", "check")
+
+
+async def test_the_pages_show_change_approve_and_send(week: Connection, database: str, network: Network) -> None:
+    officer = with_session(session_of(week, "Hoa", NOW, RoleGrant(Role.DATA_OFFICER)))
+    operator = with_session(session_of(week, "Bình", NOW, RoleGrant(Role.OPERATOR)))
+    number = desk.make(week, network, BulletinKind.FARMERS_DAY, "2026-11-26", "jobs", NOW).bulletin_id
+    library = RuleLibrary.of(network, NOW.date())
+    async with served(database, None, clock=lambda: NOW, library=lambda: library) as (http, _):
+        page = (await http.get(f"/bulletins/{number}", headers=officer)).text
+        assert "Giá trị giới hạn cho phép lấy nước vào ao" in page
+        assert "Tin hằng ngày cho hộ nuôi" in (await http.get("/bulletins", headers=officer)).text
+        words = {"language": "vi", "part": "note", "text": "<i>x</i>", "edition": 1}
+        assert (await http.post(f"/api/bulletins/{number}/words", json=words, headers=operator)).json() == {
+            "edition": 2
+        }
+        assert "&lt;i&gt;x&lt;/i&gt;" in (await http.get(f"/bulletins/{number}", headers=officer)).text
+        wish = {"edition": 2}
+        assert (await http.post(f"/api/bulletins/{number}/approve", json=wish, headers=operator)).status_code == 403
+        assert (await http.post(f"/api/bulletins/{number}/approve", json=wish, headers=officer)).status_code == 200
+        pdf = await http.get(f"/bulletins/{number}/vi.pdf", headers=officer)
+        assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+        to = {"to": ["farmers"], "by": ["email", "sms"]}
+        sent = (await http.post(f"/api/bulletins/{number}/send", json=to, headers=officer)).json()
+        assert sent == {"queued": 4, "known": 0, "nowhere": 0}
+        assert (await http.get("/aqi?year=2026&lang=en", headers=officer)).status_code == 200

@@ -1,0 +1,207 @@
+"""Bulletins without a server: periods, figures, words, templates that cannot run away, charts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.telling import gsm
+from quantrac.config.bulletins import BulletinKind
+from quantrac.config.loader import load_network
+from quantrac.config.network import Network
+from quantrac.desks.bulletins import _cut
+from reports.bulletins.air import air_figures
+from reports.bulletins.bulletin import Draft, written
+from reports.bulletins.calendar_chart import calendar
+from reports.bulletins.daily_values import DayValue
+from reports.bulletins.line_chart import curve, scale
+from reports.bulletins.periods import period_before, period_of, week_with, year_before
+from reports.bulletins.template_check import EXAMPLE_AT, PLACES, check_templates, example
+from reports.bulletins.templates import BadTemplate, Templates
+from reports.bulletins.water import water_figures
+from reports.bulletins.writing import bounds, number, signed, spans
+from reports.spans import BadSpan
+
+CONFIGS = Path(__file__).parents[3] / "station_configs"
+DAYS = st.dates(date(1972, 2, 1), date(2098, 12, 31))
+LOOP, END = "{% for a in lists %}" * 3, "{% endfor %}" * 3
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return load_network(CONFIGS)
+
+
+@pytest.mark.parametrize("kind", list(BulletinKind))
+@given(day=DAYS)
+def test_the_last_period_ends_before_the_day_and_the_next_one_does_not(kind: BulletinKind, day: date) -> None:
+    period = period_before(kind, day)
+    assert period.last < day
+    assert period_of(kind, period.name) == period
+    following = period_before(kind, period.last + timedelta(days=(period.last - period.first).days + 32))
+    assert following.last > period.last
+    assert period_before(kind, period.last + timedelta(days=1)) == period
+
+
+@pytest.mark.parametrize(
+    ("week", "before"), [("2026-W48", "2025-W48"), ("2026-W53", "2025-W52"), ("2021-W01", "2020-W01")]
+)
+def test_the_same_week_a_year_before_has_the_same_number_or_is_the_last_of_its_year(week: str, before: str) -> None:
+    """2026 has a week 53 and 2025 has none (ISO 8601)."""
+    assert year_before(period_of(BulletinKind.WATER_WEEK, week)).name == before
+    assert week_with(date(2026, 11, 29)).name == "2026-W48"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("water-week", "2025-W53"), ("water-week", "2026-11"), ("month", "2026"), ("year", "2026-11-03")]
+)
+def test_a_name_of_no_such_period_is_refused(kind: str, name: str) -> None:
+    with pytest.raises(BadSpan):
+        period_of(BulletinKind(kind), name)
+
+
+def test_the_water_of_a_week_is_held_against_the_limits_and_what_lacks_is_said() -> None:
+    period = period_of(BulletinKind.WATER_WEEK, "2026-W09")
+    figures = example(BulletinKind.WATER_WEEK, period)
+    good, salty, silent = figures["rows"]
+    assert [row["verdict"] for row in figures["rows"]] == ["take", "wait", "unknown"]
+    (reason,) = salty["reasons"]
+    assert (figures["columns"][reason["column"]]["parameter"], reason["side"], reason["limit"]) == (
+        "salinity",
+        "below",
+        5,
+    )
+    salinity = good["cells"][1]
+    assert (salinity["mean"], salinity["low"], salinity["high"], salinity["days"]) == (12, 11, 13, 6)
+    assert salinity["lacking"] == ["2026-02-23"], "the first day has no row at all"
+    assert salinity["unreviewed"] == 3, "25 February, 27 February and 1 March"
+    assert good["difference"] == 0
+    assert silent["year_before"] is None
+    assert {title["en"] for title in figures["unmeasured"]} >= {"Water temperature", "Alkalinity"}
+
+
+def test_without_limits_or_values_nobody_says_that_water_may_be_taken() -> None:
+    days = [date(2026, 3, 1)]
+    values = [
+        DayValue("st-a", f"st-a/{name}", name, days[0], value, value, value, True, True)
+        for name, value in (("salinity", 12.0), ("do", 5.0), ("ph", 7.5))
+    ]
+    found = water_figures(PLACES, [], values, [], days, days)
+    assert [row["verdict"] for row in found["rows"]] == ["unknown"] * 3
+
+
+def test_shipped_templates_are_without_mistakes_and_write_both_languages(network: Network) -> None:
+    assert check_templates(network) == []
+    period = period_before(BulletinKind.WATER_WEEK, EXAMPLE_AT.date())
+    draft = Draft(BulletinKind.WATER_WEEK, period, example(BulletinKind.WATER_WEEK, period), EXAMPLE_AT)
+    words = written(draft, network)
+    assert words["vi"]["title"] == "THÔNG BÁO KẾT QUẢ QUAN TRẮC MÔI TRƯỜNG – Tuần 9 (Ngày 23/02–01/03/2026)"
+    assert "Chưa nên lấy nước tại Trạm thử B: Độ mặn 2,00 ‰ (thấp hơn mức 5)." in words["vi"]["summary"]
+    assert "Do not take water yet at Example B: Practical salinity 2.00 ‰ (below 5)." in words["en"]["summary"]
+
+
+def test_a_page_has_the_row_of_limits_and_marks_what_is_unreviewed(network: Network) -> None:
+    from reports.bulletins.bulletin import page
+
+    period = period_before(BulletinKind.WATER_WEEK, EXAMPLE_AT.date())
+    draft = Draft(BulletinKind.WATER_WEEK, period, example(BulletinKind.WATER_WEEK, period), EXAMPLE_AT)
+    words = {"vi": {"title": "<b>T</b>", "summary": "Một\nHai", "note": ""}}
+    text = " ".join(re.sub("<[^>]*>", " ", page(draft, words, network, "vi").partition("<body>")[2]).split())
+    assert "Giá trị giới hạn cho phép lấy nước vào ao – 5–35 7–9 – – ≥ 3,5 ≤ 0,3†" in text
+    assert "&lt;b&gt;T&lt;/b&gt;" in text
+    assert "2,00* ↓ (1,00–3,00)" in text
+    assert "Trạm thử A, thiếu số liệu: Độ mặn 23/02" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("một\n{{ nobody }}", ":2: 'nobody' is undefined"),
+        ("{% if %}", ":1: "),
+        (f"{LOOP}\n{{{{ a }}}}{END}", "steps"),
+        ("{{ 'x' * 999999999 }}", "something else than two numbers"),
+        ("{{ ''.__class__.__mro__ }}", "unsafe"),
+        ("{% for a in lists %}{{ long }}{% endfor %}", "characters"),
+        ("{{ range(9) }}", "'range' is undefined"),
+        ("{% include '../network.yaml' %}", "found no template"),
+    ],
+)  # fmt: skip
+def test_a_template_that_cannot_be_used_ends_with_file_and_line(tmp_path: Path, text: str, said: str) -> None:
+    own = tmp_path / "bulletins"
+    own.mkdir()
+    (own / "note.vi.txt").write_text(text, "utf-8")
+    given_things = {"lists": list(range(300)), "long": "x" * 100_000}
+    with pytest.raises(BadTemplate) as refused:
+        Templates(tmp_path, "vi").write(BulletinKind.WATER_WEEK, "note", given_things)
+    assert str(refused.value).startswith(f"{own / 'note.vi.txt'}:")
+    assert said in str(refused.value)
+
+
+def test_own_templates_are_checked_too(network: Network, tmp_path: Path) -> None:
+    own = tmp_path / "bulletins"
+    own.mkdir()
+    (own / "note.vi.txt").write_text("{% macro m() %}{% endmacro %}", "utf-8")
+    (own / "note.en.txt").write_text("{{ figures.nothing }}", "utf-8")
+    (own / "nothing.vi.txt").write_text("", "utf-8")
+    found = check_templates(replace(network, root=tmp_path))
+    assert [line.removeprefix(f"{own}/").partition(" ")[0] for line in found] == [
+        "nothing.vi.txt:1:", "note.vi.txt:1:", "note.en.txt:1:",
+    ]  # fmt: skip
+
+
+@given(st.text("Cù Lao Dung, độ mặn 12,5‰;^€ ", max_size=600))
+def test_a_short_message_is_cut_to_two_segments_of_gsm_7(text: str) -> None:
+    found = gsm.length(_cut(text))
+    assert found.segments <= 2
+    assert found.alphabet == "GSM-7"
+
+
+def test_figures_are_written_as_people_write_them() -> None:
+    assert [number(value, 1, "vi") for value in (None, 2.25, -0.04, -1.25)] == ["–", "2,3", "0,0", "−1,3"]
+    assert [signed(value, 1, "en") for value in (None, 0.0, 2.0, -2.0)] == ["–", "0.0", "+2.0", "−2.0"]
+    assert [bounds(low, high, "vi") for low, high in ((None, None), (3.5, None), (None, 0.3), (7, 9))] == [
+        "–",
+        "≥ 3,5",
+        "≤ 0,3",
+        "7–9",
+    ]
+    assert spans(["2026-11-01", "2026-11-02", "2026-11-04"]) == "01/11–02/11, 04/11"
+
+
+def test_the_calendar_has_each_day_in_its_colour_and_in_words() -> None:
+    days = [date(2026, 2, 1) + timedelta(days=n) for n in range(28)]
+    values = [
+        DayValue("st-a", "st-a/aqi", "vn_aqi", day, 60.0 * n, None, None, n != 2, True)
+        for n, day in enumerate(days[:5])
+    ]
+    (figures,) = air_figures({"st-a/aqi": PLACES[0]}, values, days)
+    assert (figures["known"], figures["worst"]["value"], figures["lacking"][0]) == (4, 240, "2026-02-03")
+    drawn = calendar(figures["days"], "vi")
+    assert drawn.count("<rect") == 28
+    for colour, words in (("#00e400", "Tốt"), ("#ffff00", "Trung bình"), ("#ff0000", "Xấu"), ("#8f3f97", "Rất xấu")):
+        assert re.search(rf'fill="{colour}".*?>{words}</text>', drawn), words
+    assert drawn.count("thiếu số liệu</text>") == 24
+    assert "style=" not in drawn, "the console's pages allow no styles of their own"
+
+
+@given(st.integers(-10**9, 10**9).map(lambda n: n / 1000), st.integers(0, 10**9).map(lambda n: n / 1000))
+def test_an_axis_holds_its_values_with_a_few_round_lines(least: float, width: float) -> None:
+    low, high, step = scale(least, least + width)
+    assert low <= least + 1e-6 * abs(least)
+    assert high >= least + width - 1e-6 * abs(least + width)
+    assert 1 <= round((high - low) / step) <= 8
+
+
+def test_a_curve_keeps_gaps_and_is_empty_without_values() -> None:
+    points = [["2026-02-01", 1.0], ["2026-02-02", 2.0], ["2026-02-03", None], ["2026-02-04", 4.0]]
+    found = {"title": "<DO>", "unit": "mg/l", "decimals": 1, "low": 3.5, "high": None, "points": points}
+    drawn = curve(found, "vi")
+    assert (drawn.count("<polyline"), drawn.count("<circle"), drawn.count("stroke-dasharray")) == (1, 1, 1)
+    assert "&lt;DO&gt; (mg/l): 1,0–4,0" in drawn
+    assert curve({**found, "points": [["2026-02-01", None]]}, "vi") == ""
