@@ -41,7 +41,6 @@ class DeskAct(StrEnum):
     VIEWS = "views"
     JOBS = "jobs"
     BULLETINS = "bulletins"
-    PUBLISH = "publish"
     AUDIT = "audit"
     ACCOUNTS = "accounts"
 
