@@ -110,7 +110,7 @@ def add_bulletins_page(app: FastAPI, console: Console, templates: Jinja2Template
                 "groups": [] if network is None else list(network.settings.groups), "plan": plan,
                 "group_title": group_title(network, lang),
                 "may_edit": by.login is None or by.may(DeskAct.BULLETINS, None),
-                "may_publish": by.login is None or by.may(DeskAct.PUBLISH, None),
+                "may_issue": by.login is None or by.may(DeskAct.ISSUE, None),
             }  # fmt: skip
         return templates.TemplateResponse(request, "bulletin.html", context)
 
@@ -128,7 +128,7 @@ def add_bulletins_page(app: FastAPI, console: Console, templates: Jinja2Template
 
 def _add_acts(app: FastAPI, console: Console) -> None:
     may_write = Depends(Gate(console, DeskAct.BULLETINS))
-    may_publish = Depends(Gate(console, DeskAct.PUBLISH))
+    may_issue = Depends(Gate(console, DeskAct.ISSUE))
 
     @app.post("/api/bulletins")
     def make(wish: MakeRequest, by: Visitor = may_write) -> dict[str, int]:
@@ -146,7 +146,7 @@ def _add_acts(app: FastAPI, console: Console) -> None:
         return {"edition": done.edition}
 
     @app.post("/api/bulletins/{number}/approve")
-    def approve(number: BulletinNumber, wish: ApproveRequest, by: Visitor = may_publish) -> dict[str, str | None]:
+    def approve(number: BulletinNumber, wish: ApproveRequest, by: Visitor = may_issue) -> dict[str, str | None]:
         """Approve a draft as it was read."""
         network = _needed(network_of(console))
         with console.long_read() as conn, by.acting():
@@ -154,7 +154,7 @@ def _add_acts(app: FastAPI, console: Console) -> None:
         return {"digest": done.digest}
 
     @app.post("/api/bulletins/{number}/send")
-    def send(number: BulletinNumber, wish: SendRequest, by: Visitor = may_publish) -> dict[str, int]:
+    def send(number: BulletinNumber, wish: SendRequest, by: Visitor = may_issue) -> dict[str, int]:
         """Queue it to groups."""
         network = _needed(network_of(console))
         with console.pool.connection() as conn, by.acting():

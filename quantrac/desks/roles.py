@@ -41,6 +41,7 @@ class DeskAct(StrEnum):
     VIEWS = "views"
     JOBS = "jobs"
     BULLETINS = "bulletins"
+    ISSUE = "issue"
     AUDIT = "audit"
     ACCOUNTS = "accounts"
 
@@ -128,9 +129,7 @@ MATRIX: Final[Mapping[DeskAct, ActRule]] = {
     DeskAct.BULLETINS: ActRule(
         _by(_OPERATOR, _DATA_OFFICER), tuple(f"quantrac.desks.bulletins.{act}" for act in ("make", "edit"))
     ),
-    DeskAct.PUBLISH: ActRule(
-        _by(_DATA_OFFICER), tuple(f"quantrac.desks.bulletins.{act}" for act in ("approve", "send"))
-    ),
+    DeskAct.ISSUE: ActRule(_by(_DATA_OFFICER), tuple(f"quantrac.desks.bulletins.{act}" for act in ("approve", "send"))),
     DeskAct.AUDIT: ActRule(_by()),
     DeskAct.ACCOUNTS: ActRule(
         _by(),

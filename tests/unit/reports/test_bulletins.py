@@ -190,7 +190,7 @@ def test_the_calendar_has_each_day_in_its_colour_and_in_words() -> None:
     assert "style=" not in drawn, "the console's pages allow no styles of their own"
 
 
-@given(st.integers(-10**9, 10**9).map(lambda n: n / 1000), st.integers(0, 10**9).map(lambda n: n / 1000))
+@given(st.integers(-(10**9), 10**9).map(lambda n: n / 1000), st.integers(0, 10**9).map(lambda n: n / 1000))
 def test_an_axis_holds_its_values_with_a_few_round_lines(least: float, width: float) -> None:
     low, high, step = scale(least, least + width)
     assert low <= least + 1e-6 * abs(least)
