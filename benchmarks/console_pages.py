@@ -205,6 +205,10 @@ def requests(now: datetime) -> dict[str, str]:
         "API: stations": "/api/v1/stations", "API: channels": "/api/v1/channels", "API: latest": "/api/v1/latest",
         "API: alarms": "/api/v1/alarms", "API: flags": "/api/v1/flags", "API: files": "/api/v1/files",
         "API: completeness of one, a month": f"/api/v1/completeness?station={STATION}",
+        "SensorThings: its root": "/sensorthings/v1.1",
+        "SensorThings: newest 1,000 of one": "/sensorthings/v1.1/Datastreams('{}')/Observations?{}".format(
+            CHANNEL.replace("/", ":"), "$top=1000&$orderby=phenomenonTime%20desc"
+        ),
         "API: its description": "/api/v1/openapi.json",
         "workbench, a month of minutes": f"/api/channels/{LONG}/{name}/workbench?{stretch(31)}",
         "workbench, 400 days": f"/api/channels/{LONG}/{name}/workbench?{stretch(400)}",

@@ -39,7 +39,7 @@ class AskedTooOften(QuantracError):
 
 def is_for_programs(path: str) -> bool:
     """Whether what a path answers is for programs, so that what is refused is a problem."""
-    return path.startswith("/api/v1/")
+    return path.startswith(("/api/v1/", "/sensorthings/"))
 
 
 def answer(request: Request, body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Response:

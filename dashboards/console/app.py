@@ -60,6 +60,7 @@ from dashboards.console.told_page import add_told_page
 from dashboards.console.trace_page import add_trace_page, trace_address
 from dashboards.console.trial_page import add_trial
 from dashboards.console.workbench_page import add_workbench_page
+from dashboards.sensorthings.routes import add_sensorthings
 from quantrac.desks.roles import DeskAct
 from quantrac.telemetry.words import counted
 
@@ -107,6 +108,7 @@ def create_app(console: Console, hosts: frozenset[str]) -> FastAPI:
     add_outside(app, console, templates)
     may_read, bound = Depends(Gate(console, DeskAct.READ)), RateBound()
     add_api(app, console.reading, may_read, bound, console.clock)
+    add_sensorthings(app, console.reading, may_read, bound)
     add_public_pages(app, console, templates)
     check_gates(app)
     _answer_head(app)

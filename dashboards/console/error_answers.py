@@ -35,6 +35,7 @@ from dashboards.console.station_page import BadRange
 from dashboards.console.texts import Language, texts
 from dashboards.console.trial_page import BadTrial
 from dashboards.console.watcher import NothingSeenYet
+from dashboards.sensorthings.options import NotOffered
 from quantrac.config.config_folder import NoSuchFile
 from quantrac.config.rule_edits import BadEdit
 from quantrac.database.pool import one_line
@@ -64,6 +65,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     NotHere: 404,
     BadCursor: 400,
     BadQuery: 400,
+    NotOffered: 501,
     AskedTooOften: 429,
     UnknownContact: 404,
     BadRange: 422,
