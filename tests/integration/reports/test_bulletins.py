@@ -31,11 +31,11 @@ from tests.integration.console.test_admission import served
 NOW = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
 """Monday, ten in the morning in Vietnam; the week before is the 48th."""
 MONDAY = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
-HOURLY = """
+MINUTES = """
 insert into reading
-select c.channel_id, %(begin)s::timestamptz + n * interval '1 hour', %(value)s, 0, 0,
-  %(begin)s::timestamptz + n * interval '1 hour'
-from channel c, generate_series(1, %(days)s * 24) n where c.channel = %(channel)s
+select c.channel_id, %(begin)s::timestamptz + n * interval '1 minute', %(value)s, 0, 0,
+  %(begin)s::timestamptz + n * interval '1 minute'
+from channel c, generate_series(1, %(days)s * 1440) n where c.channel = %(channel)s
 """
 PEOPLE = """
 insert into contact (name, email, phone_e164, groups, language, consent) values
@@ -57,12 +57,11 @@ def network() -> Network:
 def week(configured: Connection) -> Connection:
     """Five days of salinity, oxygen and pH at one station, and the same week of the year before."""
     conn = configured
-    conn.execute("update channel set interval_s = 3600")
     for channel, value in (("salinity", 4.0), ("do", 4.5), ("ph", 7.5)):
         said = {"begin": MONDAY, "value": value, "days": 5, "channel": f"st-my-thanh/{channel}"}
-        conn.execute(HOURLY, said)
+        conn.execute(MINUTES, said)
     before = MONDAY - timedelta(days=364)
-    conn.execute(HOURLY, {"begin": before, "value": 2.5, "days": 7, "channel": "st-my-thanh/salinity"})
+    conn.execute(MINUTES, {"begin": before, "value": 2.5, "days": 7, "channel": "st-my-thanh/salinity"})
     conn.execute("insert into consumer (consumer, position) values ('quality', 0)")
     rollups.make_everything(conn)
     conn.execute(PEOPLE)
