@@ -17,9 +17,9 @@ from dashboards.console.sheet import sheet
 from dashboards.console.texts import Language
 from quantrac.desks.roles import DeskAct
 from reports.bulletins.calendar_chart import calendar
-from reports.bulletins.collecting import air_of
+from reports.bulletins.figures import air_of
+from reports.bulletins.notation import localised, spans
 from reports.bulletins.periods import BulletinPeriod
-from reports.bulletins.writing import localised, spans
 from reports.spans import ReportSpan
 
 Span = Annotated[str, Query(pattern="^((19[7-9]|20[0-9])[0-9](-(0[1-9]|1[0-2]))?)?$")]

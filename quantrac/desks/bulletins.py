@@ -1,7 +1,7 @@
 """The desk of bulletins: a draft is made, its words are changed, a person approves it, it goes to groups.
 
 An approved bulletin never changes: its documents are kept with one digest, and the database refuses to touch them. What
-is to be corrected is made anew, as the next version.
+is to be corrected is made again, as the next version.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from quantrac.database import audit
 from quantrac.database.pool import Connection, columns_of, rows_of
 from quantrac.telemetry.errors import TranslatableError
 from reports.bulletins import bulletin as making
-from reports.bulletins.bulletin import BulletinWords, Documents, Draft, draft_of
-from reports.bulletins.collecting import collect
+from reports.bulletins.bulletin import BulletinDraft, BulletinWords, Documents, draft_of
+from reports.bulletins.figures import collect
 from reports.bulletins.periods import period_before, period_of
-from reports.bulletins.printing import pdf
+from reports.bulletins.printer import pdf
 from reports.bulletins.templates import LANGUAGES, PARTS
 
 MOST_SEGMENTS: Final = 2
@@ -70,7 +70,7 @@ class Bulletin:
     sent_by: str | None
 
     @property
-    def draft(self) -> Draft:
+    def draft(self) -> BulletinDraft:
         """What it is made of."""
         return draft_of(self.kind, self.period, self.figures, self.made_at)
 
@@ -175,7 +175,7 @@ def make(
     asked = period_before(kind, today) if period is None else period_of(kind, period)
     if asked.last >= today:
         raise BadBulletin("the period {period} is not over", period=asked.name)
-    draft = Draft(kind, asked, collect(conn, network, kind, asked, now), now)
+    draft = BulletinDraft(kind, asked, collect(conn, network, kind, asked, now), now)
     words = _fitting(making.written(draft, network))
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"bulletin {kind} {asked.name}"])
@@ -396,7 +396,7 @@ def _awake(network: Network, contact: Addressee, now: datetime) -> datetime:
 def _open_draft(conn: Connection, number: int) -> Bulletin:
     found = bulletin(conn, number)
     if found.approved_at is not None:
-        raise BadBulletin("the bulletin {number} is approved and never changes: make it anew", number=number)
+        raise BadBulletin("the bulletin {number} is approved and never changes: make it again", number=number)
     return found
 
 

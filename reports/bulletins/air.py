@@ -1,4 +1,4 @@
-"""The figures of air: a calendar of VN_AQI by day, and how many days each class had. Pure."""
+"""The figures of air: a calendar of VN_AQI by day, and how many days each class had."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 
 from quantrac.telemetry.indices.vn_aqi import CLASSES, class_of
 from reports.bulletins.daily_values import DayValue
-from reports.bulletins.water import Place
+from reports.bulletins.water import BulletinPlace
 
 Figures = dict[str, Any]
 
 
-def air_figures(channels: Mapping[str, Place], values: Iterable[DayValue], days: Sequence[date]) -> list[Figures]:
+def air_figures(
+    channels: Mapping[str, BulletinPlace], values: Iterable[DayValue], days: Sequence[date]
+) -> list[Figures]:
     """Return the calendar of each channel with the index of days.
 
     Args:
@@ -29,7 +31,7 @@ def air_figures(channels: Mapping[str, Place], values: Iterable[DayValue], days:
     return [_station(channels[channel], own, days) for channel, own in found.items()]
 
 
-def _station(place: Place, own: Mapping[date, DayValue], days: Sequence[date]) -> Figures:
+def _station(place: BulletinPlace, own: Mapping[date, DayValue], days: Sequence[date]) -> Figures:
     known = {day: one.value for day, one in own.items() if one.value is not None}
     counts = Counter(class_of(value).words.en for value in known.values())
     worst = max(known, key=lambda day: known[day], default=None)

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from quantrac.config.bulletins import BulletinKind
 from quantrac.config.network import Network
+from reports.bulletins.notation import localised
 from reports.bulletins.periods import BulletinPeriod, period_of
-from reports.bulletins.printing import pdf
+from reports.bulletins.printer import pdf
 from reports.bulletins.templates import LANGUAGES, PARTS, Templates
-from reports.bulletins.writing import localised
 
 BulletinWords = dict[str, dict[str, str]]
 """Language → part → text."""
@@ -23,7 +23,7 @@ TEXTS: Final = ("mail", "sms", "zalo")
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class BulletinDraft:
     """What a bulletin is made of."""
 
     kind: BulletinKind
@@ -32,7 +32,7 @@ class Draft:
     made_at: datetime
 
 
-def given_to(draft: Draft, network: Network, language: str) -> dict[str, Any]:
+def given_to(draft: BulletinDraft, network: Network, language: str) -> dict[str, Any]:
     """Return what the templates of a bulletin are given. Pure."""
     settings, period = network.settings, draft.period
     return {
@@ -50,7 +50,7 @@ def given_to(draft: Draft, network: Network, language: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def written(draft: Draft, network: Network) -> BulletinWords:
+def written(draft: BulletinDraft, network: Network) -> BulletinWords:
     """Return the words of a new draft as the templates write them. Raises BadTemplate."""
     words: BulletinWords = {}
     for language in LANGUAGES:
@@ -59,19 +59,19 @@ def written(draft: Draft, network: Network) -> BulletinWords:
     return words
 
 
-def page(draft: Draft, words: BulletinWords, network: Network, language: str) -> str:
+def page(draft: BulletinDraft, words: BulletinWords, network: Network, language: str) -> str:
     """Return the bulletin as a whole HTML document. Raises BadTemplate."""
     given = given_to(draft, network, language) | {"words": words[language]}
     return Templates(network.root, language).write(draft.kind, "page", given)
 
 
-def mail(draft: Draft, words: BulletinWords, network: Network, language: str) -> str:
+def mail(draft: BulletinDraft, words: BulletinWords, network: Network, language: str) -> str:
     """Return the text of the mail that carries the PDF. Raises BadTemplate."""
     given = given_to(draft, network, language) | {"words": words[language]}
     return Templates(network.root, language).write(draft.kind, "mail", given)
 
 
-def documents(draft: Draft, words: BulletinWords, network: Network) -> Documents:
+def documents(draft: BulletinDraft, words: BulletinWords, network: Network) -> Documents:
     """Return everything that is sent or kept of a bulletin. Raises BadTemplate, CannotPrint."""
     made: Documents = {}
     for language in LANGUAGES:
@@ -90,7 +90,7 @@ def digest(made: Documents) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def draft_of(kind: str, period: str, figures: Mapping[str, Any], made_at: datetime) -> Draft:
+def draft_of(kind: str, period: str, figures: Mapping[str, Any], made_at: datetime) -> BulletinDraft:
     """Return what a row of the database says. Raises BadSpan."""
     of_kind = BulletinKind(kind)
-    return Draft(of_kind, period_of(of_kind, period), figures, made_at)
+    return BulletinDraft(of_kind, period_of(of_kind, period), figures, made_at)

@@ -8,7 +8,7 @@ from html import escape
 from math import ceil, floor, log10
 from typing import Any, Final
 
-from reports.bulletins.writing import given, number, short_day
+from reports.bulletins.notation import given, number, short_day
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 170, 48, 12, 12, 24
 INK, SOFT, LIMIT, LINE = "#0f172a", "#64748b", "#b91c1c", "#0369a1"

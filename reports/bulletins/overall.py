@@ -1,4 +1,4 @@
-"""The figures of a month's and a year's report: each channel's means and curve, completeness, limits, alarms. Pure."""
+"""The figures of a month's and a year's report: each channel's means and curve, completeness, limits, alarms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from quantrac.telemetry.parameters import CATALOGUE, HOUSEKEEPING
 from quantrac.telemetry.words import Words
 from reports.bulletins.daily_values import DayValue, by_measure, of_period
-from reports.bulletins.water import Place
+from reports.bulletins.water import BulletinPlace
 from reports.completeness.days import ChannelPeriod, share_of
 from reports.limits.report import ChannelExceedance
 
@@ -36,7 +36,7 @@ def measured(parameters: Iterable[str]) -> list[str]:
     return [name for name in CATALOGUE if name in found and name not in left]
 
 
-def station_figures(places: Sequence[Place], values: Iterable[DayValue], days: Sequence[date]) -> list[Figures]:
+def station_figures(places: Sequence[BulletinPlace], values: Iterable[DayValue], days: Sequence[date]) -> list[Figures]:
     """Return each station's rows (a parameter each) and curves."""
     found = by_measure(values)
     return [
@@ -45,7 +45,7 @@ def station_figures(places: Sequence[Place], values: Iterable[DayValue], days: S
     ]
 
 
-def _station(place: Place, own: Mapping[str, Sequence[DayValue]], days: Sequence[date]) -> Figures:
+def _station(place: BulletinPlace, own: Mapping[str, Sequence[DayValue]], days: Sequence[date]) -> Figures:
     rows = []
     for name in measured(own):
         parameter, one = CATALOGUE[name], of_period(own[name], days)
@@ -71,7 +71,7 @@ def _curve(name: str, own: Sequence[DayValue], days: Sequence[date]) -> Figures:
     }  # fmt: skip
 
 
-def months_of(places: Sequence[Place], values: Iterable[DayValue], days: Sequence[date]) -> list[Figures]:
+def months_of(places: Sequence[BulletinPlace], values: Iterable[DayValue], days: Sequence[date]) -> list[Figures]:
     """Return, for each station and parameter, the mean of each month of a year; None where it has no valid day."""
     months = sorted({day.replace(day=1) for day in days})
     tables = []
@@ -92,7 +92,7 @@ def months_of(places: Sequence[Place], values: Iterable[DayValue], days: Sequenc
     return tables
 
 
-def completeness_figures(places: Sequence[Place], found: Iterable[ChannelPeriod]) -> list[Figures]:
+def completeness_figures(places: Sequence[BulletinPlace], found: Iterable[ChannelPeriod]) -> list[Figures]:
     """Return both shares of each station, of all its channels together."""
     sums: dict[str, list[int]] = {}
     for one in found:
@@ -109,7 +109,7 @@ def completeness_figures(places: Sequence[Place], found: Iterable[ChannelPeriod]
     ]  # fmt: skip
 
 
-def limit_figures(places: Sequence[Place], found: Iterable[ChannelExceedance]) -> list[Figures]:
+def limit_figures(places: Sequence[BulletinPlace], found: Iterable[ChannelExceedance]) -> list[Figures]:
     """Return what was exceeded, and how often."""
     names = {place.station: place.name for place in places}
     return [
@@ -124,7 +124,7 @@ def limit_figures(places: Sequence[Place], found: Iterable[ChannelExceedance]) -
     ]  # fmt: skip
 
 
-def alarm_figures(places: Sequence[Place], counts: Iterable[AlarmCount]) -> list[Figures]:
+def alarm_figures(places: Sequence[BulletinPlace], counts: Iterable[AlarmCount]) -> list[Figures]:
     """Return how many alarms of each severity each station had."""
     found = {(one.station, one.severity): one.alarms for one in counts}
     return [

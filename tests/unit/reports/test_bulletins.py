@@ -17,15 +17,15 @@ from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.desks.bulletins import _cut
 from reports.bulletins.air import air_figures
-from reports.bulletins.bulletin import Draft, written
+from reports.bulletins.bulletin import BulletinDraft, written
 from reports.bulletins.calendar_chart import calendar
 from reports.bulletins.daily_values import DayValue
 from reports.bulletins.line_chart import curve, scale
+from reports.bulletins.notation import bounds, number, signed, spans
 from reports.bulletins.periods import period_before, period_of, week_with, year_before
 from reports.bulletins.template_check import EXAMPLE_AT, PLACES, check_templates, example
 from reports.bulletins.templates import BadTemplate, Templates
 from reports.bulletins.water import water_figures
-from reports.bulletins.writing import bounds, number, signed, spans
 from reports.spans import BadSpan
 
 CONFIGS = Path(__file__).parents[3] / "station_configs"
@@ -99,7 +99,7 @@ def test_without_limits_or_values_nobody_says_that_water_may_be_taken() -> None:
 def test_shipped_templates_are_without_mistakes_and_write_both_languages(network: Network) -> None:
     assert check_templates(network) == []
     period = period_before(BulletinKind.WATER_WEEK, EXAMPLE_AT.date())
-    draft = Draft(BulletinKind.WATER_WEEK, period, example(BulletinKind.WATER_WEEK, period), EXAMPLE_AT)
+    draft = BulletinDraft(BulletinKind.WATER_WEEK, period, example(BulletinKind.WATER_WEEK, period), EXAMPLE_AT)
     words = written(draft, network)
     assert words["vi"]["title"] == "THÔNG BÁO KẾT QUẢ QUAN TRẮC MÔI TRƯỜNG – Tuần 9 (Ngày 23/02–01/03/2026)"
     assert "Chưa nên lấy nước tại Trạm thử B: Độ mặn 2,00 ‰ (thấp hơn mức 5)." in words["vi"]["summary"]
@@ -110,7 +110,7 @@ def test_a_page_has_the_row_of_limits_and_marks_what_is_unreviewed(network: Netw
     from reports.bulletins.bulletin import page
 
     period = period_before(BulletinKind.WATER_WEEK, EXAMPLE_AT.date())
-    draft = Draft(BulletinKind.WATER_WEEK, period, example(BulletinKind.WATER_WEEK, period), EXAMPLE_AT)
+    draft = BulletinDraft(BulletinKind.WATER_WEEK, period, example(BulletinKind.WATER_WEEK, period), EXAMPLE_AT)
     words = {"vi": {"title": "<b>T</b>", "summary": "Một\nHai", "note": ""}}
     text = " ".join(re.sub("<[^>]*>", " ", page(draft, words, network, "vi").partition("<body>")[2]).split())
     assert "Giá trị giới hạn cho phép lấy nước vào ao – 5–35 7–9 – – ≥ 3,5 ≤ 0,3†" in text

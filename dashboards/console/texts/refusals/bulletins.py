@@ -22,7 +22,7 @@ VIETNAMESE: Final = {
     "nobody is named to whom it goes; groups: {known}": ("chưa chọn gửi cho nhóm nào; các nhóm: {known}"),
     "there is no group {group}; groups: {known}": ("không có nhóm {group}; các nhóm: {known}"),
     "found {media}, expected sms or email": ("có {media}, cần sms hoặc email"),
-    "the bulletin {number} is approved and never changes: make it anew": (
+    "the bulletin {number} is approved and never changes: make it again": (
         "bản tin {number} đã duyệt nên không đổi được: hãy lập lại thành lần mới"
     ),
     "the short message has {segments} segments, at most {most}": ("tin nhắn dài {segments} phần, nhiều nhất {most}"),

@@ -24,7 +24,7 @@ from reports.bulletins.overall import (
     station_figures,
 )
 from reports.bulletins.periods import BulletinPeriod, year_before
-from reports.bulletins.water import COLUMNS, COMPARED, JUDGED_ALWAYS, Place, water_figures
+from reports.bulletins.water import COLUMNS, COMPARED, JUDGED_ALWAYS, BulletinPlace, water_figures
 from reports.completeness.days import channel_periods
 from reports.limits.report import exceedance_report
 from reports.spans import ReportSpan
@@ -50,7 +50,9 @@ def collect(conn: Connection, network: Network, kind: BulletinKind, period: Bull
 def _water(
     conn: Connection, network: Network, plan: BulletinPlan, period: BulletinPeriod, *, compares: bool
 ) -> Figures:
-    places = [Place(one.station, one.name) for one in network.stations.values() if _measures(one, JUDGED_ALWAYS)]
+    places = [
+        BulletinPlace(one.station, one.name) for one in network.stations.values() if _measures(one, JUDGED_ALWAYS)
+    ]
     calendar, stations = Calendar(network.zone), [place.station for place in places]
     values = daily_values(conn, calendar, period.first, period.last, stations, COLUMNS)
     earlier, before = year_before(period), list[DayValue]()
@@ -76,7 +78,7 @@ def air_of(
 ) -> list[Figures]:
     """Return the calendars of VN_AQI of a period, one a channel with the index of days; `stations` None: all."""
     channels = {
-        f"{one.station}/{channel.name}": Place(one.station, one.name)
+        f"{one.station}/{channel.name}": BulletinPlace(one.station, one.name)
         for one in network.stations.values() if stations is None or one.station in stations
         for channel in one.all_channels() if channel.signal == AQI_DAY
     }  # fmt: skip
@@ -86,7 +88,7 @@ def air_of(
 
 
 def _overall(conn: Connection, network: Network, plan: BulletinPlan, period: BulletinPeriod, now: datetime) -> Figures:
-    places = [Place(one.station, one.name) for one in network.stations.values()]
+    places = [BulletinPlace(one.station, one.name) for one in network.stations.values()]
     calendar, stations = Calendar(network.zone), [place.station for place in places]
     names = measured(channel.parameter for one in network.stations.values() for channel in one.all_channels())
     values = daily_values(conn, calendar, period.first, period.last, stations, names)
