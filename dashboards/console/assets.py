@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Response
+from fastapi.datastructures import Headers
 from fastapi.staticfiles import StaticFiles
-from starlette.datastructures import Headers
 
 from quantrac.telemetry.errors import QuantracError
 

@@ -26,6 +26,9 @@ _PHRASES: Final = (
     (r"\ba unit without spaces, such as\b", "đơn vị không có dấu cách, ví dụ"),
     (r"\ba host such as\b", "tên máy chủ, ví dụ"),
     (r"\bthe server's public key, such as\b", "khóa công khai của máy chủ, ví dụ"),
+    (r"\bthe SHA-256 of the server's certificate:", "mã SHA-256 của chứng chỉ máy chủ:"),
+    (r"\ba topic without \+ and #; (\ufdd0\d+\ufdd1) or (\ufdd0\d+\ufdd1) stands for the file's",
+     r"chủ đề không có + và #; \1 hoặc \2 thay cho tên tệp"),
     (r"\ba whole key of kind (\S+), as (\S+) prints it\b", r"khóa đầy đủ loại \1, như \2 in ra"),
     (r"found the same folder and name of files for (\S+) as station (\S+), "
      r"allowed another code, with (\S+) in (\S+) or (\S+)",

@@ -7,12 +7,11 @@ import time
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import BackgroundTasks, Depends, FastAPI, Query, Request, Response
 from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, Field
-from starlette.background import BackgroundTask
 
 from dashboards.console.admission import Gate, Visitor
 from dashboards.console.alarm_actions import LongNote, LongReason
@@ -103,7 +102,9 @@ def _add_open(app: FastAPI, console: Console, templates: Jinja2Templates, page: 
                 "last": shift.last_shift(conn), "row": None, "now": console.clock(), "may_sign": _may_sign(by),
                 "places": _places(by, stations_of(conn, by, lang)), "lacks": lacks,
             }  # fmt: skip
-        later = BackgroundTask(page.causes.find_out_later, found) if lacks else None
+        later = BackgroundTasks()
+        if lacks:
+            later.add_task(page.causes.find_out_later, found)
         return templates.TemplateResponse(request, "shift.html", context, background=later)
 
     @app.get("/api/shift")

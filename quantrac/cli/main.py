@@ -42,7 +42,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "contacts": CommandEntry("contacts", "People who get messages, their roster and their data."),
     "alarms": CommandEntry("alarms", "List, acknowledge, shelve and reset alarms."),
     "shift": CommandEntry("shift", "The shift book: what a shift hands over, notes, signatures."),
-    "report": CommandEntry("report", "Figures about a period: alarms, completeness, limits; bulletins."),
+    "report": CommandEntry("report", "Figures about a period, the yearly disclosure, bulletins."),
     "users": CommandEntry("users", "Who may sign in to the console, and with which roles."),
     "tokens": CommandEntry("tokens", "What programs prove themselves with: scope and end."),
     "audit": CommandEntry("audit", "Who did what, when, by which way."),
@@ -68,9 +68,9 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
 
 PACKAGES: Final = frozenset({
     "PIL", "aiosmtpd", "apprise", "apscheduler", "argon2", "asyncssh", "cryptography", "fastapi",
-    "grafana_foundation_sdk", "httpx", "jinja2", "joserfc", "js_lib_leaflet", "multipart", "numpy", "openpyxl",
-    "pandas", "phonenumbers", "psycopg", "psycopg_pool", "pymodbus", "pyotp", "segno", "serial", "starlette",
-    "uvicorn", "weasyprint", "youplot",
+    "grafana_foundation_sdk", "httpx", "jinja2", "joserfc", "js_lib_leaflet", "multipart", "netCDF4", "numpy",
+    "openpyxl", "pandas", "phonenumbers", "psycopg", "psycopg_pool", "pyarrow", "pymodbus", "pyotp", "segno",
+    "serial", "starlette", "uvicorn", "weasyprint", "youplot",
 })  # fmt: skip
 """What only an extra installs, by the name under which it is imported."""
 

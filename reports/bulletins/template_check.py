@@ -23,7 +23,7 @@ from reports.bulletins.overall import (
     station_figures,
 )
 from reports.bulletins.periods import BulletinPeriod, period_before
-from reports.bulletins.templates import ASSEMBLED, LANGUAGES, PARTS, SHIPPED, BadTemplate, Finding, Templates
+from reports.bulletins.templates import ASSEMBLED, LANGUAGES, PARTS, SHIPPED, BadTemplate, TemplateFinding, Templates
 from reports.bulletins.water import BulletinPlace, water_figures
 from reports.completeness.days import ChannelPeriod
 from reports.limits.exceedances import Exceedance
@@ -50,7 +50,7 @@ def template_files(config: Path) -> Iterator[tuple[str, Path]]:
 
 def check_templates(network: Network) -> list[str]:
     """Return what is wrong with templates, `file:line: problem` each."""
-    found: list[Finding | str] = [*_unknown(network.root)]
+    found: list[TemplateFinding | str] = [*_unknown(network.root)]
     for language in LANGUAGES:
         templates = Templates(network.root, language)
         for name, _ in template_files(network.root):

@@ -76,7 +76,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
-class Finding(NamedTuple):
+class TemplateFinding(NamedTuple):
     """What is wrong with a template."""
 
     place: str
@@ -140,7 +140,7 @@ class Templates:
         """Return the file of a template."""
         return self.own / name if (self.own / name).is_file() else SHIPPED / name
 
-    def misfits(self, name: str) -> Iterator[Finding]:
+    def misfits(self, name: str) -> Iterator[TemplateFinding]:
         """Yield what a template has that none may have, or its first mistake in writing."""
         try:
             tree = self._sandbox.parse(self.place_of(name).read_text("utf-8"), name)
@@ -148,20 +148,24 @@ class Templates:
             yield self._finding(name, error)
             return
         for node in tree.find_all(FORBIDDEN):
-            yield Finding(str(self.place_of(name)), node.lineno, "found a macro or an import, allowed in no template")
+            yield TemplateFinding(
+                str(self.place_of(name)), node.lineno, "found a macro or an import, allowed in no template"
+            )
 
     def _is_template(self, file: str) -> bool:
         return Path(file).parent in (self.own, SHIPPED)
 
-    def _finding(self, name: str, error: BaseException) -> Finding:
+    def _finding(self, name: str, error: BaseException) -> TemplateFinding:
         """Return where in which file an error has come about."""
         if isinstance(error, TemplateSyntaxError):
-            return Finding(error.filename or str(self.place_of(error.name or name)), error.lineno, error.message or "")
+            return TemplateFinding(
+                error.filename or str(self.place_of(error.name or name)), error.lineno, error.message or ""
+            )
         if isinstance(error, TemplateNotFound):
-            return Finding(str(self.place_of(name)), 1, f"found no template {error.name}")
+            return TemplateFinding(str(self.place_of(name)), 1, f"found no template {error.name}")
         frames = [one for one in traceback.extract_tb(error.__traceback__) if self._is_template(one.filename)]
         place, line = (frames[-1].filename, frames[-1].lineno or 1) if frames else (str(self.place_of(name)), 1)
-        return Finding(place, line, str(error) or type(error).__name__)
+        return TemplateFinding(place, line, str(error) or type(error).__name__)
 
 
 class _Bounds:

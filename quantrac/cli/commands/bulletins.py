@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from quantrac.desks.bulletins import BulletinHead
 
-bulletin = group("Bulletins: make a draft, change its words, approve it, send it.")
+bulletin = group("Bulletins: make, change, approve and send them.")
 templates = group("Templates of bulletins: which there are, whether they can be used.")
 
 Number = Annotated[int, typer.Argument(min=1, metavar="NUMBER", help="Of the bulletin: see list.")]
-Language = Annotated[str, typer.Option(help="vi or en.")]
+Language = Annotated[str, typer.Option(help="Language of the words: vi or en.")]
 
 
 @bulletin.command(short_help="Make a draft, of a period or of the last one that is over.")
@@ -96,7 +96,7 @@ def show(
 def edit(
     number: Number,
     person: Person,
-    part: Annotated[str, typer.Option(help="title, summary, note, sms or zalo.")],
+    part: Annotated[str, typer.Option(help="Which words: title, summary, note, sms or zalo.")],
     text: Annotated[str | None, typer.Option(help="The new words.")] = None,
     file: Annotated[Path | None, typer.Option(help="Or a file that holds them (UTF-8).")] = None,
     language: Language = "vi",
@@ -128,7 +128,7 @@ def send(
     number: Number,
     person: Person,
     to: Annotated[list[str] | None, typer.Option(help="A group; default those of network.yaml.")] = None,
-    by: Annotated[list[str] | None, typer.Option(help="sms or email; default as network.yaml says.")] = None,
+    by: Annotated[list[str] | None, typer.Option(help="By sms or email; default as network.yaml says.")] = None,
 ) -> None:
     """Queue the messages; `alerts run` hands them over. Nobody gets one twice, however often this is asked."""
     from quantrac.desks import bulletins as desk

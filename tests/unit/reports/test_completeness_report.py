@@ -42,8 +42,9 @@ def test_a_year_is_the_sum_of_its_months() -> None:
     assert (whole.received_share, whole.valid_share) == (0.975, 0.875)
     assert as_csv([whole]).splitlines() == [
         "station,channel,period,expected,received,received_percent,counted,valid_percent,lacking_link,lacking_power,"
-        "lacking_calibration,lacking_maintenance,lacking_fault,lacking_test,lacking_centre,lacking_unknown",
-        "st-a,st-a/do,2026,400,390,97.50,350,87.50,10,0,0,0,0,40,0,0",
+        "lacking_calibration,lacking_maintenance,lacking_out_of_service,lacking_fault,lacking_test,lacking_centre,"
+        "lacking_unknown",
+        "st-a,st-a/do,2026,400,390,97.50,350,87.50,10,0,0,0,0,0,40,0,0",
     ]
 
 
