@@ -29,6 +29,9 @@ _PHRASES: Final = (
     (r"\bthe SHA-256 of the server's certificate:", "mã SHA-256 của chứng chỉ máy chủ:"),
     (r"\ba topic without \+ and #; (\ufdd0\d+\ufdd1) or (\ufdd0\d+\ufdd1) stands for the file's",
      r"chủ đề không có + và #; \1 hoặc \2 thay cho tên tệp"),
+    (r"(\ufdd0\d+\ufdd1) or (\ufdd0\d+\ufdd1), not both", r"chỉ một trong hai: \1, \2"),
+    (r"\bone limit of each parameter\b", "mỗi thông số một giới hạn"),
+    (r"\bthe name of a limit, such as\b", "tên một giới hạn, ví dụ"),
     (r"\ba whole key of kind (\S+), as (\S+) prints it\b", r"khóa đầy đủ loại \1, như \2 in ra"),
     (r"found the same folder and name of files for (\S+) as station (\S+), "
      r"allowed another code, with (\S+) in (\S+) or (\S+)",

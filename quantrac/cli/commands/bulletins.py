@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quantrac.desks.bulletins import BulletinHead
 
 bulletin = group("Bulletins: make, change, approve and send them.")
-templates = group("Templates of bulletins: which there are, whether they can be used.")
+templates = group("Templates of bulletins: list them, try them.")
 
 Number = Annotated[int, typer.Argument(min=1, metavar="NUMBER", help="Of the bulletin: see list.")]
 Language = Annotated[str, typer.Option(help="Language of the words: vi or en.")]
