@@ -108,6 +108,7 @@ def _network(tree: Any, stations: int, interval_s: float) -> Any:
     interval = f"{interval_s:g}s"
     tree["defaults"].update(sample=interval, report=interval)
     tree["tides"] = {"mouth": {**tree["tides"]["mouth"], "stations": [station_name(n) for n in range(stations)]}}
+    tree.pop("public", None)  # it names stations of the shipped network
     tree["contacts"] = {"desk": {"name": "Desk", "email": "desk@example.org", "groups": ["operators"]}}
     for number in range(stations):
         tree["contacts"][f"farmer-{number:05d}"] = {

@@ -18,7 +18,7 @@ from tests.fixtures.timing import eventually
 
 JOBS = {
     "silence", "watch", "calibrations", "prune-feed", "prune-letters", "prune-records", "retention", "causes",
-    "compress", "order-hours",
+    "compress", "order-hours", "bulletin-water-week",
 }  # fmt: skip
 
 
