@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import IO, Any, Final
 
 from openpyxl import Workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from reports.exports.columns import Column
@@ -39,7 +40,7 @@ def write_workbook(title: str, columns: Sequence[Column], blocks: Iterable[bytes
 def _fill(sheet: WriteOnlyWorksheet, kinds: Sequence[str], blocks: Iterable[bytes]) -> int:
     count = 0
     for block in blocks:
-        for row in csv.reader(block.decode().splitlines()):
+        for row in csv.reader(block.decode().removesuffix("\n").split("\n")):
             count += 1
             if count > XLSX_ROWS:
                 raise TooLargeForExcel(
@@ -58,4 +59,6 @@ def _cell(text: str, kind: str) -> Any:
         return datetime.fromisoformat(text).replace(tzinfo=None)
     if kind == "truth":
         return text == "true"
-    return {"number": float, "count": int}.get(kind, str)(text)
+    if kind == "text":
+        return ILLEGAL_CHARACTERS_RE.sub(" ", text)
+    return int(text) if kind == "count" else float(text)
