@@ -33,16 +33,17 @@ class GapCauses:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._found: dict[str, tuple[float, Causes]] = {}
+        self._found: dict[str, tuple[int, float, Causes]] = {}
+        """By station: shift, when they were found out, causes."""
         self._finding = threading.Lock()
 
     def added(self, content: ShiftContent) -> ShiftContent:
         """Return a page with the causes that are known."""
-        return replace(content, items=with_causes(content.items, self._known(KEPT_S)))
+        return replace(content, items=with_causes(content.items, self._known(content, KEPT_S)))
 
     def lacking(self, content: ShiftContent) -> list[str]:
         """Return the worst stations of a page whose causes are not known, or are no longer fresh."""
-        known = self._known(FRESH_S)
+        known = self._known(content, FRESH_S)
         worst = (str(item.station) for item in content.of(ItemKind.GAPS)[:EXPLAINED])
         return [station for station in worst if station not in known]
 
@@ -65,8 +66,10 @@ class GapCauses:
     def _find_out(self, content: ShiftContent) -> None:
         for station in self.lacking(content):
             with self._console.pool.connection() as conn:
-                self._found[station] = time.monotonic(), shift.gap_causes(conn, content, station)
+                causes = shift.gap_causes(conn, content, station)
+            self._found[station] = content.shift_id, time.monotonic(), causes
 
-    def _known(self, within_s: float) -> dict[str, Causes]:
-        since = time.monotonic() - within_s
-        return {station: causes for station, (at, causes) in [*self._found.items()] if at > since}
+    def _known(self, content: ShiftContent, within_s: float) -> dict[str, Causes]:
+        """Return those of this shift: the gaps before it are none of its own."""
+        since, of_shift = time.monotonic() - within_s, content.shift_id
+        return {name: causes for name, (of, at, causes) in [*self._found.items()] if of == of_shift and at > since}
