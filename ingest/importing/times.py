@@ -16,6 +16,7 @@ from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.slots import EPOCH
 
 DateOrder = Literal["day-first", "month-first"]
+ORDERS: Final[tuple[DateOrder, DateOrder]] = ("day-first", "month-first")
 COMPACT: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
 SLASHED: Final = re.compile(
     r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:,?[ T]+(\d{1,2}):(\d\d)(?::(\d\d))?(?: ?([AP])\.?M\.?)?)?", re.IGNORECASE
@@ -63,6 +64,14 @@ def slashed(text: str, order: DateOrder) -> datetime | None:
     return datetime(year, month, day, hour, minute, to_second)  # noqa: DTZ001 (local time, see moment_ms)
 
 
+def _date(text: str, order: DateOrder) -> datetime | None:
+    """Return a date with slashes; None where the order makes it no date."""
+    try:
+        return slashed(text, order)
+    except ValueError:
+        return None
+
+
 def order_of(times: Iterable[tuple[FilePlace, str]], said: DateOrder | None) -> DateOrder:
     """Return the order that somebody said, or that the times show; day first where no date has two meanings.
 
@@ -73,20 +82,17 @@ def order_of(times: Iterable[tuple[FilePlace, str]], said: DateOrder | None) -> 
     shows: dict[DateOrder, tuple[FilePlace, str]] = {}
     unclear: tuple[FilePlace, str] | None = None
     for place, text in times:
-        match = SLASHED.fullmatch(text)
-        if match is None:
-            continue
-        first, second = int(match[1]), int(match[2])
-        if first > MONTHS >= second:
+        day_first, month_first = (_date(text, order) for order in ORDERS)
+        if day_first is not None and month_first is None:
             shows.setdefault("day-first", (place, text))
-        elif second > MONTHS >= first:
+        elif month_first is not None and day_first is None:
             shows.setdefault("month-first", (place, text))
-        elif first != second and unclear is None and max(first, second) <= MONTHS:
+        elif day_first != month_first and unclear is None:
             unclear = (place, text)
     if len(shows) > 1:
-        (place, text), (other, month_first) = shows["day-first"], shows["month-first"]
+        (place, text), (other, other_text) = shows["day-first"], shows["month-first"]
         raise UnclearDates(
-            f"{place}: time: found {text!r}, which has the day first, and in {other} {month_first!r}, which has the "
+            f"{place}: time: found {text!r}, which has the day first, and in {other} {other_text!r}, which has the "
             "month first: nothing is imported; import these files apart, each with its --dates"
         )
     if not shows and unclear is not None:
@@ -95,7 +101,7 @@ def order_of(times: Iterable[tuple[FilePlace, str]], said: DateOrder | None) -> 
 
 
 def _two_meanings(place: FilePlace, text: str) -> str:
-    day_first, month_first = (slashed(text, order) for order in ("day-first", "month-first"))
+    day_first, month_first = (slashed(text, order) for order in ORDERS)
     assert day_first is not None
     assert month_first is not None
     return (

@@ -91,6 +91,15 @@ def test_dates_with_one_meaning_need_no_word(texts: tuple[str, ...]) -> None:
     assert order_of(placed(*texts), None) == "day-first"
 
 
+@pytest.mark.parametrize("none", ["0/1/1900 00:00", "7/2/2021 25:00", "31/2/2021 10:00", "45/2/2021", "0/13/2021"])
+def test_a_date_that_is_none_in_any_order_shows_nothing_and_stops_nothing(none: str) -> None:
+    """0/1/1900 is how Excel writes its day 0: the line of each is refused later, by its place."""
+    assert order_of(placed(none), None) == "day-first"
+    assert order_of(placed(none, "7/13/2021 10:00"), None) == "month-first"
+    with pytest.raises(UnclearDates, match=r"old.csv:3"):
+        order_of(placed(none, "7/2/2021 10:00"), None)
+
+
 @given(
     st.lists(st.datetimes(datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2030-01-01")), min_size=1),
     st.booleans(),
