@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -12,12 +13,16 @@ from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from ingest.importing.line import FilePlace, LineProblem, pieces
 
 EXCEL: Final = ".xlsx"
 SUFFIXES: Final = (".csv", ".csv.gz", EXCEL)
+DAMAGED: Final = (
+    OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, SyntaxError, LookupError, ValueError, TypeError,
+)  # fmt: skip
+"""What is raised of files that are damaged, or are not what their names say: by gzip and zlib; of a workbook by
+zipfile (RuntimeError: encrypted), the parser of XML (SyntaxError), and openpyxl (TypeError: an unknown attribute)."""
 ROUNDED: Final = timedelta(microseconds=500)
 """Excel keeps a moment as a fraction of a day, which is some microseconds off."""
 
@@ -31,15 +36,19 @@ class GridRow(NamedTuple):
 
 def grid(file: Path) -> Iterator[GridRow | LineProblem]:
     """Yield the rows of a file, first that of the names, and what is wrong with those that cannot be read."""
-    rows = _excel(file) if file.name.endswith(EXCEL) else _csv(file)
+    rows = _excel(file) if _is_excel(file) else _csv(file)
     try:
         yield from rows
-    except (OSError, EOFError, zipfile.BadZipFile, InvalidFileException, KeyError, ValueError) as error:
+    except DAMAGED as error:
         yield LineProblem(FilePlace(file, 1), f"found {error}, expected {_expected(file)}")
 
 
+def _is_excel(file: Path) -> bool:
+    return file.name.lower().endswith(EXCEL)
+
+
 def _expected(file: Path) -> str:
-    return "an Excel file (.xlsx)" if file.name.endswith(EXCEL) else "a CSV file, compressed if it ends in .gz"
+    return "an Excel file (.xlsx)" if _is_excel(file) else "a CSV file, compressed if it ends in .gz"
 
 
 def _csv(file: Path) -> Iterator[GridRow | LineProblem]:
@@ -68,7 +77,7 @@ def _csv(file: Path) -> Iterator[GridRow | LineProblem]:
 
 
 def _opened(file: Path) -> TextIO:
-    if file.suffix == ".gz":
+    if file.suffix.lower() == ".gz":
         return gzip.open(file, "rt", encoding="utf-8-sig", errors="replace", newline="")
     return file.open(encoding="utf-8-sig", errors="replace", newline="")
 

@@ -171,6 +171,44 @@ def test_a_file_that_is_not_what_its_name_says_is_a_problem(tmp_path: Path, name
     assert str(problem).startswith(f"{file}:1: found ")
 
 
+def test_capitals_in_the_ending_of_a_name_do_not_matter(tmp_path: Path) -> None:
+    """As programs for Windows write them."""
+    text = "".join(",".join(row) + "\n" for row in ROWS)
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in ROWS:
+        sheet.append(row)
+    book.save(tmp_path / "A.XLSX")
+    (tmp_path / "B.CSV.GZ").write_bytes(gzip.compress(text.encode()))
+    for file in files.found([tmp_path], "csv"):
+        (line,) = table.lines(file, NOTATION._replace(skipped=("no*", "*_qc")))
+        assert isinstance(line, ImportLine), line
+        assert (line.name, line.value) == ("ph", 7.2)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:openpyxl")
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.xlsx"])
+def test_a_damaged_file_is_a_problem_wherever_the_damage_is(tmp_path: Path, name: str) -> None:
+    """One wrong byte in 64 places: either all is read, or a problem names the file; nothing is raised."""
+    file, whole = tmp_path / name, tmp_path / "whole.xlsx"
+    if name == "a.xlsx":
+        book = Workbook()
+        sheet = book.active
+        assert sheet is not None
+        for row in ROWS:
+            sheet.append(row)
+        book.save(whole)
+        data = whole.read_bytes()
+    else:
+        text = "time,ph\n" + "".join(f"2024-05-01 {n // 60:02}:{n % 60:02},{n**3}\n" for n in range(900))
+        data = gzip.compress(text.encode())
+    for at in range(0, len(data), max(1, len(data) // 64)):
+        file.write_bytes(data[:at] + bytes([data[at] ^ 0x5A]) + data[at + 1 :])
+        for line in table.lines(file, NOTATION):
+            assert isinstance(line, ImportLine) or str(line).startswith(f"{file}:"), at
+
+
 def test_the_kinds_of_files_are_named_where_none_is_found(tmp_path: Path) -> None:
     with pytest.raises(NothingToImport, match=r"\*\.csv, \*\.csv\.gz, \*\.xlsx"):
         files.found([tmp_path], "csv")
