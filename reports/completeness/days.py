@@ -155,9 +155,11 @@ group by m.station, m.channel, e.period order by m.station, m.channel, e.period
 CHANNELS: Final = f"""
 select c.channel, coalesce(v.expected, expected_readings(c.channel_id, %(low)s, %(high)s)) as expected,
        coalesce(least(v.received, v.expected), 0) as received, coalesce(least(v.count, v.expected), 0) as counted
-from channel c cross join lateral ({OWN}) own left join daily v on v.channel_id = c.channel_id and v.time = %(low)s
+from channel c join station s using (station) cross join lateral ({OWN}) own
+left join daily v on v.channel_id = c.channel_id and v.time = %(low)s
 where c.station = %(station)s and not c.derived and c.parameter <> all(%(housekeeping)s)
-  and (%(low)s between own.first and own.last or c.active and (own.first is null or %(low)s > own.last))
+  and (%(low)s between own.first and own.last
+       or c.active and s.active and s.in_service < %(high)s and (own.first is null or %(low)s > own.last))
 order by c.channel
 """  # noqa: S608
 GAPS: Final = f"select {columns_of(ReadingGap)} from reading_gaps(%(station)s, %(low)s, %(until)s)"  # noqa: S608  # field names

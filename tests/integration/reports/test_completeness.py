@@ -170,6 +170,13 @@ def test_a_longer_interval_hides_no_cause_and_channels_that_come_and_go_leave_pa
         "st-test/do", "st-test/ph", "st-test/salinity",
     ]  # fmt: skip
 
+    add_channel(conn, "turbidity")  # that never sends anything
+    conn.execute("update station set in_service = %s", [BEGIN + timedelta(days=1)])
+    assert channel_days(conn, "st-test", DAY) == was, "before the station was in service nothing is expected of it"
+    assert [one.expected for one in channel_days(conn, "st-test", next_day)] == [1440] * 4
+    conn.execute("update station set active = false")
+    assert channel_days(conn, "st-test", next_day + timedelta(days=1)) == [], "nor after it was taken out of the files"
+
 
 def test_on_a_day_whose_interval_changed_gaps_are_told_by_the_interval_of_their_time(world: World) -> None:
     conn, noon = world.conn, BEGIN + 720 * MINUTE
