@@ -14,7 +14,10 @@ LONGEST: Final = timedelta(days=3700)
 """Ten years: what is asked by mistake is longer."""
 
 STATIONS: Final = "select station from station order by station"
-EVERY_CHANNEL: Final = "select channel from channel order by channel"
+EVERY_CHANNEL: Final = """
+select channel from channel where %(stations)s::text[] is null or station = any(%(stations)s) order by channel
+"""
+"""Of the chosen stations: whoever may read one of them is told of no other."""
 CHOSEN: Final = """
 from channel c
 where (%(stations)s::text[] is null or c.station = any(%(stations)s))
@@ -72,11 +75,12 @@ def channels_of(conn: Connection, selection: ExportRange) -> list[str]:
         raise BadSelection("expected an end after the beginning, at most ten years later")
     if selection.as_of is not None and selection.resolution is not Resolution.RAW:
         raise BadSelection("as of an earlier moment there are readings alone: choose the resolution raw")
-    if unknown := _unknown(conn, STATIONS, selection.stations):
+    asked = selection.parameters()
+    if unknown := _unknown(conn, STATIONS, asked, selection.stations):
         raise UnknownName("unknown station {names}; known: {known}", **unknown)
-    if unknown := _unknown(conn, EVERY_CHANNEL, selection.channels):
+    if unknown := _unknown(conn, EVERY_CHANNEL, asked, selection.channels):
         raise UnknownName("unknown channel {names}; known: {known}", **unknown)
-    return [channel for (channel,) in conn.execute(CHANNELS, selection.parameters())]
+    return [channel for (channel,) in conn.execute(CHANNELS, asked)]
 
 
 def expected_rows(conn: Connection, selection: ExportRange) -> int:
@@ -89,8 +93,8 @@ def expected_rows(conn: Connection, selection: ExportRange) -> int:
     return len(channels_of(conn, selection)) * -(-(selection.until - selection.after) // width)
 
 
-def _unknown(conn: Connection, query: str, names: tuple[str, ...]) -> dict[str, str]:
+def _unknown(conn: Connection, query: str, asked: dict[str, object], names: tuple[str, ...]) -> dict[str, str]:
     """Return the names that the database does not know, and those it does, as words; nothing where it knows all."""
-    known = [name for (name,) in conn.execute(query)] if names else []
+    known = [name for (name,) in conn.execute(query, asked)] if names else []
     unknown = sorted(set(names) - set(known))
     return {"names": ", ".join(unknown), "known": ", ".join(known) or "–"} if unknown else {}

@@ -164,6 +164,9 @@ async def test_whoever_may_read_a_station_downloads_its_readings_in_each_format(
         }
         answers = {why: (await http.get(address, headers=reader)).status_code for why, address in asked.items()}
         assert answers == {"elsewhere": 403, "backwards": 422}
+        unknown = await http.get(f"{day}&channel=st-my-thanh/none", headers=reader)
+        assert (unknown.status_code, "st-my-thanh/do" in unknown.text) == (422, True)
+        assert "st-tran-de" not in unknown.text
         monkeypatch.setattr(exports_page, "MOST_OF_OTHERS", 1000)
         refused = await http.get(f"{day}&channel=st-my-thanh/do", headers=reader)
         assert (refused.status_code, "khoảng 1440 dòng là quá nhiều" in refused.text) == (422, True)

@@ -293,9 +293,14 @@ def test_excel_holds_the_same_with_times_a_sheet_can_count(world: World, stored:
 
 
 def test_an_unknown_channel_is_named_before_anything_is_written(world: World) -> None:
-    out = io.BytesIO()
-    with pytest.raises(UnknownName, match="unknown channel st-test/dox; known: st-test/do"):
-        export(world.conn, ExportRange(DAY.after, DAY.until, channels=("st-test/dox",)), FileFormat.CSV, out)
+    """Beside those of the chosen station: its reader may know of no other."""
+    stations.add_station(world.conn, "st-other")
+    stations.add_channel(world.conn, "st-other", "ph")
+    out, wrong = io.BytesIO(), ExportRange(DAY.after, DAY.until, channels=("st-test/dox",))
+    with pytest.raises(UnknownName, match=r"unknown channel st-test/dox; known: st-other/ph, st-test/do$"):
+        export(world.conn, wrong, FileFormat.CSV, out)
+    with pytest.raises(UnknownName, match=r"unknown channel st-test/dox; known: st-test/do$"):
+        export(world.conn, replace(wrong, stations=("st-test",)), FileFormat.CSV, out)
     assert out.getvalue() == b""
 
 
