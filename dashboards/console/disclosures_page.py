@@ -31,7 +31,7 @@ def add_disclosures_page(app: FastAPI, console: Console, templates: Jinja2Templa
         return templates.TemplateResponse(request, "disclosures.html", context)
 
     @app.get("/disclosures/{year}/{version}", dependencies=[may_read])
-    def archive(year: Number, version: Number) -> Response:
+    def archive(request: Request, year: Number, version: Number) -> Response:
         """An archive, a part after the other: no connection is kept while a slow reader takes one."""
         with console.pool.connection() as conn:
             found = disclosure(conn, year, version)
@@ -50,4 +50,5 @@ def add_disclosures_page(app: FastAPI, console: Console, templates: Jinja2Templa
             "Content-Disposition": f'attachment; filename="quantrac-{year}-v{version}.zip"',
             "Content-Length": str(found.bytes), "ETag": f'"{found.sha256}"',
         }  # fmt: skip
-        return StreamingResponse(parts(), media_type="application/zip", headers=headers)
+        content = iter(()) if request.method == "HEAD" else parts()
+        return StreamingResponse(content, media_type="application/zip", headers=headers)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import timedelta
-from tempfile import mkstemp
-from typing import Annotated, Final
+from tempfile import TemporaryFile
+from typing import IO, Annotated, Final
 
-from fastapi import BackgroundTasks, Depends, FastAPI, Query, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.templating import Jinja2Templates
 
 from dashboards.console.admission import Gate, Visitor
@@ -21,7 +22,7 @@ from quantrac.telemetry.errors import TranslatableError
 from quantrac.telemetry.local_time import Calendar
 from reports.exports.export import export
 from reports.exports.formats import FileFormat, Resolution
-from reports.exports.selection import ExportRange, expected_rows
+from reports.exports.selection import ExportRange, channels_of, expected_rows
 
 MOST_ROWS: Final = {FileFormat.XLSX: 200_000}
 """A sheet of Excel takes a second for so many cells; it is written while somebody waits."""
@@ -33,6 +34,8 @@ MEDIA_TYPES: Final = {
     FileFormat.PARQUET: "application/vnd.apache.parquet",
     FileFormat.NETCDF: "application/x-netcdf",
 }
+PIECE: Final = 1 << 18
+"""Bytes of a file that are sent at once."""
 
 
 class TooMuchForAPage(TranslatableError):
@@ -62,6 +65,7 @@ def add_exports_page(app: FastAPI, console: Console, templates: Jinja2Templates)
 
     @app.get("/stations/{station}/export")
     def export_file(
+        request: Request,
         station: str,
         first: Day,
         last: Day,
@@ -76,6 +80,7 @@ def add_exports_page(app: FastAPI, console: Console, templates: Jinja2Templates)
             span = calendar.midnight(first), calendar.midnight(last + timedelta(days=1))
             of_station = tuple(one for one in channel if one.startswith(f"{station}/"))
             chosen = ExportRange(*span, (station,), of_station, resolution=resolution)
+            channels_of(conn, chosen)
             rows = expected_rows(conn, chosen)
             if rows > MOST_ROWS.get(file_format, MOST_OF_OTHERS):
                 raise TooMuchForAPage(
@@ -83,14 +88,22 @@ def add_exports_page(app: FastAPI, console: Console, templates: Jinja2Templates)
                     "quantrac export readings",
                     rows=rows,
                 )  # fmt: skip
-            number, path = mkstemp(prefix="quantrac-export-")
+            name = f"{station}-{resolution}-{first}-{last}.{SUFFIXES.get(file_format, file_format)}"
+            headers, media_type = {"Content-Disposition": f'attachment; filename="{name}"'}, MEDIA_TYPES[file_format]
+            if request.method == "HEAD":
+                return StreamingResponse(iter(()), media_type=media_type, headers=headers)
+            out = TemporaryFile()  # noqa: SIM115  # it has no name: nothing of it stays, however the answer ends
             try:
-                with os.fdopen(number, "wb") as out:
-                    export(conn, chosen, file_format, out)
+                export(conn, chosen, file_format, out)
             except BaseException:
-                os.unlink(path)  # noqa: PTH108
+                out.close()
                 raise
-        name = f"{station}-{resolution}-{first}-{last}.{SUFFIXES.get(file_format, file_format)}"
-        gone = BackgroundTasks()
-        gone.add_task(os.unlink, path)
-        return FileResponse(path, media_type=MEDIA_TYPES[file_format], filename=name, background=gone)
+        headers["Content-Length"] = str(out.seek(0, os.SEEK_END))
+        return StreamingResponse(_pieces(out), media_type=media_type, headers=headers)
+
+
+def _pieces(out: IO[bytes]) -> Iterator[bytes]:
+    with out:
+        out.seek(0)
+        while piece := out.read(PIECE):
+            yield piece

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
 
-from dashboards.console import exports_page
+from dashboards.console import disclosures_page, exports_page
 from ingest.rollups import consumer as rollups
 from quantrac.database.pool import Connection
 from quantrac.desks.roles import Role, RoleGrant
@@ -170,3 +172,33 @@ async def test_whoever_may_read_a_station_downloads_its_readings_in_each_format(
         monkeypatch.setattr(exports_page, "MOST_OF_OTHERS", 1000)
         refused = await http.get(f"{day}&channel=st-my-thanh/do", headers=reader)
         assert (refused.status_code, "khoảng 1440 dòng là quá nhiều" in refused.text) == (422, True)
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_nothing_of_a_download_stays_and_whoever_asks_for_its_head_has_nothing_made(
+    database: str, past: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A range that nobody can read, or behind the end, is answered with the whole file: RFC 9110, section 14.2."""
+    reader = with_session(session_of(past, "An", NOW, RoleGrant(Role.VIEWER, frozenset({"st-my-thanh"}))))
+    file = f"{HERE}/export?first=2026-11-23&last=2026-11-23&resolution=raw"
+    past.execute(
+        "insert into disclosure (year, version, sha256, bytes, unsigned_days, days, person, reason, made_at)"
+        " values (2025, 1, 'a', 5, 0, 1, 'An', 'first', now())"
+    )
+    past.execute("insert into disclosure_part select disclosure_id, 0, 'bytes' from disclosure")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    async with served(database, None) as (http, _):
+        for asked in ("bytes=wrong", "bytes=99999999-", "bytes=0-9"):
+            answer = await http.get(file, headers={**reader, "Range": asked, "Accept-Encoding": "identity"})
+            assert (answer.status_code, answer.headers["content-length"]) == (200, str(len(answer.content)))
+        assert names_in(tmp_path) == []
+        assert (await http.get("/disclosures/2025/1", headers=reader)).content == b"bytes"
+        monkeypatch.setattr(exports_page, "export", None)
+        monkeypatch.setattr(disclosures_page, "part", None)
+        for path, name in ((file, "st-my-thanh-raw-2026-11-23-2026-11-23.csv"), ("/disclosures/2025/1", "quantrac-")):
+            head = await http.head(path, headers=reader)
+            assert (head.status_code, head.content, name in head.headers["content-disposition"]) == (200, b"", True)
+        assert (await http.head(f"{file}&channel=st-my-thanh/none", headers=reader)).status_code == 422
