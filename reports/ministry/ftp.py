@@ -82,7 +82,7 @@ class FtpServer:
     def _connected(self) -> ftplib.FTP:
         if self._ftp is None:
             receiver = self._receiver
-            self._ftp = ftp = _Ftps(receiver) if receiver.way == "ftps" else ftplib.FTP(timeout=PATIENCE_S)  # noqa: S321
+            self._ftp = ftp = _Ftps(receiver) if receiver.way == "ftps" else _Ftp(timeout=PATIENCE_S)
             ftp.connect(*receiver.address)
             ftp.login(self._login.user, self._login.password or "")
             if isinstance(ftp, _Ftps):
@@ -91,7 +91,24 @@ class FtpServer:
         return self._ftp
 
 
-class _Ftps(ftplib.FTP_TLS):
+class _Ftp(ftplib.FTP):
+    """Reads whatever a server says: letters of an older Windows are no UTF-8, and become marks."""
+
+    _answers: Any = None
+
+    @property
+    def file(self) -> Any:
+        """Where the answers are read."""
+        return self._answers
+
+    @file.setter
+    def file(self, file: Any) -> None:
+        if file is not None:
+            file.reconfigure(errors="replace")
+        self._answers = file
+
+
+class _Ftps(_Ftp, ftplib.FTP_TLS):
     """Proves the server on every connection, and takes the session of the first one up on the others, as many ask."""
 
     def __init__(self, receiver: Receiver) -> None:
