@@ -70,8 +70,11 @@ def add_accounts_page(app: FastAPI, console: Console, templates: Jinja2Templates
         """Every account, by login."""
         with console.pool.connection() as conn:
             context = sheet(conn, request, by, lang, {})
-            context |= {"rows": accounts.accounts(conn), "demanded": second_factor.demanded(conn), "roles": list(Role)}
-            context["named"] = stations(conn, by, lang)
+            rows, named = accounts.accounts(conn), stations(conn, by, lang)
+            held = {station for row in rows for grant in row.grants for station in grant.stations or ()}
+            gone = {station: station for station in sorted(held - named.keys())}  # unticked they would be: all stations
+            context |= {"rows": rows, "demanded": second_factor.demanded(conn), "roles": list(Role)}
+            context["named"] = named | gone
         return templates.TemplateResponse(request, "accounts.html", context)
 
     @app.post("/api/accounts")
