@@ -52,7 +52,6 @@ DAY: Final = 24
 TICK_S: Final = 0.2
 LATE_SHARE: Final = 0.04
 EDITS_A_DAY: Final = 8
-DRAIN_S: Final = 900.0
 MINUTE: Final = timedelta(minutes=1)
 
 
@@ -69,6 +68,8 @@ class SoakPlan:
     outages: tuple[tuple[float, float], ...] = ((0.17, 0.2), (0.42, 0.5))
     refusing: tuple[float, float] = (0.6, 0.63)
     full: tuple[float, float] = (0.7, 0.73)
+    drain_s: float = 900.0
+    """In which the rest must have been sent."""
 
 
 @dataclass(slots=True)
@@ -148,7 +149,7 @@ def soak(conn: Connection, url: str, folder: Path, plan: SoakPlan) -> Verdict:
         stack.callback(run.stop)
         run.go(ftp, sftp)
         verdict = run.verdict
-        eventually(lambda: _is_drained(conn), DRAIN_S)
+        eventually(lambda: _is_drained(conn), plan.drain_s)
     _judge(conn, plan, run.edits, roots, given, verdict)
     return verdict
 
@@ -257,7 +258,12 @@ class _Run:
         """Let a person judge or correct readings of an hour that is there and untouched."""
         for _ in range(50):
             station = self._chance.choice(self.plan.stations)
-            held = {minute // HOUR for _, one, low, high in self._held if one == station for minute in (low, high)}
+            held = {
+                hour
+                for _, one, low, high in self._held
+                if one == station
+                for hour in range(low // HOUR, high // HOUR + 1)
+            }
             first = max(0, int(hours) - 72)
             if int(hours) - 1 <= first:
                 return
