@@ -124,15 +124,17 @@ def owe_again(
 ) -> int:
     """Make the files of the slots after < t <= until that are not there or not right, and owe all, whatever was sent.
 
+    A slot that is not over is left alone: its file goes by itself once it is whole.
     To one receiver of the station, or (None) to each; returns how many sendings are owed. Audited.
     Raises NoMinistryFiles.
     """
     receivers = _receivers(station, receiver)
     with conn.transaction():
         take_turn(conn, station.station)
-        for made in files(conn, station, after, min(until, now - SETTLED)):
+        over = min(until, now - SETTLED)
+        for made in files(conn, station, after, over):
             make(conn, station, made, now)
-        span = {"station": station.station, "after": after, "until": until}
+        span = {"station": station.station, "after": after, "until": over}
         count = conn.execute(OWE_AGAIN, {**span, "receivers": receivers, "now": now}).rowcount
         detail = {"from": after.isoformat(), "to": until.isoformat(), "receiver": receiver, "files": count}
         audit.record(conn, now, person, "resend", f"ministry {station.station}", reason, detail)

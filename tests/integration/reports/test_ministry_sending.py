@@ -211,14 +211,14 @@ def test_a_lost_acknowledgement_sends_nothing_twice_and_a_full_disk_stops_no_oth
     assert ministry.send(server) == (0, 0, False), "not before its wait is over"
     ministry.now += FIRST_WAIT
     assert ministry.send(server) == (1, 0, False)
+    ministry.measure(4)  # a slot that is not over
+    ministry.make()
     with ministry.rights("quantrac_console"):
         assert owe_again(ministry.conn, ministry.station, *DAY, "department", "an", "mất tệp", ministry.now) == 3
     assert ministry.send(server) == (3, 0, False)
     del server.files[f"{FOLDER}/ST_STVC_NUO004_20261124000500.txt"]
     assert ministry.wrong(server) == {"20261124000500.txt": "is not there"}
-    ministry.measure(4)
     ministry.now += FIVE
-    ministry.make()
     server.breaks_after = server.is_drop_box = True
     assert ministry.send(server) == (0, 1, True)
     ministry.now += FIRST_WAIT
