@@ -15,7 +15,8 @@ LATE: Final = timedelta(minutes=30)
 """Where network.yaml does not say from when on a file is late."""
 
 FILES: Final = """
-select f.time, f.withdrawn, count(s.receiver)::int4 as receivers, count(*) filter (where not s.owed)::int4 as have,
+select f.time, f.withdrawn, count(*) filter (where s.owed or s.sent = f.sha256)::int4 as receivers,
+       count(*) filter (where not s.owed and s.sent = f.sha256)::int4 as have,
        coalesce(max(s.sends) filter (where not s.owed), 0) as sends, min(s.owed_at) filter (where s.owed) as since,
        coalesce(bool_or(s.owed and s.failure is not null), false) as has_failed
 from ministry_file f left join ministry_sending s using (station, time)
@@ -77,6 +78,7 @@ class FiledSlot(NamedTuple):
     time: datetime
     withdrawn: bool
     receivers: int
+    """Who have it or are owed it; one that was given up is neither."""
     have: int
     sends: int
     since: datetime | None
@@ -103,7 +105,7 @@ class Sending(NamedTuple):
     owed_at: datetime
     due_at: datetime
     sent: str | None
-    """SHA-256 of what it has."""
+    """SHA-256 of what it has; None: nothing, or it was tried since and nobody knows."""
     sent_at: datetime | None
     sends: int
     attempts: int

@@ -44,6 +44,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "ministry_owed": ("chưa có tệp này", "lacks it"),
     "ministry_has": ("đã có tệp này", "has it"),
     "ministry_has_older": ("đang có bản cũ", "has an older one"),
+    "ministry_given_up": ("không gửi nữa", "not sent any more"),
     "ministry_next": ("thử lại lúc", "next try at"),
     "ministry_failure_away": ("không kết nối được", "not reached"),
     "ministry_failure_refused": ("từ chối", "refused"),

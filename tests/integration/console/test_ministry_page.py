@@ -19,18 +19,20 @@ MIDNIGHT = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 """Of 24 November in Vietnam."""
 STATION = "st-my-thanh"
 PAGE = f"/ministry?station={STATION}&day=2026-11-24&lang=en"
+HAS = "owed = false, sent = (select sha256 from ministry_file f where f.time = ministry_sending.time)"
 FATES = {
-    1: "owed = false, sent = 'x', sent_at = now(), sends = 1",
-    2: "owed = false, sent = 'x', sent_at = now(), sends = 2",
+    1: f"{HAS}, sent_at = now(), sends = 1",
+    2: f"{HAS}, sent_at = now(), sends = 2",
     3: "failure = 'full', error = '552 no space <b>left</b>', attempts = 4, owed_at = %(soon)s",
-    4: "owed = receiver = 'ministry', sends = 1, owed_at = %(soon)s",
+    4: f"{HAS}, sends = 1, owed_at = %(soon)s",
     5: "owed_at = %(soon)s",
     6: "owed_at = %(long)s",
+    10: "owed = false",
 }
 WORDS = {
     1: "all receivers have it", 2: "sent again, its bytes had changed", 3: "not taken, tried again",
     4: "some receivers have it", 5: "made, not sent", 6: "late", 7: "readings, no file", 8: "no data",
-    9: "withdrawn, no figures any more", 288: "not yet",
+    9: "withdrawn, no figures any more", 10: "made, not sent", 288: "not yet",
 }  # fmt: skip
 
 
@@ -51,6 +53,10 @@ async def test_a_day_shows_what_became_of_each_file_and_a_data_officer_sends_aga
             f"update ministry_sending set {FATES.get(slot, 'owed = false')} where time = %(end)s",
             {"end": end, "soon": NOW - timedelta(minutes=2), "long": NOW - timedelta(hours=2)},
         )
+    conn.execute(
+        "update ministry_sending set owed = true, sent = null where time = %s and receiver = 'ministry'",
+        [MIDNIGHT + timedelta(minutes=20)],
+    )
     conn.execute("update ministry_file set withdrawn = true where time = %s", [MIDNIGHT + timedelta(minutes=45)])
     conn.execute(
         "insert into reading select channel_id, %s, 5, 0, 0, %s from channel where channel = %s",
@@ -72,6 +78,8 @@ async def test_a_day_shows_what_became_of_each_file_and_a_data_officer_sends_aga
         said = text_of(file)
         assert "department lacks it; next try at" in said
         assert "disk full: 552 no space <b>left</b>" in said
+        given_up = await http.get(f"{PAGE}&file=2026-11-23T17:50:00Z", headers=officer)
+        assert "department not sent any more" in text_of(given_up)
         nothing = f"{PAGE}&file=2026-11-23T20:00:00Z"
         assert "There is no file of these five minutes" in text_of(await http.get(nothing, headers=officer))
         assert "This station has no receivers" in text_of(
