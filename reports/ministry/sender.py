@@ -28,15 +28,17 @@ LONGEST_WAIT: Final = timedelta(minutes=10)
 TURN_LOCK: Final = 0x5154_0022
 TURN: Final = "select pg_try_advisory_lock(%s, hashtext(%s))"
 OWED: Final = """
-select f.station, f.time, f.name, f.content, s.attempts
+select f.station, f.time, f.name, f.content, s.attempts,
+       s.attempts > 0 or (s.sent is null and s.sends > 0) as is_in_doubt
 from ministry_sending s join ministry_file f using (station, time)
 where s.receiver = %(receiver)s and s.owed and s.due_at <= %(now)s and s.time > %(after)s and s.time <= %(until)s
 order by s.time, s.station limit %(most)s for update of s skip locked
 """
 """A file that the maker recomputes just now is passed by: to wait for it would hold up the others."""
 TRY: Final = """
-update ministry_sending set attempts = attempts + 1 where station = %s and time = %s and receiver = %s
+update ministry_sending set attempts = attempts + 1, sent = null where station = %s and time = %s and receiver = %s
 """
+"""From now on nobody knows what the receiver has, until it acknowledges: older bytes that come back are owed too."""
 SENT: Final = """
 update ministry_sending s
 set sent = %(sha256)s, sent_at = %(now)s, sends = sends + 1, attempts = 0, error = null, failure = null,
@@ -64,6 +66,8 @@ class OwedFile(NamedTuple):
     name: str
     content: bytes
     attempts: int
+    is_in_doubt: bool
+    """The receiver may have it already."""
 
 
 class RoundOutcome(NamedTuple):
@@ -92,7 +96,7 @@ def send_owed(conn: Connection, receiver: str, server: FileServer, clock: Callab
         key = {"station": file.station, "time": file.time, "receiver": receiver}
         conn.execute(TRY, [file.station, file.time, receiver])
         try:
-            if file.attempts == 0 or not _has(server, file):
+            if not file.is_in_doubt or not _has(server, file):
                 server.put(file.name, file.content)
         except NotDelivered as error:
             failed += 1

@@ -163,6 +163,23 @@ def test_a_file_is_sent_once_and_again_only_when_its_bytes_changed(ministry: Min
     ministry.measure(1, 6.0, cause=Cause.CORRECTION)
     ministry.make()
     assert ministry.send(server) == (0, 0, False), "it is again what was sent"
+    ministry.measure(1, 8.0, cause=Cause.CORRECTION)
+    ministry.make()
+    server.is_away = True
+    assert ministry.send(server) == (0, 1, True)
+    ministry.measure(1, 6.0, cause=Cause.CORRECTION)
+    ministry.make()
+    server.is_away = False
+    assert ministry.send(server) == (1, 0, False)
+    assert len(server.given) == 2, "it was never there with other bytes"
+    ministry.measure(1, 8.0, cause=Cause.CORRECTION)
+    ministry.make()
+    server.breaks_after = True
+    assert ministry.send(server) == (0, 1, True)
+    ministry.measure(1, 6.0, cause=Cause.CORRECTION)
+    ministry.make()
+    assert ministry.send(server) == (1, 0, False)
+    assert list(server.files.values()) == [b"DO\t6.00\tmg/l\t20261124000500\t00\r\n"], "what arrived unseen is undone"
 
 
 def test_after_an_outage_the_oldest_goes_first_and_a_new_one_does_not_wait(ministry: Ministry) -> None:
