@@ -403,7 +403,7 @@ def test_hours_with_outages_refusals_kills_and_late_data_leave_each_receiver_exa
     """The soak of a month (`./dev soak --ministry`), short: two stations, one by FTP, one by SFTP."""
     plan = SoakPlan(
         hours=8, seconds=8.0, seed=12, kill_every_s=3.0, stations=("st-my-thanh", "st-tp-soc-trang"),
-        outages=((0.3, 0.45),), refusing=(0.5, 0.7), full=(0.5, 0.7),
+        outages=((0.3, 0.45),), refusing=(0.5, 0.7), full=(0.5, 0.7), drain_s=PATIENCE_S,
     )  # fmt: skip
     found = soak(conn, database, tmp_path, plan)
     assert (found.wrong, found.twice) == ([], [])
