@@ -14,7 +14,7 @@ from dashboards.console.set_aside import SetAside
 from dashboards.console.snapshot import RefusedNow
 from dashboards.console.texts import texts
 from tests.acceptance.test_console_screen import CALL, SIZES
-from tests.fixtures.page_timing import SIDEWAYS, routed
+from tests.fixtures.page_timing import routed, until_it_fits
 from tests.fixtures.still_console import NOW_MS, StillConsole, alarm, channel, network, station, still_console
 
 pytestmark = pytest.mark.slow
@@ -249,7 +249,7 @@ def test_the_wall_turns_by_itself_shows_what_is_new_and_says_when_its_session_is
             expect(slide).to_be_visible()
             for width, height in SIZES:
                 page.set_viewport_size({"width": width, "height": height})
-                assert page.evaluate(SIDEWAYS) <= 0, (kind, width)
+                until_it_fits(page, width)
 
         expect(page.locator("#slide-map .station-sign")).to_have_count(2)
         expect(page.locator("#wall-waiting")).to_have_text("▲ 1 cảnh báo chờ người xử lý")
