@@ -9,7 +9,6 @@ from typing import Any, Final
 from quantrac.config.bulletins import BulletinKind, BulletinPlan
 from quantrac.config.limits import DecreeLimit
 from quantrac.config.network import Network
-from quantrac.config.stations import Station
 from quantrac.database.pool import Connection, rows_of
 from quantrac.telemetry.local_time import INSTANT, Calendar
 from reports.bulletins.air import air_figures
@@ -51,7 +50,9 @@ def _water(
     conn: Connection, network: Network, plan: BulletinPlan, period: BulletinPeriod, *, compares: bool
 ) -> Figures:
     places = [
-        BulletinPlace(one.station, one.name) for one in network.stations.values() if _measures(one, JUDGED_ALWAYS)
+        BulletinPlace(one.station, one.name, measures)
+        for one in network.stations.values()
+        if not (measures := frozenset(channel.parameter for channel in one.all_channels())).isdisjoint(JUDGED_ALWAYS)
     ]
     calendar, stations = Calendar(network.zone), [place.station for place in places]
     values = daily_values(conn, calendar, period.first, period.last, stations, COLUMNS)
@@ -111,7 +112,3 @@ def _overall(conn: Connection, network: Network, plan: BulletinPlan, period: Bul
         "completeness": completeness_figures(places, shares), "limits": limit_figures(places, exceeded),
         "alarms": alarm_figures(places, counts), "air": air_of(conn, network, period),
     }  # fmt: skip
-
-
-def _measures(station: Station, parameters: Sequence[str]) -> bool:
-    return any(channel.parameter in parameters for channel in station.all_channels())

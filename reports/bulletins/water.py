@@ -27,6 +27,8 @@ class BulletinPlace(NamedTuple):
 
     station: str
     name: Words
+    measures: frozenset[str] = frozenset()
+    """Parameters that it has channels of, also where no reading came."""
 
 
 def columns(limits: Iterable[DecreeLimit], first: date) -> list[Figures]:
@@ -66,7 +68,7 @@ def water_figures(
     table, now, then = columns(limits, days[0]), by_measure(values), by_measure(before)
     rows: list[Figures] = []
     for number, place in enumerate(places, start=1):
-        cells = [_cell(now.get((place.station, one["parameter"])), one, days) for one in table]
+        cells = [_cell(place, now.get((place.station, one["parameter"])), one, days) for one in table]
         reasons = [
             {"column": at, "side": cell["side"], "value": cell["mean"], "limit": cell["limit"]}
             for at, cell in enumerate(cells) if cell["side"]
@@ -95,16 +97,19 @@ def _has_limit(column: Mapping[str, Any]) -> bool:
     return column["low"] is not None or column["high"] is not None
 
 
-def _cell(values: Sequence[DayValue] | None, column: Mapping[str, Any], days: Sequence[date]) -> Figures:
+def _cell(
+    place: BulletinPlace, values: Sequence[DayValue] | None, column: Mapping[str, Any], days: Sequence[date]
+) -> Figures:
     found: PeriodValue = of_period(values or (), days)
+    is_measured = values is not None or column["parameter"] in place.measures
     side, limit = "", None
     if found.mean is not None and column["low"] is not None and found.mean < column["low"]:
         side, limit = "below", column["low"]
     elif found.mean is not None and column["high"] is not None and found.mean > column["high"]:
         side, limit = "above", column["high"]
     return {
-        "measured": values is not None, "mean": found.mean, "low": found.low, "high": found.high, "days": found.days,
-        "lacking": [f"{day}" for day in found.lacking] if values is not None else [], "unreviewed": found.unreviewed,
+        "measured": is_measured, "mean": found.mean, "low": found.low, "high": found.high, "days": found.days,
+        "lacking": [f"{day}" for day in found.lacking] if is_measured else [], "unreviewed": found.unreviewed,
         "side": side, "limit": limit,
     }  # fmt: skip
 

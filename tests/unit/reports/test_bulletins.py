@@ -96,6 +96,17 @@ def test_without_limits_or_values_nobody_says_that_water_may_be_taken() -> None:
     assert [row["verdict"] for row in found["rows"]] == ["unknown"] * 3
 
 
+def test_of_what_is_measured_and_sent_nothing_all_days_lack_and_nobody_says_that_it_is_not_measured() -> None:
+    days = [date(2026, 3, 1), date(2026, 3, 2)]
+    place = PLACES[0]._replace(measures=frozenset({"salinity"}))
+    found = water_figures([place], [], [], [], days, days)
+    assert [one["what"]["en"] for one in found["rows"][0]["lacking"]] == ["Practical salinity"]
+    assert found["rows"][0]["lacking"][0]["days"] == ["2026-03-01", "2026-03-02"]
+    unmeasured = [title["en"] for title in found["unmeasured"]]
+    assert "Practical salinity" not in unmeasured
+    assert "Dissolved oxygen" in unmeasured
+
+
 def test_shipped_templates_are_without_mistakes_and_write_both_languages(network: Network) -> None:
     assert check_templates(network) == []
     period = period_before(BulletinKind.WATER_WEEK, EXAMPLE_AT.date())
