@@ -31,7 +31,7 @@ from reports.bulletins.bulletin import BulletinDraft, BulletinWords, Documents, 
 from reports.bulletins.figures import collect
 from reports.bulletins.periods import period_before, period_of
 from reports.bulletins.printer import pdf
-from reports.bulletins.templates import LANGUAGES, PARTS
+from reports.bulletins.templates import LANGUAGES, PARTS, BadTemplate
 
 MOST_SEGMENTS: Final = 2
 LONGEST_WORDS: Final = 8000
@@ -60,7 +60,7 @@ class Bulletin:
     made_at: datetime
     made_by: str
     edition: int
-    """How often its words were changed."""
+    """How often its words were changed or its figures were made again, from 1 on."""
     edited_at: datetime | None
     edited_by: str | None
     approved_at: datetime | None
@@ -124,8 +124,10 @@ INSERT: Final = """
 insert into bulletin (kind, period, version, figures, words, made_at, made_by)
 values (%(kind)s, %(period)s, %(version)s, %(figures)s, %(words)s, %(now)s, %(person)s) returning bulletin_id
 """
+HOLD: Final = "select from bulletin where kind = %s and period = %s for update"
 REMAKE: Final = """
-update bulletin set figures = %(figures)s, words = %(words)s, made_at = %(now)s, made_by = %(person)s
+update bulletin set figures = %(figures)s, words = %(words)s, edition = edition + 1, made_at = %(now)s,
+  made_by = %(person)s
 where bulletin_id = %(id)s and approved_at is null
 """
 EDIT: Final = """
@@ -168,7 +170,8 @@ def make(
 ) -> Bulletin:
     """Make a bulletin as a draft, of a period or of the last one that is over; an approved one gets a next version.
 
-    A draft that is there gets new figures; its words too, unless somebody has changed them. Audited.
+    A draft that is there gets new figures; its words too, but for the parts that somebody has changed. It is a next
+    edition: nobody approves figures that they have not read. Audited.
     Raises BadSpan, BadTemplate, BadBulletin.
     """
     today = now.astimezone(network.zone).date()
@@ -179,12 +182,13 @@ def make(
     words = _fitting(making.written(draft, network))
     with conn.transaction():
         conn.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"bulletin {kind} {asked.name}"])
+        conn.execute(HOLD, [kind.value, asked.name])  # whoever edits or approves is done, or comes afterwards
         newest = next(iter(rows_of(conn, Bulletin, NEWEST, [kind.value, asked.name])), None)
         said = {
             "kind": kind.value, "period": asked.name, "figures": Jsonb(draft.figures), "now": now, "person": person,
         }  # fmt: skip
         if newest is not None and newest.state == "draft":
-            kept = newest.words if newest.edited_at is not None else words
+            kept = words if newest.edited_at is None else _with_changes(newest, words, network)
             conn.execute(REMAKE, {**said, "words": Jsonb(kept), "id": newest.bulletin_id})
             number = newest.bulletin_id
         else:
@@ -193,6 +197,20 @@ def make(
             number = 0 if row is None else int(row[0])
         audit.record(conn, now, person, "make", f"bulletin {number}", detail={"kind": kind.value, "period": asked.name})
     return bulletin(conn, number)
+
+
+def _with_changes(before: Bulletin, words: BulletinWords, network: Network) -> BulletinWords:
+    """Return new words with the parts that somebody has changed: those that the templates did not write so before."""
+    try:
+        written = _fitting(making.written(before.draft, network))
+    except BadTemplate:  # today's templates do not fit the figures of then: all of it may have been changed
+        return before.words
+
+    def kept(language: str, part: str, new: str) -> str:
+        old = before.words.get(language, {}).get(part, new)
+        return new if old == written[language][part] else old
+
+    return {language: {part: kept(language, part, new) for part, new in own.items()} for language, own in words.items()}
 
 
 def is_made(conn: Connection, kind: BulletinKind, period: str) -> bool:
@@ -252,10 +270,10 @@ def approve(
         "edition": found.edition if edition is None else edition,
     }  # fmt: skip
     with conn.transaction():
-        with conn.cursor() as cursor:
-            cursor.executemany(KEEP, [[number, language, part, content] for (language, part), content in made.items()])
         if conn.execute(APPROVE, said).rowcount != 1:
             raise BadBulletin("somebody has changed the bulletin {number} meanwhile: read it again", number=number)
+        with conn.cursor() as cursor:
+            cursor.executemany(KEEP, [[number, language, part, content] for (language, part), content in made.items()])
         audit.record(conn, now, person, "approve", f"bulletin {number}", detail={"digest": said["digest"]})
     return bulletin(conn, number)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,9 +23,10 @@ from quantrac.config.bulletins import BulletinKind
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.config.settings import Settings
-from quantrac.database.pool import Connection
+from quantrac.database.pool import Connection, connect
 from quantrac.desks import bulletins as desk
 from quantrac.desks.roles import Role, RoleGrant
+from reports.bulletins import bulletin as making
 from tests.fixtures.console import CONFIGS, session_of, with_session
 from tests.integration.console.test_admission import served
 
@@ -90,7 +92,9 @@ def test_a_bulletin_goes_from_figures_to_each_person_once_and_never_changes_once
     with pytest.raises(desk.BadBulletin, match="is not over"):
         desk.make(week, network, BulletinKind.WATER_WEEK, "2026-W49", "Hoa", NOW)
 
-    approved = desk.approve(week, network, made.bulletin_id, "Hoa", NOW, edited.edition)
+    with pytest.raises(desk.BadBulletin, match="meanwhile"):
+        desk.approve(week, network, made.bulletin_id, "Hoa", NOW, edited.edition)
+    approved = desk.approve(week, network, made.bulletin_id, "Hoa", NOW, again.edition)
     kept = desk.documents(week, made.bulletin_id)
     assert kept["vi", "pdf"].startswith(b"%PDF-")
     assert "Triều cường ngày 2/12." in kept["vi", "html"].decode()
@@ -120,6 +124,40 @@ def test_a_bulletin_goes_from_figures_to_each_person_once_and_never_changes_once
     assert (second.version, second.state) == (2, "draft")
     acts = week.execute("select action from audit where subject like 'bulletin%' order by audit_id").fetchall()
     assert [act for (act,) in acts] == ["make", "edit", "make", "approve", "send", "send", "make"]
+
+
+def test_a_draft_that_is_made_again_has_its_new_figures_in_all_words_but_those_that_somebody_changed(
+    week: Connection, network: Network
+) -> None:
+    made = desk.make(week, network, BulletinKind.WATER_WEEK, "2026-W48", "jobs", NOW)
+    desk.edit(week, made.bulletin_id, "vi", "note", "Triều cường ngày 2/12.", "Hoa", NOW)
+    late = {"begin": MONDAY + timedelta(days=5), "value": 9.5, "days": 2, "channel": "st-my-thanh/salinity"}
+    week.execute(MINUTES, late)
+    rollups.make_everything(week)
+    again = desk.make(week, network, BulletinKind.WATER_WEEK, "2026-W48", "Hoa", NOW)
+    assert again.words["vi"]["note"] == "Triều cường ngày 2/12."
+    assert "Độ mặn 4,00 ‰" in made.words["vi"]["summary"]
+    assert "Độ mặn 4,00 ‰" not in again.words["vi"]["summary"], "the mean is (5 · 4 + 2 · 9.5) / 7 = 5.57"
+    assert again.words["vi"]["sms"] != made.words["vi"]["sms"]
+
+
+def test_of_two_who_approve_at_once_the_later_is_told(
+    week: Connection, network: Network, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = desk.make(week, network, BulletinKind.FARMERS_DAY, "2026-11-26", "jobs", NOW)
+    documents = making.documents
+
+    def meanwhile(*given: Any) -> Any:
+        monkeypatch.setattr(making, "documents", documents)
+        with connect(database, "the other person") as other:
+            desk.approve(other, network, made.bulletin_id, "Bình", NOW)
+        return documents(*given)
+
+    monkeypatch.setattr(making, "documents", meanwhile)
+    with pytest.raises(desk.BadBulletin, match="meanwhile"):
+        desk.approve(week, network, made.bulletin_id, "Hoa", NOW)
+    approved = desk.bulletin(week, made.bulletin_id)
+    assert (approved.approved_by, desk.is_intact(week, approved)) == ("Bình", True)
 
 
 def test_all_kinds_are_made_of_stations_without_any_data_and_by_the_clock(week: Connection, network: Network) -> None:
