@@ -164,7 +164,8 @@ select n.notification_id, n.alarm_id, n.contact_id, n.key,
          and coalesce(a.cleared_at, a.returned_at) is not null
          then 'the alarm was over before anybody took the message; ' || n.error end
 from notification n join contact c using (contact_id) left join alarm a using (alarm_id)
-where n.status in {HANDED_OVER} and n.medium = %(medium)s and n.next_attempt_at <= %(now)s and not exists (
+where n.status in {HANDED_OVER} and n.medium = %(medium)s and n.next_attempt_at <= %(now)s
+  and (n.bulletin_id is not null) = %(bulletins)s and not exists (
   select from notification e where e.alarm_id = n.alarm_id and e.contact_id = n.contact_id and e.medium = n.medium
   and e.notification_id < n.notification_id and e.status = '{MessageStatus.QUEUED}')
   and not (n.purpose in {in_sql(CALLS | OPENINGS)} and (
@@ -193,10 +194,16 @@ where notification_id = %(notification)s
 
 
 def claim(conn: Connection, medium: Medium, now: datetime, *, consent_required: bool) -> Claim | None:
-    """Return the next message that is due, locked until the transaction ends; None: none is."""
+    """Return the next message that is due, locked until the transaction ends; None: none is.
+
+    A bulletin goes to thousands of people, which takes hours: what tells of alarms goes first.
+    """
     values = {"medium": medium.value, "now": now, "consent_required": consent_required}
-    row = conn.execute(CLAIM, values).fetchone()
-    return None if row is None else Claim(*row)
+    for bulletins in (False, True):
+        row = conn.execute(CLAIM, {**values, "bulletins": bulletins}).fetchone()
+        if row is not None:
+            return Claim(*row)
+    return None
 
 
 CALL_OFF: Final = f"""

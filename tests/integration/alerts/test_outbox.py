@@ -101,6 +101,24 @@ def test_a_mail_arrives_with_its_key_as_message_id(outbox: Outbox, mail: MailCat
     assert letter.message_id == f"<{key.hex}@example.org>"
 
 
+def test_an_alarm_waits_for_no_bulletin_that_was_queued_before_it(outbox: Outbox, clock: Clock) -> None:
+    for version in (1, 2, 3):
+        outbox.conn.execute(
+            "insert into bulletin (kind, period, version, figures, words, made_at, made_by) "
+            "values ('water-week', '2026-W48', %s, '{}', '{}', %s, 'jobs')",
+            [version, START],
+        )
+        carried = Queued(
+            [FARMER], Medium.SMS, Purpose.BULLETIN, None, f"bulletin {version}", START, bulletin_id=version
+        )
+        enqueue(outbox.conn, [carried], START)
+    clock.now = START + timedelta(minutes=1)
+    outbox.queue(body="alarm", at=clock.now)
+    carrier = KeepingCarrier()
+    assert outbox.send(carrier) == 4
+    assert [message.body for message in carrier.kept] == ["alarm", "bulletin 1", "bulletin 2", "bulletin 3"]
+
+
 def test_a_repeated_hand_over_counts_once_at_the_provider(outbox: Outbox, sms: SmsCatcher) -> None:
     outbox.queue()
     outbox.send(esms(sms.url))
