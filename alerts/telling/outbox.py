@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from alerts.alarm.change import CALLS, ENDS, OPENINGS, Purpose
 from alerts.alarm.conditions import IS_OUT, IS_SHELVED
 from alerts.alarm.life import AlarmState
-from alerts.telling.notification import HANDED_OVER, NOT_YET_OR_NEVER, REACHED, UNSETTLED, MessageStatus, in_sql
+from alerts.telling.notification import HANDED_OVER, LOST, NOT_YET_OR_NEVER, REACHED, UNSETTLED, MessageStatus, in_sql
 from quantrac.config.notifications import Medium
 from quantrac.database.pool import Connection
 
@@ -92,6 +92,33 @@ def enqueue(conn: Connection, messages: Sequence[Queued], now: datetime) -> None
     }
     conn.execute(ENQUEUE, values)
     wake_senders(conn)
+
+
+ANEW: Final = f"""
+update notification n set status = '{MessageStatus.QUEUED}', attempts = 0, error = null, failed_at = null,
+  sent_at = null, delivered_at = null, provider_ref = null, queued_at = %(now)s, due_at = m.not_before,
+  next_attempt_at = m.not_before,
+  key = case n.status when '{MessageStatus.FAILED}' then gen_random_uuid() else n.key end
+from unnest(%(bulletins)s::int8[], %(contacts)s::int4[], %(media)s::text[], %(not_before)s::timestamptz[])
+  as m (bulletin_id, contact_id, medium, not_before)
+where (n.bulletin_id, n.contact_id, n.medium) = (m.bulletin_id, m.contact_id, m.medium) and n.status in {LOST}
+"""  # noqa: S608 (words of ours)
+
+
+def queue_lost_again(conn: Connection, messages: Sequence[Queued], now: datetime) -> None:
+    """Queue those bulletins again that reached nobody, as they were written, inside the caller's transaction.
+
+    A carrier that refused one would know its key and refuse it again: it gets another key.
+    """
+    pairs = [(contact, one) for one in messages for contact in one.to]
+    values = {
+        "now": now,
+        "contacts": [contact for contact, _ in pairs],
+        "bulletins": [one.bulletin_id for _, one in pairs],
+        "media": [one.medium.value for _, one in pairs],
+        "not_before": [one.not_before for _, one in pairs],
+    }
+    conn.execute(ANEW, values)
 
 
 SUPERSEDE: Final = f"""

@@ -18,7 +18,8 @@ from alerts.telling import gsm
 from alerts.telling.address_book import load_contacts
 from alerts.telling.contact import Addressee
 from alerts.telling.duty_week import nights
-from alerts.telling.outbox import Queued, enqueue
+from alerts.telling.notification import LOST
+from alerts.telling.outbox import Queued, enqueue, queue_lost_again
 from alerts.telling.routes import Routing
 from quantrac.config.bulletins import BulletinKind, BulletinPlan
 from quantrac.config.network import Network
@@ -144,7 +145,7 @@ DOCUMENTS: Final = "select language, part, content from v_bulletin_document wher
 SEND: Final = (
     "update bulletin set sent_at = %(now)s, sent_by = %(person)s where bulletin_id = %(id)s and sent_at is null"
 )
-HAVE: Final = "select contact_id, medium from v_notification where bulletin_id = %s"
+HAVE: Final = f"select contact_id, medium from v_notification where bulletin_id = %s and status not in {LOST}"  # noqa: S608
 
 
 def bulletins(conn: Connection, kind: str | None = None, most: int = MOST_LISTED) -> list[BulletinHead]:
@@ -310,13 +311,13 @@ def send(
     number: int,
     person: str,
     now: datetime,
-    groups: Sequence[str] = (),
-    by: Sequence[str] = (),
+    groups: Sequence[str] | None = None,
+    by: Sequence[str] | None = None,
 ) -> Sent:
     """Queue an approved bulletin to the members of groups, each once by each medium, whatever was sent before. Audited.
 
-    Without groups and media those of its plan in network.yaml. Short messages wait for the end of quiet hours.
-    Raises BadBulletin.
+    Groups or media that are None: those of its plan in network.yaml. Who has got none because the message failed gets
+    it again. Short messages wait for the end of quiet hours. Raises BadBulletin.
     """
     found = bulletin(conn, number)
     if found.approved_at is None:
@@ -332,6 +333,7 @@ def send(
         contacts = [one for one in load_contacts(conn) if one.groups & told and _consents(one, network)]
         chosen = _recipients(contacts, media, have)
         queued = [_message(found, kept, one, medium, network, now) for one, medium in chosen]
+        queue_lost_again(conn, queued, now)
         enqueue(conn, queued, now)
         conn.execute(SEND, {"id": number, "now": now, "person": person})
         said = {"to": sorted(told), "by": [medium.value for medium in media], "messages": len(queued)}
@@ -342,16 +344,18 @@ def send(
 
 
 def _where(
-    network: Network, plan: BulletinPlan | None, groups: Sequence[str], by: Sequence[str]
+    network: Network, plan: BulletinPlan | None, groups: Sequence[str] | None, by: Sequence[str] | None
 ) -> tuple[frozenset[str], list[Medium]]:
-    chosen = tuple(groups) or (() if plan is None else plan.to)
-    media = tuple(by) or (("email",) if plan is None else plan.by)
+    planned = BulletinPlan(at="daily 00:00") if plan is None else plan
+    chosen, media = planned.to if groups is None else groups, planned.by if by is None else by
     known = ", ".join(network.settings.groups)
     if not chosen:
         raise BadBulletin("nobody is named to whom it goes; groups: {known}", known=known)
     for name in chosen:
         if name not in network.settings.groups:
             raise BadBulletin("there is no group {group}; groups: {known}", group=name, known=known)
+    if not media:
+        raise BadBulletin("no way is named by which it goes, expected sms or email")
     if not set(media) <= {"sms", "email"}:
         raise BadBulletin("found {media}, expected sms or email", media=", ".join(media))
     return frozenset(chosen), [Medium(one) for one in dict.fromkeys(media)]

@@ -130,12 +130,15 @@ def send(
     to: Annotated[list[str] | None, typer.Option(help="A group; default those of network.yaml.")] = None,
     by: Annotated[list[str] | None, typer.Option(help="By sms or email; default as network.yaml says.")] = None,
 ) -> None:
-    """Queue the messages; `alerts run` hands them over. Nobody gets one twice, however often this is asked."""
+    """Queue the messages; `alerts run` hands them over. Nobody gets one twice, however often this is asked.
+
+    Whom it did not reach because the message failed gets it again.
+    """
     from quantrac.desks import bulletins as desk
 
     network = configured_network()
     with database("console", "report bulletin send") as conn:
-        done = desk.send(conn, network, number, person, datetime.now(UTC), to or (), by or ())
+        done = desk.send(conn, network, number, person, datetime.now(UTC), to or None, by or None)
     print(f"bulletin {number}: {done.queued} queued, {done.known} have it already, {done.nowhere} cannot be reached")
 
 

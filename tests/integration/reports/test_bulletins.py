@@ -112,6 +112,15 @@ def test_a_bulletin_goes_from_figures_to_each_person_once_and_never_changes_once
     assert desk.send(week, network, made.bulletin_id, "Hoa", NOW, ["farmers", "managers", "operators"]).queued == 1
     told = "select c.name, n.medium, n.subject from notification n join contact c using (contact_id) order by 1"
     assert [row[0] for row in week.execute(told)] == ["An", "Ann", "Bình", "Em"]
+    week.execute("update notification set status = 'failed', attempts = 1, next_attempt_at = null where contact_id = 1")
+    everybody = ["farmers", "managers", "operators"]
+    assert desk.send(week, network, made.bulletin_id, "Hoa", NOW, everybody).queued == 1, "it failed to reach An"
+    assert desk.send(week, network, made.bulletin_id, "Hoa", NOW, everybody).queued == 0
+    renewed = "select status, attempts, next_attempt_at from notification where contact_id = 1"
+    assert week.execute(renewed).fetchall() == [("queued", 0, NOW)]
+    for groups, by, said in (([], ["email"], "nobody is named"), (["farmers"], [], "no way is named")):
+        with pytest.raises(desk.BadBulletin, match=said):
+            desk.send(week, network, made.bulletin_id, "Hoa", NOW, groups, by)
     facts = week.execute("select facts from notification where contact_id = 1").fetchall()[0][0]
     carried = attachments(Settings(), lambda: NOW)(week, None, 1, facts)
     assert carried["file"] == ("water-week-2026-W48-vi.pdf", kept["vi", "pdf"])
@@ -123,7 +132,7 @@ def test_a_bulletin_goes_from_figures_to_each_person_once_and_never_changes_once
     second = desk.make(week, network, BulletinKind.WATER_WEEK, "2026-W48", "Hoa", NOW)
     assert (second.version, second.state) == (2, "draft")
     acts = week.execute("select action from audit where subject like 'bulletin%' order by audit_id").fetchall()
-    assert [act for (act,) in acts] == ["make", "edit", "make", "approve", "send", "send", "make"]
+    assert [act for (act,) in acts] == ["make", "edit", "make", "approve", *["send"] * 4, "make"]
 
 
 def test_a_draft_that_is_made_again_has_its_new_figures_in_all_words_but_those_that_somebody_changed(

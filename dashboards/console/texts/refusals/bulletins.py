@@ -20,6 +20,7 @@ VIETNAMESE: Final = {
         "tài liệu của bản tin {number} không còn đúng như khi duyệt"
     ),
     "nobody is named to whom it goes; groups: {known}": ("chưa chọn gửi cho nhóm nào; các nhóm: {known}"),
+    "no way is named by which it goes, expected sms or email": ("chưa chọn cách gửi, cần sms hoặc email"),
     "there is no group {group}; groups: {known}": ("không có nhóm {group}; các nhóm: {known}"),
     "found {media}, expected sms or email": ("có {media}, cần sms hoặc email"),
     "the bulletin {number} is approved and never changes: make it again": (
