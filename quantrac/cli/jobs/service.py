@@ -77,13 +77,14 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
-        quick, slow = jobs_of(watched), [causes_job(), *chunk_jobs(url)]
+        quick, slow, bulletins = jobs_of(watched), [causes_job(), *chunk_jobs(url)], bulletin_jobs(watched)
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
-        persist(lambda: _register([*quick, *slow], url), "jobs", stop=stop)
+        persist(lambda: _register([*quick, *slow, *bulletins], url), "jobs", stop=stop)
         stack.callback(start_clock(quick, url, zone).shutdown)
-        # On a clock of their own, one at a time: the search for silent stations never waits for them.
+        # On clocks of their own, one at a time: the search for silent stations never waits for them.
         stack.callback(start_clock(slow, url, zone).shutdown)
+        stack.callback(start_clock(bulletins, url, zone).shutdown)
         stack.callback(ministry.start(settings, watched, url, stop).join, JOIN_S)
         pulse.beat_until(stop)
 
@@ -94,7 +95,7 @@ def wall_clock() -> datetime:
 
 
 def jobs_of(watched: WatchedNetwork) -> list[Job]:
-    """Return every job of the centre; each asks for the network when it runs, one job at a time."""
+    """Return the short jobs of the centre; each asks for the network when it runs, one job at a time."""
 
     def current(conn: Connection, now: datetime) -> Network:
         return watched.current(now, confirmed_at(conn))
@@ -118,12 +119,7 @@ def jobs_of(watched: WatchedNetwork) -> list[Job]:
     def retention(conn: Connection, now: datetime) -> Done:
         return apply_retention(conn, now, current(conn, now).settings.retention)
 
-    bulletins = [
-        Job(f"bulletin-{kind}", parse_due(plan.at), partial(_draft, watched, kind))
-        for kind, plan in watched.network.settings.bulletins.items()
-    ]
     return [
-        *bulletins,
         Job("silence", Every(SILENCE_EVERY), silence),
         Job("watch", Every(SILENCE_EVERY), watch),
         Job("calibrations", Every(CALIBRATIONS_EVERY), calibrations),
@@ -134,11 +130,19 @@ def jobs_of(watched: WatchedNetwork) -> list[Job]:
     ]
 
 
+def bulletin_jobs(watched: WatchedNetwork) -> list[Job]:
+    """Return what makes drafts of bulletins: of a large network's year it takes minutes."""
+    return [
+        Job(f"bulletin-{kind}", parse_due(plan.at), partial(_draft, watched, kind))
+        for kind, plan in watched.network.settings.bulletins.items()
+    ]
+
+
 def _draft(watched: WatchedNetwork, kind: BulletinKind, conn: Connection, now: datetime) -> Done:
-    """Make the bulletin of the last period as a draft, unless there is one."""
+    """Make the bulletin of the last period as a draft, unless there is one; the short jobs keep the network current."""
     from quantrac.desks.bulletins import is_made, make  # templates: 10 MB that other jobs do not need
 
-    network = watched.current(now, confirmed_at(conn))
+    network = watched.network
     period = period_before(kind, now.astimezone(network.zone).date())
     if is_made(conn, kind, period.name):
         return Done(0, f"{period.name} is there")

@@ -11,7 +11,7 @@ import pytest
 
 from alerts.rules.watched_network import WatchedNetwork
 from quantrac.cli.jobs.runs import run_if_due
-from quantrac.cli.jobs.service import causes_job, jobs_of
+from quantrac.cli.jobs.service import bulletin_jobs, causes_job, jobs_of
 from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
 from quantrac.desks.network import apply_network
@@ -30,7 +30,8 @@ def test_every_job_runs_with_the_rights_of_ingest_and_alerts_and_no_more(world: 
            exception when duplicate_object then null; end $$"""
     )
     conn.execute("set role jobs_user")
-    for job in (*jobs_of(WatchedNetwork(CONFIGS)), causes_job()):
+    watched = WatchedNetwork(CONFIGS)
+    for job in (*jobs_of(watched), causes_job(), *bulletin_jobs(watched)):
         assert run_if_due(conn, job, lambda: NOW), job.name
     failed = conn.execute("select job, detail from job_run where outcome <> 'done'").fetchall()
     assert failed == []
