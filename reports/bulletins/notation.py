@@ -29,7 +29,7 @@ def given(value: float | None, language: str) -> str:
 def signed(value: float | None, decimals: int, language: str) -> str:
     """Return a difference with its sign."""
     text = number(value, decimals, language)
-    return f"+{text}" if value is not None and not text.startswith("−") and float(value) != 0 else text
+    return f"+{text}" if text[0].isdigit() and text.strip("0.,") else text
 
 
 def bounds(low: float | None, high: float | None, language: str) -> str:

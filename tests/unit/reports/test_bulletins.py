@@ -16,6 +16,7 @@ from quantrac.config.bulletins import BulletinKind
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.desks.bulletins import _cut
+from quantrac.telemetry.words import Words
 from reports.bulletins.air import air_figures
 from reports.bulletins.bulletin import BulletinDraft, written
 from reports.bulletins.calendar_chart import calendar
@@ -117,6 +118,36 @@ def test_shipped_templates_are_without_mistakes_and_write_both_languages(network
     assert "Do not take water yet at Example B: Practical salinity 2.00 ‰ (below 5)." in words["en"]["summary"]
 
 
+def test_a_short_message_warns_first_and_names_what_is_beyond_its_limit_as_people_do(network: Network) -> None:
+    period = period_before(BulletinKind.WATER_WEEK, EXAMPLE_AT.date())
+    figures = example(BulletinKind.WATER_WEEK, period)
+    alkalinity = next(at for at, one in enumerate(figures["columns"]) if one["parameter"] == "alkalinity")
+    figures["rows"][1]["reasons"].append({"column": alkalinity, "side": "below", "value": 41.0, "limit": 60})
+    words = written(BulletinDraft(BulletinKind.WATER_WEEK, period, figures, EXAMPLE_AT), network)
+    assert _cut(words["vi"]["sms"]) == (
+        "Tuan 9: CHUA nen lay nuoc: Tram thu B (Do man 2,00, Do kiem 41). lay nuoc duoc: Tram thu A."
+    )
+    assert words["en"]["sms"] == (
+        "Week 9: do NOT take water yet: Example B (Practical salinity 2.00, Alkalinity 41). "
+        "water may be taken: Example A."
+    )
+
+
+def test_the_name_of_an_operator_comes_to_the_foot_of_a_printed_page_from_the_page_itself(network: Network) -> None:
+    """In a style sheet, where signs of HTML stand for themselves, a quotation mark would be `&#34;`."""
+    from reports.bulletins.bulletin import page
+
+    period = period_before(BulletinKind.AIR_MONTH, EXAMPLE_AT.date())
+    draft = BulletinDraft(BulletinKind.AIR_MONTH, period, example(BulletinKind.AIR_MONTH, period), EXAMPLE_AT)
+    name = Words('Sở "A" & B', 'The "A" & B')
+    named = replace(network, settings=network.settings.model_copy(update={"operator": name}))
+    html = page(draft, {"en": {"title": "T", "summary": "S", "note": ""}}, named, "en")
+    style, _, body = html.partition("<style>")[2].partition("</style>")
+    assert "&#34;" not in style
+    assert "content: string(operator)" in style
+    assert "<strong>The &#34;A&#34; &amp; B</strong>" in body
+
+
 def test_a_page_has_the_row_of_limits_and_marks_what_is_unreviewed(network: Network) -> None:
     from reports.bulletins.bulletin import page
 
@@ -175,7 +206,9 @@ def test_a_short_message_is_cut_to_two_segments_of_gsm_7(text: str) -> None:
 
 def test_figures_are_written_as_people_write_them() -> None:
     assert [number(value, 1, "vi") for value in (None, 2.25, -0.04, -1.25)] == ["–", "2,3", "0,0", "−1,3"]
-    assert [signed(value, 1, "en") for value in (None, 0.0, 2.0, -2.0)] == ["–", "0.0", "+2.0", "−2.0"]
+    assert [signed(value, 1, "en") for value in (None, 0.0, 2.0, -2.0, 0.04, -0.04)] == [
+        "–", "0.0", "+2.0", "−2.0", "0.0", "0.0",
+    ]  # fmt: skip
     assert [bounds(low, high, "vi") for low, high in ((None, None), (3.5, None), (None, 0.3), (7, 9))] == [
         "–",
         "≥ 3,5",
