@@ -244,6 +244,8 @@ def edit(
         )
     if len(text) > LONGEST_WORDS:
         raise BadBulletin("the text has {length} characters, at most {most}", length=len(text), most=LONGEST_WORDS)
+    if "\0" in text:
+        raise BadBulletin("the text has a NUL, which is no character to read")
     if part == "sms":
         _check_short(text)
     said = {

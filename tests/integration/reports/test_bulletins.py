@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ select c.channel_id, %(begin)s::timestamptz + n * interval '1 minute', %(value)s
   %(begin)s::timestamptz + n * interval '1 minute'
 from channel c, generate_series(1, %(days)s * 1440) n where c.channel = %(channel)s
 """
+JSON = {"Content-Type": "application/json"}
 PEOPLE = """
 insert into contact (name, email, phone_e164, groups, language, consent) values
   ('An', 'an@example.org', '+84900000001', '{farmers,managers}', 'vi', 'given'),
@@ -219,6 +221,10 @@ async def test_the_pages_show_change_approve_and_send(week: Connection, database
         assert (await http.post(f"/api/bulletins/{number}/words", json=words, headers=operator)).json() == {
             "edition": 2
         }
+        for text, status in (("a\u0000b", 409), ("\ud800", 422)):
+            unfit = json.dumps({**words, "text": text, "edition": 2}).encode()
+            answer = await http.post(f"/api/bulletins/{number}/words", content=unfit, headers={**operator, **JSON})
+            assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
         assert "&lt;i&gt;x&lt;/i&gt;" in (await http.get(f"/bulletins/{number}", headers=officer)).text
         wish = {"edition": 2}
         assert (await http.post(f"/api/bulletins/{number}/approve", json=wish, headers=operator)).status_code == 403

@@ -11,6 +11,7 @@ VIETNAMESE: Final = {
         "có {part} trong {language}, cần một trong {known} bằng vi hoặc en"
     ),
     "the text has {length} characters, at most {most}": ("nội dung có {length} ký tự, nhiều nhất {most}"),
+    "the text has a NUL, which is no character to read": ("nội dung có ký tự NUL, không đọc được"),
     "somebody has changed the bulletin {number} meanwhile: read it again": (
         "có người vừa sửa bản tin {number}: hãy đọc lại"
     ),
