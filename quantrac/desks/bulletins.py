@@ -393,7 +393,7 @@ def _message(
         text = kept.get((language, "sms"), kept[language, "title"]).decode()
         facts["words"] = {"title": title, "response": kept.get((language, "zalo"), text.encode()).decode()}
         body, subject, begins = (
-            gsm.capped(gsm.aired(text, accented=contact.accented)),
+            short(text, accented=contact.accented),
             None,
             _awake(network, contact, now),
         )
@@ -407,6 +407,13 @@ def _message(
         facts=facts,
         bulletin_id=found.bulletin_id,
     )
+
+
+def short(text: str, *, accented: bool) -> str:
+    """Return a short message as it goes on the air; rather than be cut it loses its diacritics. Pure."""
+    with_them = gsm.aired(text, accented=True)
+    fits = gsm.capped(with_them) == with_them
+    return with_them if accented and fits else gsm.capped(gsm.unaccented(text))
 
 
 def _awake(network: Network, contact: Addressee, now: datetime) -> datetime:

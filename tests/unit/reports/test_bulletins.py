@@ -15,7 +15,7 @@ from alerts.telling import gsm
 from quantrac.config.bulletins import BulletinKind
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
-from quantrac.desks.bulletins import _cut
+from quantrac.desks.bulletins import _cut, short
 from quantrac.telemetry.words import Words
 from reports.bulletins.air import air_figures
 from reports.bulletins.bulletin import BulletinDraft, written
@@ -202,6 +202,13 @@ def test_a_short_message_is_cut_to_two_segments_of_gsm_7(text: str) -> None:
     found = gsm.length(_cut(text))
     assert found.segments <= 2
     assert found.alphabet == "GSM-7"
+
+
+def test_a_short_message_loses_diacritics_rather_than_words() -> None:
+    """A message of 201 signs with diacritics has three parts (3GPP TS 23.040: 67 a part), one of 240 is cut."""
+    assert short("Độ mặn 4 ‰", accented=True) == "Độ mặn 4 ‰"
+    assert short("Độ mặn", accented=False) == "Do man"
+    assert short("Độ mặn 4, " * 24 + "hết", accented=True) == "Do man 4, " * 24 + "het"
 
 
 def test_figures_are_written_as_people_write_them() -> None:
