@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, Field, StringConstraints
 
-from dashboards.console.admission import Gate, Visitor
+from dashboards.console.admission import Gate, NotAllowed, Visitor
 from dashboards.console.alarm_actions import Name
 from dashboards.console.context import Console
 from dashboards.console.people_page import group_title, network_of
@@ -96,7 +96,7 @@ def add_bulletins_page(app: FastAPI, console: Console, templates: Jinja2Template
         """One bulletin as its readers get it in a language, and what may be done with it."""
         with console.long_read() as conn:
             context = sheet(conn, request, by, lang, {"of": of or ""})
-            found, shown = desk.bulletin(conn, number), of or lang
+            found, shown = _readable(desk.bulletin(conn, number), by), of or lang
             network, preview, problem = network_of(console), "", ""
             try:
                 preview = fragment(desk.document(conn, _needed(network), found, shown, "html").decode())
@@ -114,11 +114,13 @@ def add_bulletins_page(app: FastAPI, console: Console, templates: Jinja2Template
             }  # fmt: skip
         return templates.TemplateResponse(request, "bulletin.html", context)
 
-    @app.get("/bulletins/{number}/{language}.{part}", dependencies=[may_read])
-    def bulletin_document(number: BulletinNumber, language: Language, part: DocumentPart) -> Response:
+    @app.get("/bulletins/{number}/{language}.{part}")
+    def bulletin_document(
+        number: BulletinNumber, language: Language, part: DocumentPart, by: Visitor = may_read
+    ) -> Response:
         """The page or the PDF, as `quantrac report bulletin show` writes it."""
         with console.long_read() as conn:
-            found = desk.bulletin(conn, number)
+            found = _readable(desk.bulletin(conn, number), by)
             content = desk.document(conn, _needed(network_of(console)), found, language, part)
         name = f"{found.kind}-{found.period}-{language}.{part}"
         return Response(content, media_type=MEDIA[part], headers={"Content-Disposition": f'inline; filename="{name}"'})
@@ -169,6 +171,13 @@ def fragment(document: str) -> str:
     for level in (3, 2, 1):
         body = body.replace(f"<h{level}>", f"<h{level + 1}>").replace(f"</h{level}>", f"</h{level + 1}>")
     return body
+
+
+def _readable(found: desk.Bulletin, by: Visitor) -> desk.Bulletin:
+    """Return a bulletin to whoever may read it: what is approved everybody, a draft who reads all its stations."""
+    if found.approved_at is None and by.stations is not None:
+        raise NotAllowed("the account {login} has no role for this here", login=by.login or "")
+    return found
 
 
 def _needed(network: Network | None) -> Any:

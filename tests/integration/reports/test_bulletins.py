@@ -211,6 +211,7 @@ def test_the_commands_do_what_the_desk_does(
 async def test_the_pages_show_change_approve_and_send(week: Connection, database: str, network: Network) -> None:
     officer = with_session(session_of(week, "Hoa", NOW, RoleGrant(Role.DATA_OFFICER)))
     operator = with_session(session_of(week, "Bình", NOW, RoleGrant(Role.OPERATOR)))
+    of_one_station = with_session(session_of(week, "Dung", NOW, RoleGrant(Role.VIEWER, frozenset({"st-tran-de"}))))
     number = desk.make(week, network, BulletinKind.FARMERS_DAY, "2026-11-26", "jobs", NOW).bulletin_id
     library = RuleLibrary.of(network, NOW.date())
     async with served(database, None, clock=lambda: NOW, library=lambda: library) as (http, _):
@@ -226,10 +227,13 @@ async def test_the_pages_show_change_approve_and_send(week: Connection, database
             answer = await http.post(f"/api/bulletins/{number}/words", content=unfit, headers={**operator, **JSON})
             assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
         assert "&lt;i&gt;x&lt;/i&gt;" in (await http.get(f"/bulletins/{number}", headers=officer)).text
+        for place in (f"/bulletins/{number}", f"/bulletins/{number}/vi.html"):
+            assert (await http.get(place, headers=of_one_station)).status_code == 403, "it has all stations"
         wish = {"edition": 2}
         assert (await http.post(f"/api/bulletins/{number}/approve", json=wish, headers=operator)).status_code == 403
         assert (await http.post(f"/api/bulletins/{number}/approve", json=wish, headers=officer)).status_code == 200
         pdf = await http.get(f"/bulletins/{number}/vi.pdf", headers=officer)
+        assert (await http.get(f"/bulletins/{number}/vi.html", headers=of_one_station)).status_code == 200
         assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
         to = {"to": ["farmers"], "by": ["email", "sms"]}
         sent = (await http.post(f"/api/bulletins/{number}/send", json=to, headers=officer)).json()
