@@ -38,8 +38,10 @@ FINISH: Final = """
 update job_run set finished_at = %s, outcome = %s, rows = %s, detail = %s where job = %s and due_at = %s
 """
 DONE: Final = """
-select exists (select from job_run where job = %s and due_at >= %s and outcome <> 'running' and asked_by is null)
+select exists (
+  select from job_run where job = %s and due_at between %s and %s and outcome <> 'running' and asked_by is null)
 """
+"""Due times that have not come do not count: a clock that was ahead has run them."""
 ASKED: Final = """
 select due_at from job_run where job = %s and asked_by is not null and outcome in ('asked', 'running') order by due_at
 """
@@ -76,8 +78,9 @@ def run_if_due(conn: Connection, job: Job, clock: Callable[[], datetime]) -> boo
     An advisory lock keeps two `jobs run` apart. A row left `running` whose lock is free belongs to a process that died:
     it is run again.
     """
-    due_at = latest_due(job.due, clock(), time_zone(conn))
-    if conn.execute(DONE, [job.name, due_at]).fetchone() == (True,):
+    now = clock()
+    due_at = latest_due(job.due, now, time_zone(conn))
+    if conn.execute(DONE, [job.name, due_at, now]).fetchone() == (True,):
         return False
     with _turn(conn, job) as has_turn:
         if not has_turn or conn.execute(CLAIM, [job.name, due_at, clock()]).rowcount != 1:

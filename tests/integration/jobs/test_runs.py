@@ -62,6 +62,15 @@ def test_a_run_whose_process_died_is_run_again(conn: Connection) -> None:
     assert rows(conn) == [(due, "done", "run 1")]
 
 
+def test_a_clock_that_was_years_ahead_stops_no_job_once_it_is_right(conn: Connection) -> None:
+    ran: list[datetime] = []
+    ahead = NOON + timedelta(days=1500)
+    assert run_if_due(conn, job(ran), at(ahead)) is True
+    assert run_if_due(conn, job(ran), at(NOON)) is True
+    assert run_if_due(conn, job(ran), at(NOON)) is False
+    assert ran == [ahead, NOON]
+
+
 def test_two_clocks_do_not_run_one_job_at_once(database: str, conn: Connection) -> None:
     inner: list[bool] = []
 
