@@ -74,6 +74,8 @@ class NewestValue:
     """QARTOD: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing."""
     is_reviewed: bool = False
     """A person has signed its day."""
+    waiting: NewestValue | None = None
+    """What came after it, and the quality tests have not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,19 @@ def judge(
     now: datetime,
     oldest: timedelta,
 ) -> JudgedValue:
-    """Return what the newest reading of a channel means at `now`; one that is older than `oldest` means nothing."""
-    return JudgedValue(channel, parameter, limit, newest, _finding(newest, limit, now, oldest))
+    """Return what the newest reading of a channel means at `now`; one that is older than `oldest` means nothing.
+
+    A tested reading within its limit says nothing any more where one that came after it, not tested yet, is beyond it.
+    """
+    finding = _finding(newest, limit, now, oldest)
+    after = newest.waiting if newest is not None and finding is Finding.FINE else None
+    if after is not None and not _is_within(after.value, limit):
+        return JudgedValue(channel, parameter, limit, after, Finding.UNCHECKED)
+    return JudgedValue(channel, parameter, limit, newest, finding)
+
+
+def _is_within(value: float | None, limit: DecreeLimit | None) -> bool:
+    return value is not None and isfinite(value) and _against(value, limit) is Finding.FINE
 
 
 def _finding(newest: NewestValue | None, limit: DecreeLimit | None, now: datetime, oldest: timedelta) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -82,14 +83,15 @@ def read_figures(conn: Connection, network: Network, public: PublicPages, now: d
     since = now - timedelta(milliseconds=public.oldest_ms)
     if waiting:
         asked = {"channels": waiting, "since": since, "until": now + HOUR}
-        newest |= {row[0]: NewestValue(*row[1:]) for row in conn.execute(CHECKED, asked)}
+        tested = {row[0]: NewestValue(*row[1:]) for row in conn.execute(CHECKED, asked)}
+        newest |= {channel: replace(one, waiting=newest[channel]) for channel, one in tested.items()}
     back = {"channels": channels, "since": now - LOOKED_BACK - HOUR}
     hours: dict[str, dict[datetime, float]] = {channel: {} for channel in channels}
     for channel, hour, value in conn.execute(HOURS, back):
         hours[channel][hour] = value
     signed = set(conn.execute(REVIEWED, {"channels": channels, "since": now - timedelta(days=3)}))
     newest = {
-        channel: NewestValue(one.time, one.value, one.state, one.quality, True)
+        channel: replace(one, is_reviewed=True)
         if (channel, (one.time - timedelta(milliseconds=1)).astimezone(network.zone).date()) in signed
         else one
         for channel, one in newest.items()

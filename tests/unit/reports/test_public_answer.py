@@ -123,6 +123,21 @@ def test_each_reason_has_its_word(newest: NewestValue | None, finding: Finding) 
     assert judge("st/salinity", "salinity", newest, limit(7, 25), NOW, OLDEST).finding is finding
 
 
+def test_a_tested_value_says_nothing_any_more_once_an_untested_one_is_beyond_the_limit() -> None:
+    """The tests stand still for half an hour while salt water comes in."""
+    tested = replace(FRESH, time=NOW - timedelta(minutes=30))
+    for value, answer in (
+        (28.0, Answer.UNKNOWN),
+        (None, Answer.UNKNOWN),
+        (math.nan, Answer.UNKNOWN),
+        (12.0, Answer.YES),
+    ):
+        found = replace(tested, waiting=replace(FRESH, value=value, quality=2))
+        assert answered([(found, limit(7, 25))]).answer is answer
+    (why,) = answered([(replace(tested, waiting=replace(FRESH, value=28.0, quality=2)), limit(7, 25))]).reasons
+    assert (why.finding, why.newest) == (Finding.UNCHECKED, replace(FRESH, value=28.0, quality=2))
+
+
 def test_a_station_is_silent_after_a_quarter_of_an_hour() -> None:
     assert hindrance_of(NOW - timedelta(minutes=15), NOW, in_maintenance=False) is Hindrance.NONE
     assert hindrance_of(NOW - timedelta(minutes=15, seconds=1), NOW, in_maintenance=False) is Hindrance.SILENT
