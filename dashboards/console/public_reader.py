@@ -7,14 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-import psycopg
-
 from quantrac.config.network import Network
 from quantrac.config.public import PublicPages
 from quantrac.database.migration import connect_migrated
 from quantrac.database.outage import persist
 from quantrac.database.pool import Connection
-from quantrac.telemetry.errors import QuantracError
 from reports.public.figure_reader import be_reader, read_figures
 from reports.public.figures import PublicFigures
 
@@ -45,7 +42,10 @@ class PublicReader:
             self.looks += 1
 
     def follow(self, clock: Callable[[], datetime], stop: threading.Event) -> None:
-        """Read them now and then until stopped; what the database refuses is logged and tried again."""
+        """Read them now and then until stopped; whatever goes wrong is logged and tried again.
+
+        Pages without a reader would say "cannot say" until somebody begins the console anew.
+        """
 
         def watch() -> None:
             assert self._url is not None
@@ -55,4 +55,4 @@ class PublicReader:
                     self.look(conn, clock())
                     stop.wait(NOTHING_YET_S if self.public() is None else EVERY_S)
 
-        persist(watch, "public", stop=stop, also=(psycopg.Error, QuantracError))
+        persist(watch, "public", stop=stop, also=(Exception,))

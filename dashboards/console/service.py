@@ -37,6 +37,8 @@ API_WAITING: Final = 8
 """Programs that may wait for one of them: they leave threads to pages."""
 API_S: Final = 10
 """Longest statement for a program."""
+PUBLIC_END_S: Final = 1.0
+"""Longest wait for the reader of the public pages at the end: what it reads then is for nobody."""
 COMMAND_WAIT_S: Final = 20.0
 """Longest wait of a page for a station's answer."""
 PUSH_WITHIN_S: Final = 300.0
@@ -67,9 +69,9 @@ def run(settings: Settings, stop: threading.Event) -> None:
         threads = [
             threading.Thread(target=server.run, args=([listener],), name="pages"),
             threading.Thread(target=book.follow, args=(clock, stop), name="limits"),
-            threading.Thread(target=reader.follow, args=(clock, stop), name="public"),
         ]
-        for thread in threads:
+        public = threading.Thread(target=reader.follow, args=(clock, stop), name="public", daemon=True)
+        for thread in (*threads, public):
             thread.start()
         stop.wait()
         hub.close_threadsafe()
@@ -77,6 +79,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         for thread in threads:
             thread.join()
         watcher.join()
+        public.join(PUBLIC_END_S)
 
 
 def network_of(library: RuleLibrary | None) -> Network | None:

@@ -52,13 +52,17 @@ ALARMS_KEPT: Final = timedelta(days=7)
 LONGEST_MAINTENANCE: Final = timedelta(days=7)
 
 
+STATEMENT_TIMEOUT: Final = "10s"
+"""Longest statement for the pages: who reads again in a quarter of a minute need not wait longer."""
+
+
 def be_reader(conn: Connection) -> None:
-    """Let a connection do nothing but read views: the role of a reader where its user may take it."""
+    """Let a connection do nothing but read views, and not for long: the role of a reader where its user may take it."""
     conn.execute("set session characteristics as transaction read only")
-    row = conn.execute("select pg_has_role(current_user, 'quantrac_reader', 'member')").fetchone()
-    if row is not None and row[0]:
-        with suppress(psycopg.errors.InsufficientPrivilege):  # a member without the right to act as it
-            conn.execute("set role quantrac_reader")
+    conn.execute("select set_config('statement_timeout', %s, false)", [STATEMENT_TIMEOUT])
+    no_such_role = psycopg.errors.InvalidParameterValue  # where the user who migrates may make none
+    with suppress(psycopg.errors.InsufficientPrivilege, no_such_role):
+        conn.execute("set role quantrac_reader")
 
 
 def channels_of(network: Network, public: PublicPages) -> dict[str, list[str]]:
@@ -108,7 +112,7 @@ def _maintained(conn: Connection, network: Network, own: dict[str, list[str]], n
     out = {station for station, names in conn.execute(OUT, [list(own)]) if _touches(shown[station], names)}
     asked = {"stations": list(own), "since": now - LONGEST_MAINTENANCE}
     for station, device, detail in conn.execute(MAINTENANCE, asked):
-        if detail.startswith("on"):
+        if (detail or "").startswith("on"):
             plan = network.stations[station].devices.get(device or "")
             names = [] if plan is None else [channel.name for channel in plan.channel_list()]
             if detail == "on" or _touches(shown[station], names):  # `on` alone is the switch of the whole station

@@ -139,8 +139,11 @@ async def test_old_data_maintenance_and_a_reader_that_reads_nothing_more_are_nev
     stage.conn.execute(
         "insert into station_event values ('st-cu-lao-dung', 'e', 1, 0, %s, null, 'maintenance', 'on', %s)", [NOW, NOW]
     )
+    stage.conn.execute(
+        "insert into station_event values ('st-my-thanh', 'e', 1, 0, %s, 'sonde', 'maintenance', null, %s)", [NOW, NOW]
+    )
     stage.look()
-    assert (await stage.intake("st-my-thanh"))["answer"] == "yes"
+    assert (await stage.intake("st-my-thanh"))["answer"] == "yes", "an event that says nothing is none"
     for station in ("st-tran-de", "st-cu-lao-dung"):
         found = await stage.intake(station)
         assert (found["answer"], found["hindrance"]) == ("unknown", "maintenance"), station
@@ -276,6 +279,7 @@ def test_the_reader_cannot_write(stage: Stage, database: str) -> None:
             conn.execute("create table mine (n int)")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("select name from contact")
+        assert conn.execute("show statement_timeout").fetchone() == ("10s",)
 
 
 def test_the_last_page_stays_with_its_age_while_the_database_is_away(

@@ -3,16 +3,63 @@
 from __future__ import annotations
 
 import re
+import threading
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import Final, cast
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboards.console import public_reader
 from dashboards.console.assets import HERE
 from dashboards.console.public_pages import PublicAddress, address_in
+from dashboards.console.public_reader import PublicReader
 from dashboards.console.public_view import slug
 from dashboards.console.strangers import DEEP_S, StrangerRates, network_of
+from quantrac.database.pool import Connection
 from quantrac.telemetry.indices.vn_aqi import CLASSES
+from reports.public.figure_reader import be_reader
+
+NOW: Final = datetime(2026, 11, 24, 3, 7, tzinfo=UTC)
+
+
+class WithoutRoles:
+    """A connection to a database whose users may make no roles."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def execute(self, sql: str, _: object = ()) -> None:
+        if "pg_has_role" in sql:
+            raise psycopg.errors.UndefinedObject
+        if sql.startswith("set role"):
+            raise psycopg.errors.InvalidParameterValue
+        self.done.append(sql)
+
+
+def test_a_database_without_roles_is_read_with_the_rights_there_are() -> None:
+    conn = WithoutRoles()
+    be_reader(cast(Connection, conn))
+    assert "set session characteristics as transaction read only" in conn.done
+
+
+def test_the_reader_begins_anew_after_whatever_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, stop, looks = PublicReader("postgresql://nowhere"), threading.Event(), list[int]()
+
+    def look(*_: object) -> None:
+        looks.append(len(looks))
+        if looks == [0]:
+            raise KeyError("st-a")
+        stop.set()
+
+    monkeypatch.setattr(public_reader, "connect_migrated", lambda *_: nullcontext())
+    monkeypatch.setattr(public_reader, "be_reader", lambda _: None)
+    monkeypatch.setattr(reader, "look", look)
+    reader.follow(lambda: NOW, stop)
+    assert looks == [0, 1]
 
 
 @pytest.mark.parametrize(
