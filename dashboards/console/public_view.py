@@ -170,10 +170,13 @@ def public_view(
 def alarms_of(
     network: Network, figures: PublicFigures, language: Language, *, with_taken_back: bool = False
 ) -> list[CapAlarm]:
-    """Return the public alarms in words, the newest first; with those taken back only for programs that took them."""
-    found = []
+    """Return the public alarms in words, the newest first; with those taken back only for programs that took them.
+
+    The figures may be older than the files: of a station that left `public` meanwhile nothing is told.
+    """
+    found, public = [], network.settings.public
     for row in figures.alarms:
-        if row.ended_at is not None and not with_taken_back:
+        if public is None or row.station not in public.stations or (row.ended_at is not None and not with_taken_back):
             continue
         station = network.stations[row.station]
         title, description, instruction = (

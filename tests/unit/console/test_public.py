@@ -6,6 +6,7 @@ import re
 import threading
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Final, cast
 
 import psycopg
@@ -17,11 +18,14 @@ from dashboards.console import public_reader
 from dashboards.console.assets import HERE
 from dashboards.console.public_pages import PublicAddress, address_in
 from dashboards.console.public_reader import PublicReader
-from dashboards.console.public_view import slug
+from dashboards.console.public_view import alarms_of, slug
 from dashboards.console.strangers import DEEP_S, StrangerRates, network_of
+from quantrac.config.network import Network
+from quantrac.config.public import PublicPages
 from quantrac.database.pool import Connection
 from quantrac.telemetry.indices.vn_aqi import CLASSES
 from reports.public.figure_reader import be_reader
+from reports.public.figures import PublicAlarm, PublicFigures
 
 NOW: Final = datetime(2026, 11, 24, 3, 7, tzinfo=UTC)
 
@@ -60,6 +64,12 @@ def test_the_reader_begins_anew_after_whatever_goes_wrong(monkeypatch: pytest.Mo
     monkeypatch.setattr(reader, "look", look)
     reader.follow(lambda: NOW, stop)
     assert looks == [0, 1]
+
+
+def test_an_alarm_of_a_station_that_is_public_no_more_is_told_no_more() -> None:
+    alarm = PublicAlarm(17, "st-gone", "high", NOW, None, NOW, None, {"vi": "Oxy thấp"}, None, None)
+    network = SimpleNamespace(settings=SimpleNamespace(public=PublicPages()), stations={})
+    assert alarms_of(cast(Network, network), PublicFigures(NOW, alarms=(alarm,)), "vi") == []
 
 
 @pytest.mark.parametrize(
