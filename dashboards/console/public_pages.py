@@ -1,45 +1,37 @@
 """The pages that anybody may read: `/public`, of stations, communes and cooperatives, their JSON twins and posters.
 
-They need no script. Each is made once for all who ask within a few seconds, from figures that another thread reads;
-who asks too often waits.
+They need no script. Each is made once for all who ask within a few seconds, from figures that another thread reads, and
+nobody waits for one that was made a moment ago; who asks too often waits.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
-from threading import Lock
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 import segno
 from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.templating import Jinja2Templates
 
 from dashboards.console.admission import address_of
 from dashboards.console.cap_message import CapSource, cap_message, rss_list
 from dashboards.console.context import Console
+from dashboards.console.kept_pages import KEPT_S, KeptPage, KeptPages, Made, NoSuchPage
 from dashboards.console.numbers import number
 from dashboards.console.public_view import PublicValue, PublicView, alarms_of, communes, public_view
 from dashboards.console.strangers import StrangerRates
 from dashboards.console.texts import Language, texts
 from quantrac.config.network import Network
 from quantrac.config.public import PublicPages
-from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.parameters import CATALOGUE
 from reports.public.figures import PublicFigures
 
-KEPT_S: Final = 10.0
-"""How long a page is shown as it was made."""
-MOST_KEPT: Final = 5000
 ADDRESS: Final = re.compile(
     r"alarms(?:(?P<rss>\.rss)|/(?P<cap>\d{1,18})\.cap)|(?:(?P<kind>stations|communes|cooperatives)/(?P<name>[a-z0-9-]{1,100}))?(?:(?P<json>\.json)|/?(?P<poster>poster))?"
 )
@@ -87,48 +79,6 @@ def shown_at(
     return None if group is None else (group.title.in_language(language), [*group.stations])
 
 
-class NoPublicAlarm(QuantracError):
-    """No alarm of this number is public, or was of late."""
-
-
-@dataclass(frozen=True)
-class KeptPage:
-    """A page as it is sent."""
-
-    made_at_s: float
-    looks: int
-    body: bytes
-    packed: bytes
-    etag: str
-    kind: str
-
-
-class KeptPages:
-    """Pages that were made a moment ago; each is made by one thread, while others wait for it."""
-
-    def __init__(self) -> None:
-        self._pages: dict[tuple[str, ...], KeptPage] = {}
-        self._making = Lock()
-
-    def kept(self, key: tuple[str, ...], looks: int, at_s: float) -> KeptPage | None:
-        """Return a page that is as new as the figures; `at_s`: a steady clock."""
-        page = self._pages.get(key)
-        return page if page is not None and page.looks == looks and at_s - page.made_at_s < KEPT_S else None
-
-    def make(self, key: tuple[str, ...], looks: int, at_s: float, made: Callable[[], tuple[str, str]]) -> KeptPage:
-        """Return a page, which `made` gives as text and media type unless somebody has made it meanwhile."""
-        with self._making:
-            if (page := self.kept(key, looks, at_s)) is None:
-                text, kind = made()
-                body = text.encode()
-                etag = f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'
-                page = KeptPage(at_s, looks, body, gzip.compress(body, 6, mtime=0), etag, kind)
-                if len(self._pages) >= MOST_KEPT:
-                    self._pages.clear()
-                self._pages[key] = page
-            return page
-
-
 def add_public_pages(app: FastAPI, console: Console, templates: Jinja2Templates) -> None:
     """Add the pages; they are open, whatever the settings say of the others."""
     kept, rates, reader = KeptPages(), StrangerRates(console.public_rate), console.public
@@ -145,14 +95,10 @@ def add_public_pages(app: FastAPI, console: Console, templates: Jinja2Templates)
             return PlainTextResponse(texts(lang)["public_not_yet"], 503, {"Retry-After": "5"})
         is_linked = at.form in ("poster", "rss", "cap")
         base = str(request.base_url).rstrip("/") if is_linked and console.public_url is None else ""
-        key, at_s = (path, lang, base), time.monotonic()
-        page = kept.kept(key, reader.looks, at_s)
+        make = _maker(request, templates, console, at, shown, found, base, lang)
+        page = await kept.page((*at, lang, base), reader.looks, time.monotonic(), make)
         if page is None:
-            make = _maker(request, templates, console, at, shown, found, base, lang)
-            try:
-                page = await run_in_threadpool(kept.make, key, reader.looks, at_s, make)
-            except NoPublicAlarm:
-                return PlainTextResponse(texts(lang)["public_nothing"], 404)
+            return PlainTextResponse(texts(lang)["public_nothing"], 404)
         return _sent(request, page, lang)
 
     @app.get("/public", response_class=HTMLResponse)
@@ -194,8 +140,8 @@ def _maker(
     found: tuple[Network, PublicPages],
     base: str,
     lang: Language,
-) -> Callable[[], tuple[str, str]]:
-    """Return what makes a page: its text and its media type."""
+) -> Made:
+    """Return what makes a page."""
     (network, public), (title, stations) = found, shown
 
     def made() -> tuple[str, str]:
@@ -225,7 +171,7 @@ def _maker(
 def _feed(
     network: Network, figures: PublicFigures, at: PublicAddress, source: CapSource, now: datetime, lang: Language
 ) -> tuple[str, str]:
-    """Return the list of public alarms as RSS, or one of them as CAP. Raises NoPublicAlarm. Pure."""
+    """Return the list of public alarms as RSS, or one of them as CAP. Raises NoSuchPage. Pure."""
     if at.form == "rss":
         told = alarms_of(network, figures, lang)
         name = network.settings.name.in_language(lang)
@@ -233,7 +179,7 @@ def _feed(
     found = alarms_of(network, figures, lang, with_taken_back=True)
     alarm = next((one for one in found if str(one.alarm_id) == at.name), None)
     if alarm is None:
-        raise NoPublicAlarm("no such alarm is public")
+        raise NoSuchPage("no such alarm is public")
     return cap_message(alarm, source, now, lang, network.zone).decode(), "application/cap+xml"
 
 
