@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -11,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from alerts.rules.rule import ChannelRule, MeasureKind
 from alerts.rules.watched_network import WatchedNetwork
 from dashboards.console.rule_library import RuleLibrary
+from quantrac.config.network import Network
 from quantrac.config.rules import levels_on
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
@@ -81,8 +83,14 @@ class RuleBook:
 
     def follow(self, clock: Callable[[], datetime], stop: threading.Event) -> None:
         """Read the files, and whenever they change, until stopped."""
+        kept: Network | None = None
         while not stop.is_set():
             self.look(clock())
+            if self._library is not None and self._library.network is not kept:
+                kept = self._library.network
+                gc.unfreeze()
+                gc.collect()
+                gc.freeze()  # it lasts: collections of garbage that looked through it held all pages up for 0.1 s
             stop.wait(LOOK_EVERY_S)
 
     def look(self, now: datetime) -> None:
