@@ -6,7 +6,7 @@ A view of all readings would be sorted whole before its first row came; the read
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -56,6 +56,8 @@ class AskedObservations(NamedTuple):
     link: Mapping[str, str]
     """`id`, `datastream` or `station` that all of them have; empty: those of all channels."""
     options: QueryOptions
+    check_time: Callable[[], None]
+    """Called before each statement; raises BadOption where the request has read for too long."""
 
 
 class _Stretch(NamedTuple):
@@ -84,12 +86,12 @@ def read_observations(conn: Connection, asked: AskedObservations) -> list[Row]:
         raise BadOption("$orderby: found another order than by time for several Datastreams, expected one Datastream")
     rows = list[Row]()
     for datastream, channel in channels:
-        own = list(_of_channel(conn, asked, plan, datastream, channel, needed))
-        rows += own
+        rows += _of_channel(conn, asked, plan, datastream, channel, needed)
         if not options.order and len(rows) >= needed:
             break  # those of later Datastreams come behind
-    if len(channels) > 1 and options.order:
-        rows.sort(key=lambda row: (row["time"], row["datastream"]), reverse=plan.newest_first)
+        if len(channels) > 1 and options.order:
+            rows.sort(key=lambda row: (row["time"], row["datastream"]), reverse=plan.newest_first)
+            del rows[needed:]
     return _with_stages(conn, rows[options.skip : needed])
 
 
@@ -97,6 +99,7 @@ def count_observations(conn: Connection, asked: AskedObservations) -> int:
     """Return how many observations there are, whatever the page. Raises BadExpression."""
     plan, found = _plan(asked._replace(options=_without_token(asked.options))), 0
     for datastream, channel in _channels(conn, asked):
+        asked.check_time()
         span = {"channel": channel, "low": plan.stretch.low, "high": plan.stretch.high}
         if asked.options.filter is None and "id" not in asked.link:
             sql, values = COUNT, span
@@ -209,6 +212,7 @@ def _of_channel(
     low, high = plan.stretch
     number, found = needed, 0
     while low < high and found < needed:
+        asked.check_time()
         part, edge = _Stretch(low, high), None
         if plan.is_by_time:
             asked_edge = {

@@ -13,7 +13,8 @@ from quantrac.telemetry.errors import QuantracError
 
 DEFAULT_TOP: Final = 100
 MOST_TOP: Final = 1000
-MOST_SKIPPED: Final = 1_000_000
+MOST_SKIPPED: Final = 100_000
+"""So many rows are read and held for a page behind them."""
 DEEPEST_EXPAND: Final = 4
 MOST_EXPANDED: Final = 16
 
@@ -91,7 +92,7 @@ def _read(entity: Entity, key: str, text: str, depth: int) -> object:
 def _skipped(text: str) -> int:
     found = _count("skip", text)
     if found > MOST_SKIPPED:
-        raise BadOption(f"$skip: found {text}, expected at most {MOST_SKIPPED}: follow @iot.nextLink instead")
+        raise BadOption(f"$skip: found {text}, expected at most {MOST_SKIPPED}: narrow it with $filter")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
@@ -25,6 +26,10 @@ from quantrac.database.pool import Connection
 
 MOST_READS: Final = 3000
 """Statements of one request: each expanded collection of each entity is one or more."""
+MOST_ENTITIES: Final = 20_000
+"""Entities of one answer, some 3 kB each while it is made."""
+LONGEST_S: Final = 30.0
+"""Longest time that one request reads: connections are few."""
 Row = Mapping[str, Any]
 
 
@@ -40,7 +45,8 @@ class EntityReader:
     """Reads for one request, of what one account may read."""
 
     def __init__(self, conn: Connection, stations: frozenset[str] | None, base: str) -> None:
-        self._conn, self._base, self._reads = conn, base, 0
+        self._conn, self._base, self._reads, self._entities_read = conn, base, 0, 0
+        self._until_s = time.monotonic() + LONGEST_S
         self._values: dict[str, Any] = {"within": None if stations is None else sorted(stations), **catalogue()}
 
     def walk(self, steps: Sequence[PathStep]) -> dict[str, str] | None:
@@ -69,15 +75,27 @@ class EntityReader:
         self._reads += 1
         if self._reads > MOST_READS:
             raise BadOption(f"$expand: found more than {MOST_READS} collections to read, expected fewer: give $top")
+        self._check_time()
         try:
-            if entity.collection == "Observations":
-                return self._observations(link, options)
-            return self._entities(entity, link, options)
+            is_many = entity.collection == "Observations"
+            page = self._observations(link, options) if is_many else self._entities(entity, link, options)
         except BadExpression as error:
             raise BadOption(f"$filter, $orderby: {error}") from None
+        self._entities_read += len(page.rows)
+        if self._entities_read > MOST_ENTITIES:
+            raise BadOption(f"$expand: found more than {MOST_ENTITIES} entities, expected fewer: give $top within it")
+        return page
+
+    def _check_time(self) -> None:
+        """Raise BadOption where the request has read for too long."""
+        if time.monotonic() > self._until_s:
+            raise BadOption(
+                f"$filter, $expand, $orderby: found no end within {LONGEST_S:.0f} s, expected less to read: "
+                "one Datastream, a stretch of phenomenonTime, a smaller $top"
+            )
 
     def _observations(self, link: Mapping[str, str], options: QueryOptions) -> EntityPage:
-        asked = AskedObservations(self._values, link, options)
+        asked = AskedObservations(self._values, link, options, self._check_time)
         rows = read_observations(self._conn, asked)
         count = count_observations(self._conn, asked) if options.count else None
         return EntityPage(rows[: options.top], len(rows) > options.top, count)

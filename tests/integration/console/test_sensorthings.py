@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dashboards.sensorthings import reader
 from dashboards.sensorthings.model import ENTITIES
 from quantrac.database.pool import Connection
 from quantrac.desks import tokens
@@ -261,6 +262,21 @@ async def test_a_mistake_is_answered_with_its_place(database: str, conn: Connect
         assert (await http.get(f"{ROOT}/Things", params={"$search": "x"})).status_code == 501
         twice = await http.get(f"{ROOT}/Things?$top=1&$top=2")
         assert twice.status_code == 400
+
+
+@pytest.mark.usefixtures("configured")
+async def test_an_answer_ends_at_so_many_entities_and_after_so_long(
+    database: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with filled(database, conn) as http:
+        within = f"{ROOT}/Things('st-my-thanh')/Datastreams?$expand=Observations($top=100)"
+        assert (await http.get(within)).status_code == 200
+        monkeypatch.setattr(reader, "MOST_ENTITIES", 99)
+        assert "found more than 99 entities" in (await http.get(within)).json()["detail"]
+        monkeypatch.setattr(reader, "LONGEST_S", -1.0)
+        for path in ("Things", "Observations?$filter=result gt 1000", "Observations/$ref"):
+            late = await http.get(f"{ROOT}/{path}")
+            assert (late.status_code, "found no end within" in late.json()["detail"]) == (400, True), path
 
 
 @pytest.mark.usefixtures("configured")
