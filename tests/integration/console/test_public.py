@@ -257,10 +257,11 @@ async def test_the_public_reads_an_alarm_from_the_moment_it_was_published_until_
 
 async def test_who_asks_too_often_is_told_when_to_come_again(stage: Stage) -> None:
     stage.look()
-    async with served(stage.database, None, public=stage.reader, public_rate=3.0) as (http, _):
+    async with served(stage.database, None, public=stage.reader, public_rate=0.01) as (http, _):
         assert (await http.get("/public")).status_code == 200
         refused = await http.get("/public")
-        assert (refused.status_code, refused.headers["retry-after"]) == (429, "20")
+        assert refused.status_code == 429
+        assert 5000 < int(refused.headers["retry-after"]) <= 6000
 
 
 async def test_a_network_that_says_nothing_of_the_public_shows_nothing(
