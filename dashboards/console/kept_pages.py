@@ -16,7 +16,7 @@ from quantrac.telemetry.errors import QuantracError
 KEPT_S: Final = 10.0
 """How long a page is shown as it was made."""
 SPARE_S: Final = 5.0
-"""So much longer it is shown to those who come while it is made anew."""
+"""So much longer it is shown to those who come while the next one is made."""
 MOST_KEPT: Final = 5000
 PageKey = tuple[str, ...]
 Made = Callable[[], tuple[str, str]]
