@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_agent.modbus.bus import ModbusBus, Timing
 from edge_agent.modbus.request_plan import Function, RegisterSpan
-from edge_agent.readings.misses import NoAnswer, RequestRefused
+from edge_agent.readings.misses import Contested, NoAnswer, RequestRefused
 from quantrac.config.stations import Bus
 from simulators.single_bus import SingleBus
 from tests.fixtures.instruments import now_ms
@@ -23,11 +23,13 @@ async def meets_a_late_refusal(bus: ModbusBus, field: SingleBus) -> bool:
     field.switch(["late:1.2s@2", "busy@2"])
     with suppress(NoAnswer, RequestRefused):
         await bus.read(2, SIX, Timing(100))
-    field.switch(["late:0.9s@2"])
+    field.switch(["late:2s@2"])
     try:
         await bus.read(2, TWO, PATIENT)
     except RequestRefused:
         return True
+    except Contested:
+        return False  # both answers had come when it looked: it takes neither
     return False
 
 
