@@ -39,7 +39,6 @@ LANGUAGES: Final = ("vi", "en")
 MOST_STEPS: Final = 400_000
 """Lines of templates that are carried out for one text; the longest shipped page takes a tenth."""
 MOST_CHARACTERS: Final = 4_000_000
-LONGEST_REPEAT: Final = 100_000
 PARTS: Final[Mapping[BulletinKind, tuple[str, ...]]] = {
     BulletinKind.WATER_WEEK: ("title", "summary", "note", "sms"),
     BulletinKind.FARMERS_DAY: ("title", "summary", "note", "sms", "zalo"),
