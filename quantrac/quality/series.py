@@ -1,0 +1,45 @@
+"""What one device measured, in columns on one axis of time, and what a test finds in it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.int8]
+"""A QARTOD flag a time: GOOD, SUSPECT or FAIL; NOT_EVALUATED where the test says nothing."""
+Times = npt.NDArray[np.int64]
+"""Microseconds since 1970, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSeries:
+    """The values of one device: its parameters share their times."""
+
+    time_us: Times
+    """Ascending, without repeats."""
+    values: Mapping[str, Floats]
+    """By parameter, in the catalogue's unit; NaN where there is none, or where the device does not vouch for it."""
+    resolution: Mapping[str, float]
+    """By parameter the smallest step that its instrument tells, in the parameter's unit; absent where nobody knows."""
+    interval_s: float
+    """Usual time between two readings, seconds."""
+
+    def __len__(self) -> int:
+        return len(self.time_us)
+
+
+class Finding(NamedTuple):
+    """What one test says of one parameter, a flag a time of the series."""
+
+    test: str
+    parameter: str
+    flag: Flags
+    score: Floats
+    """How far the evidence goes beyond what is usual: 1 where a value becomes suspect; NaN where not evaluated."""
+    about: Mapping[str, Floats]
+    """Figures for the words of the finding, by placeholder, a value a time: `{usual}`, `{moved}`."""
