@@ -33,7 +33,7 @@ class DeviceSeries:
         return len(self.time_us)
 
 
-class Finding(NamedTuple):
+class Evidence(NamedTuple):
     """What one test says of one parameter, a flag a time of the series."""
 
     test: str
