@@ -82,7 +82,10 @@ EXAMPLES: Final[dict[Item, dict[str, Any]]] = {
     },
     FlagItem: {
         "flag_id": 90210, "time": "2026-11-24T02:55:00Z", "channel": f"{ST}/do", "station": ST, "test": "spike",
-        "flag": 4, "reason": None, "by_person": False, "at": "2026-11-24T03:00:02Z",
+        "flag": 4, "score": 3.6, "words": "14,2 lệch quá 12 so với trung bình của hai giá trị liền kề",
+        "words_en": "14.2 stands off from the mean of its neighbours by more than 12",
+        "reason": "14.2 stands off from the mean of its neighbours by more than 12", "by_person": False,
+        "at": "2026-11-24T03:00:02Z",
     },
     FileItem: {
         "time": "2026-11-24T03:00:00Z", "station": ST, "name": "2026/11/24/ST_MYTHANH_20261124100000.txt",

@@ -131,6 +131,9 @@ class FlagItem(msgspec.Struct, frozen=True):
     station: str
     test: str | None
     flag: int | None
+    score: float | None
+    words: str | None
+    words_en: str | None
     reason: str | None
     by_person: bool
     at: datetime

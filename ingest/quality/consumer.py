@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ingest.books.arrivals import moment
 from ingest.quality import flat, rate, spike
-from ingest.quality.history import TESTS, reason
+from ingest.quality.history import TESTS, words
 from ingest.quality.recent import RecentReadings
 from ingest.quality.tables import LoadedBlock, NewFlag, TestedChannels, add, load
 from ingest.quality.windows import JudgedWindows, still, windows
@@ -91,18 +91,20 @@ def _differences(block: LoadedBlock, name: str) -> Iterator[NewFlag]:
     """Yield where the verdicts of a test differ from the flags that stand."""
     test, limits, readings, standing = TESTS[name], block.limits(name), block.readings, block.standing[name]
     verdict = test.judge(readings, limits[readings.series], block.intervals()[readings.series])
-    blamed = np.flatnonzero(verdict >= Quality.SUSPECT).tolist()
+    blamed = np.flatnonzero(verdict.flag >= Quality.SUSPECT).tolist()
     places = {(int(readings.series[at]), int(readings.time_us[at])): at for at in blamed}
     for key in sorted(places.keys() | standing.keys()):
         series, time_us = key
         judged = block.windows
         channel = block.tested.channels[int(judged.channel_id[series])]
-        flag = Quality(int(verdict[places[key]])) if key in places else Quality.GOOD
+        flag = Quality(int(verdict.flag[places[key]])) if key in places else Quality.GOOD
         is_judged = name in channel.limits and judged.judge_from[series] <= time_us <= judged.judge_to[series]
         if is_judged and flag != standing.get(key, Quality.GOOD):
-            value = float(readings.value[places[key]]) if key in places else None
-            why = reason(test, flag, value, channel.limits[name])
-            yield NewFlag(channel.station, name, int(judged.channel_id[series]), moment(time_us), flag, why)
+            value, score = None, None
+            if key in places:
+                value, score = float(readings.value[places[key]]), float(verdict.score[places[key]])
+            said = words(test, flag, value, channel.limits[name])
+            yield NewFlag(channel.station, name, int(judged.channel_id[series]), moment(time_us), flag, score, said)
 
 
 def _moving(block: LoadedBlock, lines: JudgedWindows) -> npt.NDArray[np.int32]:

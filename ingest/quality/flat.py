@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ingest.quality.readings import Flags, Floats, Mask, TestedReadings
+from ingest.quality.readings import Floats, Mask, TestedReadings, Verdicts
 from quantrac.telemetry.quality import Quality
 
 TEST: Final = "flat"
@@ -47,7 +47,7 @@ SHARE: Final = 0.5
 """Least share of the expected readings in the time."""
 
 
-def flat_lines(readings: TestedReadings, after_s: Floats, interval_s: Floats) -> Flags:
+def flat_lines(readings: TestedReadings, after_s: Floats, interval_s: Floats) -> Verdicts:
     """Judge readings.
 
     Args:
@@ -55,30 +55,31 @@ def flat_lines(readings: TestedReadings, after_s: Floats, interval_s: Floats) ->
         after_s: how long a value may stay the same, one a reading.
         interval_s: of the channel, one a reading.
     """
-    flags = np.full(len(readings), Quality.NOT_EVALUATED, np.int8)
+    flags, scores = np.full(len(readings), Quality.NOT_EVALUATED, np.int8), np.full(len(readings), np.nan)
     fit = readings.fit()
     series = readings.series[fit]
     bounds = np.flatnonzero(np.r_[True, series[1:] != series[:-1], True]) if len(fit) else np.zeros(0, np.intp)
     for start, end in pairwise(bounds.tolist()):
         own = fit[start:end]
-        flags[own] = _of_one(
+        flags[own], scores[own] = _of_one(
             readings.time_us[own], readings.value[own], float(after_s[own[0]]), float(interval_s[own[0]])
         )
-    return flags
+    return Verdicts(flags, scores)
 
 
-def _of_one(time: npt.NDArray[np.int64], value: Floats, after_s: float, interval_s: float) -> Flags:
+def _of_one(time: npt.NDArray[np.int64], value: Floats, after_s: float, interval_s: float) -> Verdicts:
     """Judge the fit readings of one channel."""
     changes = np.flatnonzero(np.r_[True, value[1:] != value[:-1]])
     start = changes[np.searchsorted(changes, np.arange(len(value)), side="right") - 1]
     moved = np.where(start > 0, time[start - 1], np.int64(-(2**62)))
-    found = np.full(len(value), Quality.GOOD, np.int8)
+    found, ceiling = np.full(len(value), Quality.GOOD, np.int8), np.ones(len(value))
     for flag, length_s in ((Quality.SUSPECT, after_s), (Quality.FAIL, FAIL_FACTOR * after_s)):
         length_us = np.int64(round(length_s * 1e6))
         first = np.searchsorted(time, time - length_us, side="left")
         there = np.arange(len(value)) - first + 1
-        found[(time - moved > length_us) & (there >= SHARE * length_s / interval_s)] = flag
-    return found
+        is_flat = (time - moved > length_us) & (there >= SHARE * length_s / interval_s)
+        found[is_flat], ceiling[is_flat] = flag, FAIL_FACTOR
+    return Verdicts(found, np.minimum((time - moved) / (1e6 * after_s), ceiling))
 
 
 def moving(readings: TestedReadings, since_us: npt.NDArray[np.int64], after_s: Floats) -> Mask:

@@ -8,12 +8,14 @@ from types import MappingProxyType
 from typing import Final
 
 from ingest.quality import flat, rate, spike
-from ingest.quality.readings import Flags, Floats, TestedReadings
+from ingest.quality.readings import Floats, TestedReadings, Verdicts
 from ingest.quality.windows import Reach
+from quantrac.quality.finding_words import filled
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.words import Words
 
-Judge = Callable[[TestedReadings, Floats, Floats], Flags]
-"""Readings, and for each its limit and its channel's interval (seconds), to a flag a reading."""
+Judge = Callable[[TestedReadings, Floats, Floats], Verdicts]
+"""Readings, and for each its limit and its channel's interval (seconds), to a verdict a reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,12 @@ class HistoryTest:
     reach: Callable[[float, int], Reach]
     """How far a verdict looks, for a limit and the farthest a neighbour may be, microseconds."""
     judge: Judge
-    found: str
+    found: Words
     """What a finding says of `value` and the `limit` it exceeds."""
-    withdrawn: str
+    withdrawn: Words
     fail_factor: float
+    shown_in: float = 1.0
+    """The limit is shown to people in so many of its units: seconds as hours."""
 
 
 TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
@@ -41,8 +45,14 @@ TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
                 usual=spike.suspect_from,
                 reach=lambda _, gap: Reach(gap, gap, gap),
                 judge=spike.spikes,
-                found="{value:g} stands off from the mean of its neighbours by more than {limit:g}",
-                withdrawn="withdrawn: with the readings that came later it is no spike",
+                found=Words(
+                    "{value} lệch quá {limit} so với trung bình của hai giá trị liền kề",
+                    "{value} stands off from the mean of its neighbours by more than {limit}",
+                ),
+                withdrawn=Words(
+                    "rút lại: có thêm số liệu về sau thì không phải gai nhọn",
+                    "withdrawn: with the readings that came later it is no spike",
+                ),
                 fail_factor=spike.FAIL_FACTOR,
             ),
             HistoryTest(
@@ -50,17 +60,30 @@ TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
                 usual=flat.SUSPECT_AFTER.get,
                 reach=lambda limit, gap: Reach(round(flat.FAIL_FACTOR * limit * 1e6), 0, gap),
                 judge=flat.flat_lines,
-                found="{value:g} has not moved for more than {limit:g} s",
-                withdrawn="withdrawn: with the readings that came later it is no flat line",
+                found=Words(
+                    "{value} đứng yên đã hơn {limit} giờ",
+                    "{value} has not moved for more than {limit} h",
+                ),
+                withdrawn=Words(
+                    "rút lại: có thêm số liệu về sau thì không phải đứng yên",
+                    "withdrawn: with the readings that came later it is no flat line",
+                ),
                 fail_factor=flat.FAIL_FACTOR,
+                shown_in=flat.HOUR_S,
             ),
             HistoryTest(
                 name=rate.TEST,
                 usual=rate.MOST_AN_HOUR.get,
                 reach=lambda _, gap: Reach(2 * gap, 0, gap),
                 judge=rate.jumps,
-                found="{value:g} is further from the readings before it than {limit:g} an hour",
-                withdrawn="withdrawn: with the readings that came later it is no jump",
+                found=Words(
+                    "{value} cách các giá trị trước đó quá {limit} mỗi giờ",
+                    "{value} is further from the readings before it than {limit} an hour",
+                ),
+                withdrawn=Words(
+                    "rút lại: có thêm số liệu về sau thì không phải đổi quá nhanh",
+                    "withdrawn: with the readings that came later it is no jump",
+                ),
                 fail_factor=rate.FAIL_FACTOR,
             ),
         )
@@ -75,8 +98,9 @@ def limits_of(parameter: str, own: Mapping[str, float]) -> dict[str, float]:
     return {name: limit for name, limit in usual.items() if limit}
 
 
-def reason(test: HistoryTest, flag: Quality, value: float | None, limit: float) -> str:
+def words(test: HistoryTest, flag: Quality, value: float | None, limit: float) -> Words:
     """Return what a finding, or its withdrawal (flag 1), says."""
     if flag is Quality.GOOD or value is None:
         return test.withdrawn
-    return test.found.format(value=value, limit=limit * (test.fail_factor if flag is Quality.FAIL else 1))
+    exceeded = limit * (test.fail_factor if flag is Quality.FAIL else 1) / test.shown_in
+    return filled(test.found, {"value": value, "limit": exceeded})

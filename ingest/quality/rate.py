@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ingest.quality.readings import Flags, Floats, TestedReadings
+from ingest.quality.readings import Floats, TestedReadings, Verdicts
 from ingest.quality.spike import neighbours_within_us
 from quantrac.telemetry.quality import Quality
 
@@ -45,7 +45,7 @@ FAIL_FACTOR: Final = 3.0
 """A value fails at three times what makes it suspect, as with spikes."""
 
 
-def jumps(readings: TestedReadings, most_an_hour: Floats, interval_s: Floats) -> Flags:
+def jumps(readings: TestedReadings, most_an_hour: Floats, interval_s: Floats) -> Verdicts:
     """Judge readings.
 
     Args:
@@ -54,10 +54,10 @@ def jumps(readings: TestedReadings, most_an_hour: Floats, interval_s: Floats) ->
             of an hour.
         interval_s: of the channel, one a reading.
     """
-    flags = np.full(len(readings), Quality.NOT_EVALUATED, np.int8)
+    flags, scores = np.full(len(readings), Quality.NOT_EVALUATED, np.int8), np.full(len(readings), np.nan)
     fit = readings.fit()
     if len(fit) < 2:
-        return flags
+        return Verdicts(flags, scores)
     time_us, value, most = readings.time_us[fit], readings.value[fit], most_an_hour[fit]
     near = readings.follow(fit, neighbours_within_us(interval_s))
     excess = _excess(time_us, value, most, 1)
@@ -65,8 +65,8 @@ def jumps(readings: TestedReadings, most_an_hour: Floats, interval_s: Floats) ->
     before_last[2:] = np.where(near[2:] & near[1:-1], _excess(time_us, value, most, 2)[2:], np.inf)
     excess = np.minimum(excess, before_last)
     found = np.select([excess > FAIL_FACTOR, excess > 1], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD)
-    flags[fit] = np.where(near, found, Quality.NOT_EVALUATED)
-    return flags
+    flags[fit], scores[fit] = np.where(near, found, Quality.NOT_EVALUATED), np.where(near, excess, np.nan)
+    return Verdicts(flags, scores)
 
 
 def _excess(time_us: npt.NDArray[np.int64], value: Floats, most_an_hour: Floats, back: int) -> Floats:

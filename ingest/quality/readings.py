@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,14 @@ Flags = npt.NDArray[np.int8]
 """A flag a reading: GOOD, SUSPECT or FAIL, or NOT_EVALUATED where it is not judged."""
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+
+class Verdicts(NamedTuple):
+    """What a test says of readings, one each."""
+
+    flag: Flags
+    score: Floats
+    """How far its evidence goes: 1 where a reading becomes suspect; NaN where it is not judged."""
 
 
 @dataclass(frozen=True, slots=True)

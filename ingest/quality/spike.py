@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from ingest.quality.readings import Flags, Floats, TestedReadings
+from ingest.quality.readings import Floats, TestedReadings, Verdicts
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
 
@@ -65,7 +65,7 @@ def neighbours_within_us(interval_s: Floats) -> Floats:
     return np.rint(GAP_INTERVALS * 1e6 * interval_s)
 
 
-def spikes(readings: TestedReadings, suspect: Floats, interval_s: Floats) -> Flags:
+def spikes(readings: TestedReadings, suspect: Floats, interval_s: Floats) -> Verdicts:
     """Judge readings.
 
     Args:
@@ -73,16 +73,17 @@ def spikes(readings: TestedReadings, suspect: Floats, interval_s: Floats) -> Fla
         suspect: deviation from which a reading is suspect, one a reading, in the unit of its value.
         interval_s: of the channel, one a reading.
     """
-    flags = np.full(len(readings), Quality.NOT_EVALUATED, np.int8)
+    flags, scores = np.full(len(readings), Quality.NOT_EVALUATED, np.int8), np.full(len(readings), np.nan)
     fit = readings.fit()
     if len(fit) < 3:
-        return flags
+        return Verdicts(flags, scores)
     value, near = readings.value[fit], readings.follow(fit, neighbours_within_us(interval_s))
     before, at, after = value[:-2], value[1:-1], value[2:]
     deviation = np.abs(at - (before + after) / 2) - np.abs(after - before) / 2
-    limit = suspect[fit[1:-1]]
+    limit, judged = suspect[fit[1:-1]], near[1:-1] & near[2:]
     found = np.select(
         [deviation > FAIL_FACTOR * limit, deviation > limit], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD
     )
-    flags[fit[1:-1]] = np.where(near[1:-1] & near[2:], found, Quality.NOT_EVALUATED)
-    return flags
+    flags[fit[1:-1]] = np.where(judged, found, Quality.NOT_EVALUATED)
+    scores[fit[1:-1]] = np.where(judged, np.maximum(deviation / limit, 0), np.nan)
+    return Verdicts(flags, scores)

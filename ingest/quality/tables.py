@@ -21,6 +21,7 @@ from quantrac.database.columns import packed, read_columns
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
 from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.words import Words
 
 TESTED: Final = """
 select channel_id, station, parameter, interval_s, history_tests, history_limits from channel
@@ -41,10 +42,10 @@ select coalesce(l.time, 'infinity') as newest from unnest(%(channel_id)s::int4[]
 left join latest l using (channel_id) order by nr
 """
 ADD: Final = """
-insert into reading_flag (channel_id, time, test, flag, "by", reason, at)
-select channel_id, time, test, flag, %s, reason, %s
-from unnest(%s::text[], %s::int4[], %s::timestamptz[], %s::int2[], %s::text[])
-     as f(test, channel_id, time, flag, reason)
+insert into reading_flag (channel_id, time, test, flag, score, words, "by", at)
+select channel_id, time, test, flag, score, jsonb_build_object('vi', vi, 'en', en), %s, %s
+from unnest(%s::text[], %s::int4[], %s::timestamptz[], %s::int2[], %s::float4[], %s::text[], %s::text[])
+     as f(test, channel_id, time, flag, score, vi, en)
 """
 
 
@@ -169,7 +170,9 @@ class NewFlag(NamedTuple):
     channel_id: int
     time: datetime
     flag: Quality
-    reason: str
+    score: float | None
+    """How far the evidence goes; None: withdrawn."""
+    words: Words
 
 
 def load(
@@ -207,6 +210,7 @@ def _newest_us(conn: Connection, channel_id: npt.NDArray[np.int32]) -> Times:
 def add(conn: Connection, by: str, found: Sequence[NewFlag], now: datetime) -> None:
     """Add findings to the flags."""
     if found:
-        _, tests, channels, times, flags, reasons = zip(*found, strict=True)
-        columns = [list(tests), list(channels), list(times), [int(flag) for flag in flags], list(reasons)]
+        _, tests, channels, times, flags, scores, words = zip(*found, strict=True)
+        said = [[text.vi for text in words], [text.en for text in words]]
+        columns = [list(tests), list(channels), list(times), [int(flag) for flag in flags], list(scores), *said]
         conn.execute(ADD, [by, now, *columns])

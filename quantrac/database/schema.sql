@@ -1618,9 +1618,16 @@ CREATE TABLE public.reading_flag (
     reason text,
     at timestamp with time zone NOT NULL,
     review_id bigint,
+    score real,
+    words jsonb,
     CONSTRAINT reading_flag_check CHECK (((flag IS NOT NULL) OR (test IS NULL))),
-    CONSTRAINT reading_flag_flag_check CHECK ((flag = ANY (ARRAY[1, 2, 3, 4, 9])))
+    CONSTRAINT reading_flag_flag_check CHECK ((flag = ANY (ARRAY[1, 2, 3, 4, 9]))),
+    CONSTRAINT reading_flag_words CHECK (((test IS NOT NULL) OR ((score IS NULL) AND (words IS NULL))))
 );
+
+COMMENT ON COLUMN public.reading_flag.score IS 'how far the evidence of a test goes: 1 where a reading becomes suspect; null: a person, or a withdrawal';
+
+COMMENT ON COLUMN public.reading_flag.words IS 'what the test says: a text by language, vi and en; null: a person, whose reason says why';
 
 ALTER TABLE public.reading_flag ALTER COLUMN flag_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.reading_flag_flag_id_seq
@@ -2599,11 +2606,22 @@ CREATE VIEW public.v_flag AS
     c.channel,
     g.test,
     g.flag,
-    g.reason,
+    COALESCE(g.reason, (g.words ->> 'en'::text)) AS reason,
     g.by,
     g.at,
     g.review_id,
-    g.flag_id
+    g.flag_id,
+    g.score,
+    COALESCE((g.words ->> 'vi'::text),
+        CASE
+            WHEN (g.test IS NOT NULL) THEN g.reason
+            ELSE NULL::text
+        END) AS words,
+    COALESCE((g.words ->> 'en'::text),
+        CASE
+            WHEN (g.test IS NOT NULL) THEN g.reason
+            ELSE NULL::text
+        END) AS words_en
    FROM (public.reading_flag g
      JOIN public.channel c USING (channel_id));
 

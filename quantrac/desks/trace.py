@@ -108,6 +108,10 @@ class TracedFinding:
     reason: str | None
     at: datetime | None
     """None: when the reading came."""
+    score: float | None = None
+    """How far the evidence of a test goes: 1 where a reading becomes suspect."""
+    words: dict[str, str] | None = None
+    """What a test says, by language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +224,7 @@ IMPORT: Final = f"""
 select {columns_of(ImportPlace)} from v_import where station = %s and started_at = %s
 """  # noqa: S608
 FINDINGS: Final = """
-select test, flag, "by", reason, at from reading_flag where channel_id = %s and time = %s order by flag_id
+select test, flag, "by", reason, at, score, words from reading_flag where channel_id = %s and time = %s order by flag_id
 """
 REVIEWS: Final = f"""
 select {columns_of(Act)} from v_review v where v.channel = %(channel)s and v.from_t <= %(time)s and v.to_t >= %(time)s

@@ -101,7 +101,8 @@ def _then(reading: ShownReading, unit: str) -> str:
 def _finding(finding: TracedFinding, zone: ZoneInfo) -> str:
     said = "found nothing" if finding.flag is None else _quality(finding.flag)
     when = "" if finding.at is None else f", {shown(finding.at, zone)}"
-    why = "" if finding.reason is None else f": {finding.reason}"
+    said_why = finding.words["en"] if finding.words else finding.reason
+    why = "" if said_why is None else f": {said_why}"
     if finding.test is None:
         return f"{'taken back' if finding.flag is None else said} by {finding.by}{when}{why}"
     return f"{finding.test}: {said} ({finding.by}{when}){why}"

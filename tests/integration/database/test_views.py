@@ -38,7 +38,7 @@ PROMISED = {
     "v_daily": "time, station, channel, parameter, value, mean, min, max, sd, count, expected, completeness, valid",
     "v_review": "review_id, station, channel, kind, state, from_t, to_t, readings, flag, value, factor, added, drift, "
     "drift_from, drift_to, person, reason, at",
-    "v_flag": 'time, station, channel, test, flag, reason, "by", at, review_id, flag_id',
+    "v_flag": 'time, station, channel, test, flag, score, words, "by", reason, at, review_id, flag_id, words_en',
     "v_event": "time, station, device, kind, detail, received_at",
     "v_image": "time, station, camera, cause, bytes",
     "v_stage": 'station, channel, day, stage, "by", at, reason',

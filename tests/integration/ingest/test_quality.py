@@ -118,8 +118,8 @@ def test_a_finding_is_withdrawn_when_a_late_neighbour_explains_it(tested: psycop
     store(tested, [Stored(10, 34.5)])
     judge(tested)
     assert flags(tested) == {}
-    rows = tested.execute("select flag, reason from reading_flag order by flag_id").fetchall()
-    assert [flag for flag, _ in rows] == [3, 1]
+    rows = tested.execute("select flag, score, words_en like 'withdrawn%' from v_flag order by flag_id").fetchall()
+    assert rows == [(3, pytest.approx(4 / 3), False), (1, None, True)]  # 4 of the 3 from which it is suspect
     assert tested.execute("select quality, tests from v_reading where value = 35").fetchone() == (1, "{}")
 
 
@@ -214,5 +214,6 @@ def test_a_step_is_a_jump_at_once(tested: psycopg.Connection) -> None:
     store(tested, [Stored(10 * n, 28.0 if n < 5 else 21.0) for n in range(10)])  # 4 an hour: 2 in a quarter
     judge(tested)
     assert flags(tested, "rate") == {50: 4}
-    reason = tested.execute("select reason from reading_flag").fetchall()
-    assert reason == [("21 is further from the readings before it than 12 an hour",)]
+    said = tested.execute("select score, words, words_en, reason from v_flag").fetchall()
+    english = "21 is further from the readings before it than 12 an hour"
+    assert said == [(3.5, "21 cách các giá trị trước đó quá 12 mỗi giờ", english, english)]  # 7 of 2

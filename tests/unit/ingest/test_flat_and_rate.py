@@ -43,7 +43,7 @@ def test_a_line_is_flat_when_nothing_else_was_there_for_so_long(channels: list[R
     """Several channels at once as each by itself."""
     series, rows = several(channels)
     every = np.ones(len(series))
-    assert flat_lines(series, 20 * every, 3 * every).tolist() == [
+    assert flat_lines(series, 20 * every, 3 * every).flag.tolist() == [
         flag for own in rows for flag in flat_one_by_one(own, 20, 3)
     ]
 
@@ -88,7 +88,7 @@ def test_a_jump_is_far_from_both_readings_before_it(channels: list[Rows], most: 
     """Several channels at once as each by itself: the ones before within 9 s, which are three intervals."""
     series, rows = several(channels)
     every = np.ones(len(series))
-    assert jumps(series, most * every, 3 * every).tolist() == [
+    assert jumps(series, most * every, 3 * every).flag.tolist() == [
         flag for own in rows for flag in jump_one_by_one(own, most, 9)
     ]
 
@@ -99,7 +99,7 @@ def test_a_step_is_blamed_once_and_the_way_back_from_a_spike_is_not() -> None:
     for values, expected in ((step, {5: 3}), (spike, {5: 4})):
         times = np.arange(len(values), dtype=np.int64) * 60 * S
         every = np.ones(len(values))
-        found = jumps(alone(times, np.array(values)), 4 * every, 60 * every)
+        found = jumps(alone(times, np.array(values)), 4 * every, 60 * every).flag
         assert {at: flag for at, flag in enumerate(found.tolist()) if flag > 2} == expected
 
 
@@ -143,7 +143,7 @@ def test_a_recorded_year_of_good_readings_is_hardly_ever_blamed(
     time, value, bad = recorded(name)
     limit = limits_of(parameter, {})[test]
     every = np.ones(len(value))
-    blamed = TESTS[test].judge(alone(time, value), limit * every, 900 * every) >= 3
+    blamed = TESTS[test].judge(alone(time, value), limit * every, 900 * every).flag >= 3
     assert blamed[bad].mean() >= hits
     assert blamed[~bad].mean() <= false
 
@@ -159,7 +159,7 @@ def test_a_probe_that_freezes_in_a_recorded_year_is_found_in_time(parameter: str
     for place in places:
         frozen = value.copy()
         frozen[place : place + length] = frozen[place]
-        found = flat_lines(alone(time, frozen), limit_s * every, 900 * every)[place : place + length]
+        found = flat_lines(alone(time, frozen), limit_s * every, 900 * every).flag[place : place + length]
         first = int(np.argmax(found >= 3))
         assert found[first:].min() >= 3
         assert time[place + first] - time[place] <= (limit_s + 900) * S

@@ -33,7 +33,7 @@ def test_every_reading_is_judged_as_the_formula_says(channels: list[list[tuple[i
     """Several channels at once as each by itself: neighbours within 30 s, which are three intervals."""
     series, rows = several(channels)
     every = np.full(len(series), 1.0)
-    assert spikes(series, SUSPECT * every, 10 * every).tolist() == [
+    assert spikes(series, SUSPECT * every, 10 * every).flag.tolist() == [
         flag for own in rows for flag in one_by_one(own, 30 * 1_000_000)
     ]
 
