@@ -1,0 +1,92 @@
+"""What every test of a device keeps to, whatever it looks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from quantrac.quality.device_tests import DEVICE_TESTS, DeviceTest, judge
+from quantrac.quality.series import DeviceSeries
+from quantrac.telemetry.quality import Quality
+from tests.unit.quality.devices import estuary, flags, part, with_values
+
+each_test = pytest.mark.parametrize("test", DEVICE_TESTS.values(), ids=DEVICE_TESTS)
+
+
+def disturbed(days: float) -> DeviceSeries:
+    """Return a device of which about everything goes wrong somewhere, with gaps."""
+    series = estuary(days)
+    chance = np.random.default_rng(7)
+    values = {name: value.copy() for name, value in series.values.items()}
+    for value in values.values():
+        start, length = int(chance.integers(0, len(series))), int(chance.integers(1, 60))
+        value[start : start + length] *= chance.choice([0.0, 0.5, 1.4, 3.0])
+        start, length = int(chance.integers(0, len(series))), int(chance.integers(1, 200))
+        value[start : start + length] = value[start]
+        value[chance.random(len(series)) < 0.02] = np.nan
+    start = int(chance.integers(0, len(series)))
+    for name in ("ec", "salinity"):
+        values[name][start : start + 30] = 0.01
+    values["turbidity"][chance.integers(0, len(series), 20)] = 900.0
+    kept = chance.random(len(series)) > 0.03
+    kept[len(series) // 2 : len(series) // 2 + 60] = False
+    return DeviceSeries(
+        series.time_us[kept],
+        {name: value[kept] for name, value in values.items()},
+        series.resolution,
+        series.interval_s,
+    )
+
+
+@each_test
+def test_a_verdict_depends_on_nothing_outside_the_reach(test: DeviceTest) -> None:
+    series = disturbed(24)
+    whole = flags(test, series)
+    for place in range(len(series) - 700, len(series), 61):
+        now = series.time_us[place]
+        first = np.searchsorted(series.time_us, now - round(test.back_s * 1e6), side="left")
+        end = np.searchsorted(series.time_us, now + round(test.ahead_s * 1e6), side="right")
+        seen = flags(test, part(series, slice(int(first), int(end))))
+        assert {name: flag[place - first] for name, flag in seen.items()} == {
+            name: flag[place] for name, flag in whole.items()
+        }
+
+
+@each_test
+def test_quiet_days_of_every_interval_are_good(test: DeviceTest) -> None:
+    for interval_s, days in ((60.0, 3.0), (300.0, 12.0), (900.0, 20.0), (3600.0, 40.0)):
+        for name, flag in flags(test, estuary(days, interval_s)).items():
+            assert np.mean(flag >= Quality.SUSPECT) <= 0.002, (interval_s, name)
+
+
+@each_test
+def test_what_is_missing_is_not_judged_and_says_nothing(test: DeviceTest) -> None:
+    series = estuary(10)
+    empty = with_values(series, dict.fromkeys(series.values, np.full(len(series), np.nan)))
+    for flag in flags(test, empty).values():
+        assert set(flag.tolist()) <= {Quality.NOT_EVALUATED}
+    assert all(len(flag) == 0 for flag in flags(test, part(series, slice(0, 0))).values())
+    flags(test, part(series, slice(0, 1)))
+
+
+@each_test
+def test_evidence_is_of_the_shape_of_the_series_and_its_words_are_filled(test: DeviceTest) -> None:
+    series = disturbed(12)
+    for evidence in test.judge(series):
+        assert evidence.test == test.name
+        assert evidence.parameter in series.values
+        assert evidence.flag.dtype == np.int8
+        assert len(evidence.flag) == len(evidence.score) == len(series)
+        found = np.flatnonzero(evidence.flag >= Quality.SUSPECT)
+        assert (evidence.score[found] >= 1).all()
+        figures = {name: float(value[found[0]]) if len(found) else 1.0 for name, value in evidence.about.items()}
+        assert "{" not in test.found.vi.format(**figures) + test.found.en.format(**figures)
+
+
+def test_all_tests_together_judge_whatever_a_device_measures() -> None:
+    series = disturbed(12)
+    for names in (("water_temp",), ("ph", "turbidity"), ("do", "do_sat", "ec")):
+        some = DeviceSeries(
+            series.time_us, {name: series.values[name] for name in names}, series.resolution, series.interval_s
+        )
+        assert {evidence.parameter for evidence in judge(some)} <= set(names)

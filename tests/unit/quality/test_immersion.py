@@ -1,0 +1,31 @@
+"""A probe in air measures no water."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.telemetry.quality import Quality
+from tests.unit.quality.devices import estuary, flags, with_values
+
+TEST = DEVICE_TESTS["out_of_water"]
+
+
+def test_all_that_a_lifted_sonde_measures_in_water_fails_until_it_is_back() -> None:
+    series = estuary(4)
+    lifted = slice(300, 312)
+    ec, salinity = series.values["ec"].copy(), series.values["salinity"].copy()
+    ec[lifted], salinity[lifted] = 0.3, 0.1
+    found = flags(TEST, with_values(series, {"ec": ec, "salinity": salinity}))
+    assert "water_level" not in found, "a gauge that has fallen dry measures that it is dry"
+    for flag in found.values():
+        assert np.flatnonzero(flag == Quality.FAIL).tolist() == list(range(300, 312))
+
+
+def test_a_river_as_fresh_as_the_mekong_and_a_tide_that_turns_fresh_are_water() -> None:
+    series = estuary(4)
+    fresh = with_values(series, {"ec": series.values["ec"] / 200})
+    assert not (flags(TEST, fresh)["ph"] >= Quality.SUSPECT).any()
+    hours = (series.time_us - series.time_us[0]) / 3.6e9
+    front = with_values(series, {"ec": np.maximum(0.2, 20 - 5 * hours)})
+    assert not (flags(TEST, front)["ph"] >= Quality.SUSPECT).any()
