@@ -46,8 +46,8 @@ TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
                 reach=lambda _, gap: Reach(gap, gap, gap),
                 judge=spike.spikes,
                 found=Words(
-                    "{value} lệch quá {limit} so với trung bình của hai giá trị liền kề",
-                    "{value} stands off from the mean of its neighbours by more than {limit}",
+                    "{value:g} lệch quá {limit:g} so với trung bình của hai giá trị liền kề",
+                    "{value:g} stands off from the mean of its neighbours by more than {limit:g}",
                 ),
                 withdrawn=Words(
                     "rút lại: có thêm số liệu về sau thì không phải gai nhọn",
@@ -61,8 +61,8 @@ TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
                 reach=lambda limit, gap: Reach(round(flat.FAIL_FACTOR * limit * 1e6), 0, gap),
                 judge=flat.flat_lines,
                 found=Words(
-                    "{value} đứng yên đã hơn {limit} giờ",
-                    "{value} has not moved for more than {limit} h",
+                    "{value:g} đứng yên đã hơn {limit:g} giờ",
+                    "{value:g} has not moved for more than {limit:g} h",
                 ),
                 withdrawn=Words(
                     "rút lại: có thêm số liệu về sau thì không phải đứng yên",
@@ -77,8 +77,8 @@ TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
                 reach=lambda _, gap: Reach(2 * gap, 0, gap),
                 judge=rate.jumps,
                 found=Words(
-                    "{value} cách các giá trị trước đó quá {limit} mỗi giờ",
-                    "{value} is further from the readings before it than {limit} an hour",
+                    "{value:g} cách các giá trị trước đó quá {limit:g} mỗi giờ",
+                    "{value:g} is further from the readings before it than {limit:g} an hour",
                 ),
                 withdrawn=Words(
                     "rút lại: có thêm số liệu về sau thì không phải đổi quá nhanh",
@@ -98,9 +98,7 @@ def limits_of(parameter: str, own: Mapping[str, float]) -> dict[str, float]:
     return {name: limit for name, limit in usual.items() if limit}
 
 
-def words(test: HistoryTest, flag: Quality, value: float | None, limit: float) -> Words:
-    """Return what a finding, or its withdrawal (flag 1), says."""
-    if flag is Quality.GOOD or value is None:
-        return test.withdrawn
+def words(test: HistoryTest, flag: Quality, value: float, limit: float) -> Words:
+    """Return what a finding says, of a value and its channel's limit."""
     exceeded = limit * (test.fail_factor if flag is Quality.FAIL else 1) / test.shown_in
     return filled(test.found, {"value": value, "limit": exceeded})

@@ -87,6 +87,14 @@ class TestedColumns:
     near: ReachColumns
     line: ReachColumns
 
+    def limits_of(self, test: str, channel_id: npt.NDArray[np.int32]) -> Floats:
+        """Return the limit of each channel; NaN where it does not have the test."""
+        return self.limits[test][np.searchsorted(self.channel_id, channel_id)]
+
+    def intervals_of(self, channel_id: npt.NDArray[np.int32]) -> Floats:
+        """Return the interval of each channel, seconds."""
+        return self.interval_s[np.searchsorted(self.channel_id, channel_id)]
+
     @classmethod
     def of(cls, channels: Mapping[int, TestedChannel]) -> TestedColumns:
         """Return channels in columns."""
@@ -131,35 +139,22 @@ class TestedChannels:
 def _tested(conn: Connection, channels: Collection[int]) -> dict[int, TestedChannel]:
     found = {}
     for channel_id, station, parameter, interval_s, names, own in conn.execute(TESTED, [list(channels)]):
-        limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in names}
+        limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in names and name in TESTS}
         found[channel_id] = TestedChannel.of(station, interval_s, limits)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedBlock:
-    """Windows with all that their verdicts need."""
+    """Windows of channels with all that their verdicts need."""
 
     windows: JudgedWindows
-    tested: TestedColumns
-    """Among others of the windows' channels."""
     readings: TestedReadings
     """A series is a window."""
     standing: dict[str, dict[tuple[int, int], int]]
     """By test the flags that stand, by number of the window and time (microseconds since 1970)."""
     newest_us: Times
     """Of each window's channel the newest reading that may have been judged, or earlier; far ahead if nobody knows."""
-
-    def limits(self, test: str) -> Floats:
-        """Return the limit of each window's channel; NaN where it does not have the test."""
-        return self.tested.limits[test][self._row()]
-
-    def intervals(self) -> Floats:
-        """Return the interval of each window's channel, seconds."""
-        return self.tested.interval_s[self._row()]
-
-    def _row(self) -> npt.NDArray[np.intp]:
-        return np.searchsorted(self.tested.channel_id, self.windows.channel_id)
 
 
 class NewFlag(NamedTuple):
@@ -175,13 +170,7 @@ class NewFlag(NamedTuple):
     words: Words
 
 
-def load(
-    conn: Connection,
-    some: JudgedWindows,
-    tested: TestedColumns,
-    tests: Iterable[str],
-    recent: RecentReadings,
-) -> LoadedBlock:
+def load(conn: Connection, some: JudgedWindows, tests: Iterable[str], recent: RecentReadings) -> LoadedBlock:
     """Return windows with their readings, of which `recent` are here, and the flags of these tests that stand."""
     here, low, served = recent.of(some)
     found = read_windows(conn, READING, (some.channel_id, low, some.load_to), COLUMNS)
@@ -197,7 +186,7 @@ def load(
         standing[test][number, time_us] = flag
     newest = some.judge_from.copy()
     newest[~served] = _newest_us(conn, some.channel_id[~served])
-    return LoadedBlock(some, tested, readings, standing, newest)
+    return LoadedBlock(some, readings, standing, newest)
 
 
 def _newest_us(conn: Connection, channel_id: npt.NDArray[np.int32]) -> Times:

@@ -30,7 +30,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
     "demo": CommandEntry("demo", "The whole system on this machine, with simulated instruments.", "demo"),
     "edge": CommandEntry("edge", "Beside the instruments: the agent, probing, the spool.", "edge"),
     "ingest": CommandEntry("services", "From the broker into the database.", app="ingest"),
-    "quality": CommandEntry("services", "Quality tests that need a history.", app="quality"),
+    "quality": CommandEntry("quality", "Quality tests that need a history; how good they are."),
     "alerts": CommandEntry("alerts", "Evaluate the rules and tell people."),
     "jobs": CommandEntry("jobs", "What is due by the clock, what has run, running it now."),
     "console": CommandEntry("services", "The control centre's web pages.", app="console"),

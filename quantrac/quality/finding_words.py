@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from quantrac.telemetry.words import Words
 
+POINT: Final = re.compile(r"(?<=\d)\.(?=\d)")
+"""Of a decimal fraction: in Vietnamese it is a comma."""
+
 
 def filled(sentence: Words, figures: Mapping[str, float]) -> Words:
-    """Return a sentence with figures, by placeholder, in place of `{value}` and the like; Vietnamese has commas."""
-    shown = {name: f"{figure:.6g}" for name, figure in figures.items()}
-    commas = {name: text.replace(".", ",") for name, text in shown.items()}
-    return Words(sentence.vi.format(**commas), sentence.en.format(**shown))
+    """Return a sentence with figures, by placeholder, in place of `{value:g}` and the like."""
+    return Words(POINT.sub(",", sentence.vi.format(**figures)), sentence.en.format(**figures))

@@ -1,4 +1,4 @@
-"""`quantrac ingest run`, `quality run`, `console run`, `centre run`: a service of the centre, or all."""
+"""`quantrac ingest run`, `console run`, `centre run`: a service of the centre, or all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quantrac.cli.arguments import group
 from quantrac.cli.environment import run_until_signalled, stop_on_signal
 from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
 
-ingest, quality, console, centre = group(), group(), group(), group()
+ingest, console, centre = group(), group(), group()
 
 
 @ingest.command("run", short_help="Store what the stations publish, until stopped.")
@@ -24,18 +24,6 @@ def run_ingest() -> None:
     where QUANTRAC_INGEST_LISTEN says. A database or broker that is away is waited for.
     """
     from ingest import service
-
-    run_until_signalled(lambda settings, stop: service.run(settings, stop=stop))
-
-
-@quality.command("run", short_help="Judge what changes in the database, until stopped.")
-def run_quality() -> None:
-    """Judge what changes in the database until stopped (Ctrl-C, SIGTERM).
-
-    Needs QUANTRAC_DATABASE_URL (or QUANTRAC_QUALITY_DATABASE_URL). Health and metrics are served where
-    QUANTRAC_QUALITY_LISTEN says. A database that is away is waited for.
-    """
-    from ingest.quality import service
 
     run_until_signalled(lambda settings, stop: service.run(settings, stop=stop))
 
