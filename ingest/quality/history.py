@@ -94,7 +94,7 @@ TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
 
 def limits_of(parameter: str, own: Mapping[str, float]) -> dict[str, float]:
     """Return the tests that a channel has, with their limits; `own` are its own limits, 0 switches a test off."""
-    usual = {name: test.usual(parameter) for name, test in TESTS.items()} | dict(own)
+    usual = {name: own.get(name, test.usual(parameter)) for name, test in TESTS.items()}
     return {name: limit for name, limit in usual.items() if limit}
 
 

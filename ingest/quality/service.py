@@ -11,6 +11,8 @@ from typing import Final
 from ingest import signed_days
 from ingest.derived import consumer as derived
 from ingest.quality import consumer as quality
+from ingest.quality import device_consumer as devices
+from ingest.quality.devices import TestedDevices
 from ingest.quality.follower import Follower, Work
 from ingest.quality.tables import TestedChannels
 from ingest.rollups import consumer as rollups
@@ -22,15 +24,19 @@ QUALITY_LOCK: Final = 0x5154_0011
 ROLLUPS_LOCK: Final = 0x5154_0013
 DERIVED_LOCK: Final = 0x5154_0015
 STAGES_LOCK: Final = 0x5154_0017
+DEVICES_LOCK: Final = 0x5154_0024
 GATHER_S: Final = 1.0
 """Roll-ups let changes gather: an hour is written once for several messages."""
 DERIVED_GATHER_S: Final = 0.5
 """Inputs of one time come in several messages."""
 STAGES_GATHER_S: Final = 2.0
+DEVICES_GATHER_S: Final = 2.0
 CHECK_S: Final = 0.5
 
 QUALITY_LAG: Final = metrics.gauge("quantrac_quality_feed_lag_seconds", "Age of the oldest change when it was taken")
 QUALITY_CHANGES: Final = metrics.counter("quantrac_quality_changes_total", "Changes judged")
+DEVICES_LAG: Final = metrics.gauge("quantrac_devices_feed_lag_seconds", "Age of the oldest change when it was taken")
+DEVICES_CHANGES: Final = metrics.counter("quantrac_devices_changes_total", "Changes judged by the tests of devices")
 ROLLUPS_LAG: Final = metrics.gauge("quantrac_rollups_feed_lag_seconds", "Age of the oldest change when it was taken")
 ROLLUPS_CHANGES: Final = metrics.counter("quantrac_rollups_changes_total", "Changes rolled up")
 DERIVED_LAG: Final = metrics.gauge("quantrac_derived_feed_lag_seconds", "Age of the oldest change when it was taken")
@@ -43,7 +49,7 @@ log = logs.logger(__name__)
 
 def works(clock: Callable[[], datetime]) -> list[Work]:
     """Return the consumers that run in this service."""
-    tested = TestedChannels()
+    tested, tested_devices = TestedChannels(), TestedDevices()
     return [
         Work(
             name=quality.NAME,
@@ -53,6 +59,16 @@ def works(clock: Callable[[], datetime]) -> list[Work]:
             make_everything=lambda conn: quality.judge_everything(conn, clock),
             lag=QUALITY_LAG,
             changes=QUALITY_CHANGES,
+        ),
+        Work(
+            name=devices.NAME,
+            causes=devices.CAUSES,
+            lock=DEVICES_LOCK,
+            round_of=lambda conn, feed: devices.round_of(conn, feed, clock, tested=tested_devices),
+            make_everything=lambda conn: devices.judge_everything(conn, clock),
+            lag=DEVICES_LAG,
+            changes=DEVICES_CHANGES,
+            rest_s=DEVICES_GATHER_S,
         ),
         Work(
             name=rollups.NAME,

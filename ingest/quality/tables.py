@@ -139,7 +139,7 @@ class TestedChannels:
 def _tested(conn: Connection, channels: Collection[int]) -> dict[int, TestedChannel]:
     found = {}
     for channel_id, station, parameter, interval_s, names, own in conn.execute(TESTED, [list(channels)]):
-        limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in names and name in TESTS}
+        limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in names}
         found[channel_id] = TestedChannel.of(station, interval_s, limits)
     return found
 

@@ -115,9 +115,12 @@ class JudgedWindows:
         other = self.channel_id[1:] != self.channel_id[:-1]
         return np.r_[True, other] & np.r_[other, True] if len(self) else np.zeros(0, np.bool_)
 
-    def in_blocks(self) -> Iterator[JudgedWindows]:
-        """Yield the windows some at a time: as many as hold no more than so many readings, and always one."""
-        expected = (self.load_to - self.load_from) * GAP_INTERVALS / np.maximum(self.gap, 1)
+    def in_blocks(self, channels: int | npt.NDArray[np.int64] = 1) -> Iterator[JudgedWindows]:
+        """Yield the windows some at a time: as many as hold no more than so many readings, and always one.
+
+        `channels` says of how many channels the readings of each window are.
+        """
+        expected = channels * (self.load_to - self.load_from) * GAP_INTERVALS / np.maximum(self.gap, 1)
         block = np.cumsum(expected) // MOST_READINGS + np.arange(len(self)) // MOST_WINDOWS
         for own in np.split(np.arange(len(self)), np.flatnonzero(np.diff(block)) + 1):
             if len(own):

@@ -207,6 +207,13 @@ def _limit(value: object) -> float:
     return float(value)
 
 
+def _score(value: object) -> float:
+    score = _limit(value)
+    if 0 < score < 1:
+        raise refused("a score of 1 or more, or off")
+    return score
+
+
 def _limit_duration(value: object) -> float:
     if value == "off":
         return 0.0
@@ -222,6 +229,10 @@ def _limit_duration(value: object) -> float:
 _NUMBER_OR_OFF: Final[dict[str, Any]] = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "off"}]}
 LimitOrOff = Annotated[float, BeforeValidator(_limit), WithJsonSchema(_NUMBER_OR_OFF)]
 """A limit; off is 0."""
+ScoreOrOff = Annotated[
+    float, BeforeValidator(_score), WithJsonSchema({"anyOf": [{"type": "number", "minimum": 1}, {"const": "off"}]})
+]
+"""Times the evidence that a test needs as shipped; off is 0."""
 DurationOrOff = Annotated[float, BeforeValidator(_limit_duration), WithJsonSchema({"type": "string"})]
 """Seconds of a duration; off is 0."""
 

@@ -21,6 +21,7 @@ from quantrac.config.fields import (
     PositiveDuration,
     Rate,
     Real,
+    ScoreOrOff,
     Size,
     Snake,
     Span,
@@ -114,6 +115,8 @@ class QualitySpec(Model):
     """Suspect when unchanged for so long; twice that fails."""
     rate: LimitOrOff | None = None
     """Suspect when it moves further than so much an hour, in less time less by the root; three times that fails."""
+    out_of_water: ScoreOrOff | None = None
+    """Of the whole device: blamed from so many times the evidence that it needs as shipped; so with those below."""
 
     def limits(self) -> dict[str, float]:
         """Return what is said: the limit by test (seconds for `flat`), 0 for off."""

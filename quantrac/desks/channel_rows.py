@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+from ingest.quality.devices import judged_by
 from ingest.quality.history import limits_of
 from quantrac.config.stations import AGENT, CENTRE, Channel
 from quantrac.telemetry.parameters import BUILT_IN, HOUSEKEEPING, Kind, parameter
@@ -32,8 +34,22 @@ class ChannelRow(NamedTuple):
     """None: the agent or the centre makes it."""
 
 
-def channel_row(channel: Channel) -> ChannelRow:
-    """Return a channel as the database has it."""
+def channel_rows(channels: Iterable[Channel]) -> list[ChannelRow]:
+    """Return the channels of a station as the database has them."""
+    every = list(channels)
+    measured: dict[str, dict[str, Channel]] = {}
+    for channel in every:
+        if _is_measured(channel):
+            measured.setdefault(channel.device, {})[channel.parameter] = channel
+    judged = {
+        device: judged_by(own, min(channel.interval_ms for channel in own.values()) / 1000)
+        for device, own in measured.items()
+    }
+    return [channel_row(channel, judged.get(channel.device, {})) for channel in every]
+
+
+def channel_row(channel: Channel, judged: Mapping[str, Collection[str]] = MappingProxyType({})) -> ChannelRow:
+    """Return a channel as the database has it; `judged`: by test of its device the parameters that it judges."""
     catalogue = parameter(channel.parameter)
     span_low, span_high = channel.span or catalogue.span
     expect_low, expect_high = channel.expect or (None, None)
@@ -50,7 +66,7 @@ def channel_row(channel: Channel) -> ChannelRow:
         plausible_high=plausible_high,
         expect_low=expect_low,
         expect_high=expect_high,
-        history_tests=_history_tests(channel),
+        history_tests=_history_tests(channel, judged),
         history_limits=_history_limits(channel),
         derived=channel.device == CENTRE,
         device=None if channel.device in (AGENT, CENTRE) else channel.device,
@@ -68,11 +84,21 @@ def compared(
     return write, [row.name for row in write if row.name not in before or not before[row.name].active], removed
 
 
-def _history_tests(channel: Channel) -> list[str]:
-    """Return the tests with a history that run on a channel: on everything measured that has a mean."""
+def _is_measured(channel: Channel) -> bool:
+    """Tell whether a channel is measured and has a mean: only those have tests with a history."""
     housekeeping = channel.device == AGENT or any(entry.id == channel.parameter for entry in HOUSEKEEPING)
     measured = channel.statistic is None and not housekeeping and channel.device != CENTRE
-    return sorted(limits_of(channel.parameter, channel.quality)) if channel.kind is Kind.MEAN and measured else []
+    return channel.kind is Kind.MEAN and measured
+
+
+def _history_tests(channel: Channel, judged: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the tests that run on a channel: of its own history, and of its device."""
+    if not _is_measured(channel):
+        return []
+    of_device = [
+        name for name, parameters in judged.items() if channel.parameter in parameters and channel.quality.get(name, 1)
+    ]
+    return sorted([*limits_of(channel.parameter, channel.quality), *of_device])
 
 
 def _history_limits(channel: Channel) -> dict[str, float]:
@@ -80,5 +106,6 @@ def _history_limits(channel: Channel) -> dict[str, float]:
 
     The consumer that judges reads no files, so it knows the usual limits of built-in parameters alone.
     """
-    limits = channel.quality if channel.parameter in BUILT_IN else limits_of(channel.parameter, channel.quality)
+    usual = {} if channel.parameter in BUILT_IN else limits_of(channel.parameter, channel.quality)
+    limits = usual | channel.quality
     return {name: limit for name, limit in limits.items() if limit}

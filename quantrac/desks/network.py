@@ -19,7 +19,7 @@ from quantrac.config.stations import Station
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes, unregister
 from quantrac.database.pool import Connection
-from quantrac.desks.channel_rows import ChannelRow, channel_row, compared
+from quantrac.desks.channel_rows import ChannelRow, channel_rows, compared
 from quantrac.desks.decree_limits import apply_limits
 from quantrac.desks.setting_changes import SettingChange, changed_settings
 from quantrac.telemetry.errors import TranslatableError
@@ -152,7 +152,7 @@ def _agent(network: Network, station: str, reported: str | None) -> Literal["sam
 
 def _apply_station(conn: Connection, station: Station, applied: str | None, now: datetime) -> Applied:
     existing = [ChannelRow._make(row) for row in conn.execute(CHANNELS, [station.station]).fetchall()]
-    write, added, removed = compared(existing, [channel_row(channel) for channel in station.all_channels()])
+    write, added, removed = compared(existing, channel_rows(station.all_channels()))
     if applied != station.config_hash or write or removed:
         _keep_meaning(conn, station, existing, write)
         conn.execute(STATION, _station_row(station, now))

@@ -129,6 +129,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "test_spike": ("Gai nhọn", "Spike"),
     "test_flat": ("Đứng yên", "Flat line"),
     "test_rate": ("Đổi quá nhanh", "Rate of change"),
+    "test_out_of_water": ("Ra khỏi nước", "Out of water"),
     "test_state": ("Thiết bị tự nghi ngờ", "Doubted by the device"),
     "new_alarm": ("Cảnh báo mới", "New alarm"),
     "look": ("Xem cảnh báo", "Show the alarm"),

@@ -1,0 +1,158 @@
+"""The devices that have tests of their own, with their channels; and what one of them measured, on one axis of time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from ingest.quality.readings import TestedReadings
+from ingest.quality.recent import RecentReadings
+from ingest.quality.spike import GAP_INTERVALS
+from ingest.quality.windows import Reach, ReachColumns, widest
+from quantrac.database.feed import Cause, Change
+from quantrac.database.pool import Connection
+from quantrac.quality.device_tests import DEVICE_TESTS, DeviceTest
+from quantrac.quality.series import DeviceSeries
+from quantrac.telemetry.states import State
+
+MOST_TIMES: Final = 20_000
+"""A test that would look over more times of a device is not run on it: two weeks of minutes, a day of five seconds."""
+
+MEMBERS: Final = """
+select c.station, c.device, c.channel_id, c.parameter, c.interval_s, c.history_tests, c.history_limits
+from channel c join (
+  select distinct station, device from channel
+  where channel_id = any(%(channels)s) and device is not null and history_tests && %(tests)s) own
+  using (station, device)
+where not c.derived and c.kind = 'mean'
+order by c.station, c.device, c.parameter, not c.active, c.history_tests = '{}', c.name <> c.parameter, c.name
+"""
+"""Of several channels of a parameter the one that is in use, is a measurement and bears its name comes first."""
+
+
+class DeviceChannel(NamedTuple):
+    """The channel by which a device measures a parameter."""
+
+    channel_id: int
+    scores: dict[str, float]
+    """By device test that it has: the score from which a reading is suspect."""
+
+
+@dataclass(frozen=True)
+class TestedDevice:
+    """A device with tests of its own."""
+
+    __test__ = False  # it is no test of pytest's
+
+    station: str
+    interval_s: float
+    """The shortest of its channels'."""
+    channels: dict[str, DeviceChannel]
+    """By parameter."""
+
+    @cached_property
+    def tests(self) -> list[DeviceTest]:
+        """The tests that judge at least one of its channels."""
+        wanted = {name for channel in self.channels.values() for name in channel.scores}
+        return [test for test in tests_for(self.channels, self.interval_s) if test.name in wanted]
+
+    def reach(self) -> Reach:
+        """Return how far its verdicts look."""
+        gap = round(self.interval_s * GAP_INTERVALS * 1e6)
+        return widest(Reach(round(test.back_s * 1e6), round(test.ahead_s * 1e6), gap) for test in self.tests)
+
+
+def tests_for(parameters: Iterable[str], interval_s: float) -> list[DeviceTest]:
+    """Return the tests that a device can have, by what it measures and how often."""
+    measured = frozenset(parameters)
+    return [
+        test
+        for test in DEVICE_TESTS.values()
+        if test.serves(measured) and test.back_s + test.ahead_s <= MOST_TIMES * interval_s
+    ]
+
+
+def judged_by(parameters: Collection[str], interval_s: float) -> dict[str, set[str]]:
+    """Return by test which of its parameters a device is judged by."""
+    nothing = DeviceSeries(np.zeros(0, np.int64), dict.fromkeys(parameters, np.zeros(0)), {}, interval_s)
+    return {
+        test.name: {evidence.parameter for evidence in test.judge(nothing)}
+        for test in tests_for(parameters, interval_s)
+    }
+
+
+class TestedDevices:
+    """The devices that have tests, as they were last read; read again as the channels of `TestedChannels` are."""
+
+    __test__ = False
+
+    def __init__(self, only: Collection[str] | None = None) -> None:
+        """`only`: names of the tests to run; None: all."""
+        self._tests = sorted(DEVICE_TESTS if only is None else DEVICE_TESTS.keys() & set(only))
+        self._conn: Connection | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.recent = RecentReadings.none()
+        self.by_number: dict[int, TestedDevice] = {}
+        self._number_of: dict[int, int | None] = {}
+        self.reaches = ReachColumns.of({})
+
+    def changed(self, conn: Connection, changes: Sequence[Change]) -> list[Change]:
+        """Return the changes with numbers of devices in place of channels; a device has its lowest channel's."""
+        if conn is not self._conn or any(change.cause is Cause.CONFIGURATION for change in changes):
+            self._conn = conn
+            self._forget()
+        new = {channel for change in changes for channel in change.channels} - self._number_of.keys()
+        if new:
+            self._read(conn, new)
+        found = []
+        for change in changes:
+            numbers = {self._number_of[channel] for channel in change.channels} - {None}
+            if numbers:
+                found.append(change._replace(channels=tuple(sorted(n for n in numbers if n is not None))))
+        return found
+
+    def _read(self, conn: Connection, channels: Collection[int]) -> None:
+        self._number_of |= dict.fromkeys(channels)
+        rows = conn.execute(MEMBERS, {"channels": list(channels), "tests": self._tests}).fetchall()
+        for (station, _), members in groupby(rows, key=lambda row: row[:2]):
+            own = [row[2:] for row in members]
+            device = TestedDevice(station, min(row[2] for row in own), dict(self._channels(own)))
+            if device.tests:
+                number = min(row[0] for row in own)
+                self.by_number[number] = device
+                self._number_of |= {row[0]: number for row in own}
+        self.reaches = ReachColumns.of({number: device.reach() for number, device in self.by_number.items()})
+
+    def _channels(
+        self, rows: Iterable[tuple[int, str, float, list[str], Mapping[str, float]]]
+    ) -> Iterator[tuple[str, DeviceChannel]]:
+        """Yield the first channel of each parameter."""
+        for parameter, same in groupby(rows, key=lambda row: row[1]):
+            channel_id, _, _, tests, limits = next(iter(same))
+            yield (
+                parameter,
+                DeviceChannel(channel_id, {name: limits.get(name, 1.0) for name in tests if name in self._tests}),
+            )
+
+
+def series_of(readings: TestedReadings, spans: Mapping[str, slice], interval_s: float) -> DeviceSeries:
+    """Return what a device measured, from the places of each parameter's readings; none where it does not vouch."""
+    times = [readings.time_us[span] for span in spans.values()]
+    is_shared = all(len(own) == len(times[0]) and np.array_equal(own, times[0]) for own in times[1:])
+    time_us = times[0] if is_shared else np.unique(np.concatenate(times))
+    values = {}
+    for parameter, span in spans.items():
+        value = np.where(readings.state[span] <= State.SUSPECT, readings.value[span], np.nan)
+        if not is_shared:
+            whole = np.full(len(time_us), np.nan)
+            whole[np.searchsorted(time_us, readings.time_us[span])] = value
+            value = whole
+        values[parameter] = value
+    return DeviceSeries(time_us, values, {}, interval_s)

@@ -1,0 +1,39 @@
+"""Tests of whole devices: which channels have them, by what their device measures and what files say."""
+
+from pathlib import Path
+
+from dashboards.console.texts.every_page import TEXTS
+from ingest.quality.history import TESTS
+from quantrac.config.loader import load_network
+from quantrac.config.station_files import QualitySpec
+from quantrac.desks.channel_rows import channel_rows
+from quantrac.quality.device_tests import DEVICE_TESTS
+
+
+def rows_with(root: Path, channels: str) -> dict[str, tuple[list[str], dict[str, float]]]:
+    """Tests and limits of the channels of the good station, with other channels of its sonde beside oxygen."""
+    file = root / "stations" / "st-a.yaml"
+    file.write_text(file.read_text().replace("      water_temp: {}\n      ec: {}\n", channels))
+    rows = channel_rows(load_network(root).stations["st-a"].all_channels())
+    return {row.name: (row.history_tests, row.history_limits) for row in rows}
+
+
+def test_every_test_may_be_set_in_a_file_and_has_a_name_on_pages() -> None:
+    tests = TESTS.keys() | DEVICE_TESTS.keys()
+    assert set(QualitySpec.model_fields) == tests
+    assert {f"test_{name}" for name in tests} <= TEXTS.keys()
+
+
+def test_a_channel_has_a_test_of_its_device_unless_a_file_says_off(root: Path) -> None:
+    off, more = (
+        "      water_temp: {quality: {out_of_water: off}}\n",
+        "      ec: {quality: {out_of_water: 2, spike: off}}\n",
+    )
+    rows = rows_with(root, off + more)
+    assert "out_of_water" in rows["do"][0], "the sonde measures conductivity too"
+    assert (rows["ec"][0], rows["ec"][1]) == (["flat", "out_of_water", "rate"], {"out_of_water": 2.0})
+    assert "out_of_water" not in rows["water_temp"][0]
+
+
+def test_a_device_that_lacks_what_a_test_needs_does_not_have_it(root: Path) -> None:
+    assert not [tests for tests, _ in rows_with(root, "").values() if "out_of_water" in tests]
