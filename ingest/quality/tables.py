@@ -118,7 +118,9 @@ class TestedChannels:
 
     __test__ = False
 
-    def __init__(self) -> None:
+    def __init__(self, only: Collection[str] | None = None) -> None:
+        """`only`: names of the tests to run; None: all."""
+        self._only = only
         self.recent = RecentReadings.none()
         self._asked: set[int] = set()
         self._known = TestedColumns.of({})
@@ -131,15 +133,16 @@ class TestedChannels:
             self.recent, self._asked, self._known = RecentReadings.none(), set(), TestedColumns.of({})
         wanted = {channel_id for change in changes for channel_id in change.channels}
         if new := wanted - self._asked:
-            self._known = TestedColumns.of({**self._known.channels, **_tested(conn, new)})
+            self._known = TestedColumns.of({**self._known.channels, **_tested(conn, new, self._only)})
             self._asked |= new
         return self._known
 
 
-def _tested(conn: Connection, channels: Collection[int]) -> dict[int, TestedChannel]:
+def _tested(conn: Connection, channels: Collection[int], only: Collection[str] | None) -> dict[int, TestedChannel]:
     found = {}
     for channel_id, station, parameter, interval_s, names, own in conn.execute(TESTED, [list(channels)]):
-        limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in names}
+        wanted = names if only is None else set(names) & set(only)
+        limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in wanted}
         found[channel_id] = TestedChannel.of(station, interval_s, limits)
     return found
 

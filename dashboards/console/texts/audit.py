@@ -33,6 +33,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "did_flag": ("đánh giá số liệu", "gave a verdict"),
     "did_unflag": ("bỏ đánh giá số liệu", "ended verdicts"),
     "did_correct": ("hiệu chỉnh số liệu", "corrected readings"),
+    "did_judge again": ("chạy lại phép kiểm tra", "ran the quality tests again at"),
     "did_approve": ("chấp thuận", "approved"),
     "did_withdraw": ("rút lại", "withdrew"),
     "did_import": ("nhập số liệu", "imported"),

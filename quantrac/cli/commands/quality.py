@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from quantrac.cli.arguments import AsJson, answer, group, moment
+from quantrac.cli.arguments import AsJson, Person, answer, group, moment
 from quantrac.cli.environment import database, run_until_signalled
 from quantrac.database.time_zone import time_zone
 
@@ -25,16 +25,58 @@ Stations = Annotated[list[str] | None, typer.Option("--station", help="Only this
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
-@app.command("run", short_help="Judge what changes in the database, until stopped.")
-def run() -> None:
-    """Judge what changes in the database until stopped (Ctrl-C, SIGTERM).
+@app.command("run", short_help="Judge what changes, until stopped; with --from: what is stored.")
+def run(
+    person: Person,
+    from_: From = None,
+    to: To = None,
+    station: Stations = None,
+    tests: Annotated[str | None, typer.Option(help="Only these, parted by commas, such as spike,flat.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; stands in the audit.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge what changes in the database until stopped (Ctrl-C, SIGTERM); with --from judge what is stored, and end.
 
     Needs QUANTRAC_DATABASE_URL (or QUANTRAC_QUALITY_DATABASE_URL). Health and metrics are served where
     QUANTRAC_QUALITY_LISTEN says. A database that is away is waited for.
+
+    With --from the tests run again over stored readings, with the limits that were applied last. Their own findings are
+    replaced: what no longer holds is withdrawn, verdicts of people stay. The service may go on meanwhile.
     """
+    if from_ is not None:
+        return _run_again(StoredSpan(from_, to, station, tests), person, reason, dry_run=dry_run, as_json=as_json)
+    if to is not None or station or tests is not None or dry_run or as_json or reason is not None:
+        raise typer.BadParameter("expected it beside the others: without it the service runs", param_hint="--from")
     from ingest.quality import service
 
     run_until_signalled(lambda settings, stop: service.run(settings, stop=stop))
+    return None
+
+
+class StoredSpan(NamedTuple):
+    """What the options of a run over stored readings say."""
+
+    from_: str
+    to: str | None
+    stations: list[str] | None
+    tests: str | None
+
+
+def _run_again(asked: StoredSpan, person: str, reason: str | None, *, dry_run: bool, as_json: bool) -> None:
+    from ingest.quality.rerun import Rerun, RerunPerson, rerun
+
+    with database("console", "quality run") as conn:
+        after, until = _range(asked.from_, asked.to, time_zone(conn))
+        tests = None if asked.tests is None else [name.strip() for name in asked.tests.split(",")]
+        wanted = Rerun(after, until, asked.stations, tests)
+        found = rerun(conn, wanted, lambda: datetime.now(UTC), None if dry_run else RerunPerson(person, reason))
+    total = [sum(getattr(one, name) for one in found) for name in ("suspect", "fail", "withdrawn")]
+    lines = [f"{'channel':<28}{'test':<16}{'suspect':>9}{'fail':>9}{'withdrawn':>11}"] if found else []
+    lines += [f"{one.channel:<28}{one.test:<16}{one.suspect:>9}{one.fail:>9}{one.withdrawn:>11}" for one in found]
+    say = "would change" if dry_run else "changed"
+    lines.append(f"{say}: {total[0]} now suspect, {total[1]} now fail, {total[2]} withdrawn")
+    answer([one._asdict() for one in found], lines, as_json=as_json)
 
 
 @app.command("score", short_help="How good the tests are, against people's verdicts.")

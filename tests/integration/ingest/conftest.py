@@ -45,6 +45,13 @@ def network(conn: Connection) -> Connection:
 
 
 @pytest.fixture
+def sonde(network: Connection) -> Connection:
+    """The network, with one sonde of four channels at each station."""
+    network.execute("update channel set device = 'sonde', interval_s = 600, history_tests = '{out_of_water,spike}'")
+    return network
+
+
+@pytest.fixture
 def ingest_url(database: str, conn: Connection) -> str:
     """Address of the database for a user who is in the group of ingest and may do no more."""
     user = f"only_ingest_{os.getpid()}"
