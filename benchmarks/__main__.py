@@ -25,6 +25,7 @@ from benchmarks import (
     ingest_sustained,
     ingest_throughput,
     public_page,
+    quality_scores,
     row_to_handover,
     rule_evaluation,
     sensor_to_row,
@@ -73,6 +74,7 @@ ON_DEMAND: dict[str, Callable[[argparse.Namespace], Lines]] = {
     "floods": lambda asked: floods.run(asked.seconds),
     "sustained": lambda asked: ingest_sustained.run(max(asked.seconds, 60)),
     "whole-network": network,
+    "quality": lambda asked: quality_scores.run(asked.data),
     "steps": lambda asked: ingest_steps.run(asked.messages),
     "million": lambda asked: edge_forwarding.full_spool(asked.spooled),
 }
@@ -99,6 +101,7 @@ def main() -> None:
     parser.add_argument("--readings", type=int, default=1_000_000, help="readings of each course in rules")
     parser.add_argument("--changes", type=int, default=400, help="changes of an alarm in told; at most 800")
     parser.add_argument("--community", metavar="URL", help="server with TimescaleDB Community, for compression")
+    parser.add_argument("--data", metavar="FOLDER", help="CSV files with experts' flags, for quality")
     parser.add_argument("--spooled", type=int, default=1_000_000, help="messages in the spool of million")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything that was started is stopped

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from quantrac.quality import immersion
+from quantrac.quality import (
+    acidity,
+    companions,
+    failure,
+    immersion,
+    roughness,
+    stillness,
+    thermometer,
+    turbidity,
+)
 from quantrac.quality.series import DeviceSeries, Evidence
 from quantrac.telemetry.words import Words
 
@@ -46,6 +55,115 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                     "đầu đo không ở trong nước: độ dẫn điện hoặc độ mặn chỉ còn {conducts:g}",
                     "the probe is not in the water: its conductivity or salinity is only {conducts:g}",
                 ),
+            ),
+            DeviceTest(
+                name=thermometer.TEST,
+                needs=(frozenset({"water_temp"}),),
+                back_s=0.0,
+                ahead_s=0.0,
+                judge=thermometer.thermometer,
+                found=Words(
+                    "nhiệt kế hỏng ({temperature:g} °C): mọi giá trị bù theo nhiệt độ đều sai",
+                    "the thermometer is broken ({temperature:g} °C), and all that is corrected with it is wrong",
+                ),
+            ),
+            DeviceTest(
+                name=failure.TEST,
+                needs=(frozenset(failure.PARAMETERS),),
+                back_s=failure.BACK_S,
+                ahead_s=failure.AHEAD_S,
+                judge=failure.failing,
+                found=Words(
+                    "cảm biến đang hỏng: {impossible:.0f} giá trị không thể có trong những giờ quanh đó",
+                    "the sensor is failing: {impossible:.0f} impossible values in the hours around",
+                ),
+            ),
+            DeviceTest(
+                name=stillness.TEST,
+                needs=(stillness.JUDGED,),
+                back_s=stillness.BACK_S,
+                ahead_s=0.0,
+                judge=stillness.frozen,
+                found=Words(
+                    "lặp lại y nguyên {repeats:.0f} lần, lâu hơn mức ngẫu nhiên của thiết bị này",
+                    "repeats itself {repeats:.0f} times, longer than this device does by chance",
+                ),
+            ),
+            DeviceTest(
+                name=roughness.TEST,
+                needs=(frozenset(roughness.ACCURACY),),
+                back_s=roughness.BACK_S,
+                ahead_s=0.0,
+                judge=roughness.erratic,
+                found=Words(
+                    "nhảy thất thường: sáu giờ qua {rough:.0f} % số lần đọc nhảy xa hơn hẳn tuần trước ({usual:.3g})",
+                    "erratic: {rough:.0f} % of the readings of six hours jump more than in the last week ({usual:.3g})",
+                ),
+            ),
+            DeviceTest(
+                name=acidity.TEST,
+                needs=(frozenset({"ph"}), frozenset({"do_sat"}), frozenset(acidity.BRACKISH)),
+                back_s=acidity.DAY_S,
+                ahead_s=0.0,
+                judge=acidity.ph_oxygen,
+                found=Words(
+                    "pH và oxy không khớp: một ngày qua pH cao hơn {above:.2f} so với oxy ({saturation:.0f} %)",
+                    "pH and oxygen disagree: for a day pH is {above:.2f} above what oxygen ({saturation:.0f} %) allows",
+                ),
+            ),
+            DeviceTest(
+                name=turbidity.BURST,
+                needs=(frozenset({"turbidity"}),),
+                back_s=turbidity.BESIDE_S,
+                ahead_s=turbidity.BESIDE_S,
+                judge=turbidity.burst,
+                found=Words(
+                    "tăng vọt: trong một giờ trước và sau đó có lúc chỉ {beside:.0f} NTU",
+                    "a burst: within the hour before and after, it was down to {beside:.0f} NTU",
+                ),
+            ),
+            DeviceTest(
+                name=turbidity.FOULED,
+                needs=(frozenset({"turbidity"}),),
+                back_s=turbidity.BACK_S,
+                ahead_s=0.0,
+                judge=turbidity.fouled,
+                found=Words(
+                    "nửa ngày không xuống dưới {floor:.0f} NTU, tuần trước thường {usual:.0f}: mặt kính có thể bị bẩn",
+                    "for half a day never below {floor:.0f} NTU, where {usual:.0f} was usual: the window may be fouled",
+                ),
+            ),
+            *(
+                DeviceTest(
+                    name=name,
+                    needs=needs,
+                    back_s=0.0,
+                    ahead_s=0.0,
+                    judge=pair,
+                    found=Words(
+                        "không khớp với đại lượng đi kèm: {given:.4g}, lẽ ra khoảng {expected:.4g}",
+                        "disagrees with its companion: {given:.4g} where about {expected:.4g} is expected",
+                    ),
+                )
+                for name, needs, pair in (
+                    (
+                        companions.OXYGEN,
+                        (
+                            frozenset({"do"}),
+                            frozenset({"do_sat"}),
+                            frozenset({"water_temp"}),
+                            frozenset({"salinity", "ec"}),
+                        ),
+                        companions.oxygen_pair,
+                    ),
+                    (companions.SALINITY, (frozenset({"salinity"}), frozenset({"ec"})), companions.salinity_pair),
+                    (companions.DUST, (frozenset({"pm2_5"}), frozenset({"pm10"})), companions.dust_pair),
+                    (
+                        companions.NITROGEN,
+                        (frozenset({"no"}), frozenset({"no2"}), frozenset({"nox"})),
+                        companions.nitrogen_pair,
+                    ),
+                )
             ),
         )
     }

@@ -1,8 +1,8 @@
 """Out of water: the conductivity of what the device stands in is that of air. Pure, on arrays.
 
 What it sees: a probe in air, in its cup, or lifted for a service. The conductivity falls to nothing at once, so all
-that the device measures in water is no value of it. What it cannot see: a probe that hangs at a wrong depth, and one
-that left water which is nearly as fresh as rain.
+that the device measures in water is no value of it, if thermometer or level bear it out: else the conductivity sensor
+alone may be broken. What it cannot see: a probe that hangs at a wrong depth, and air as warm as the water.
 
 Source: the limits are ours. Below 20 µS/cm there is rain and melted snow, and hardly a river (Hem 1985, USGS
 Water-Supply Paper 2254). The fall relative to the day before serves salt water, where drops on the probe still conduct:
@@ -15,8 +15,9 @@ from typing import Final
 
 import numpy as np
 
-from quantrac.quality.past import first_within, lowest_before
-from quantrac.quality.series import DeviceSeries, Evidence, Floats
+from quantrac.quality.past import Places, first_within, highest, lowest, mean_within
+from quantrac.quality.series import DeviceSeries, Evidence, Floats, Mask
+from quantrac.quality.thermometer import COLDEST, WARMEST
 from quantrac.telemetry.parameters import WATER
 from quantrac.telemetry.quality import Quality
 
@@ -27,6 +28,16 @@ WET: Final = {"ec": 0.5, "salinity": 0.25}
 """Drops on a probe measure no more than this, mS/cm, ‰."""
 SHARE: Final = 0.05
 """Of the lowest value of the day before that no drops can measure: a fall to it is none of the water."""
+MOSTLY: Final = 0.5
+"""Share of the day's readings above that: the water is salt, and no glitch of the sensor made it so."""
+CONDUCTING: Final = frozenset({"ec", "salinity", "tds"})
+"""What is measured by conducting."""
+LEFT_C: Final = 0.5
+"""By so much the temperature leaves the range of the day's water, °C."""
+SHALLOW_M: Final = 0.2
+"""Level at which a device may stand dry, m."""
+WITNESS_S: Final = 6 * 3600.0
+"""So long a witness holds, seconds."""
 DAY_S: Final = 25 * 3600.0
 """A day of tides, seconds."""
 IN_WATER: Final = frozenset(parameter.id for parameter in WATER) - {"water_level", "flow", "transparency"}
@@ -34,16 +45,46 @@ IN_WATER: Final = frozenset(parameter.id for parameter in WATER) - {"water_level
 
 
 def out_of_water(series: DeviceSeries) -> list[Evidence]:
-    """Judge a device with conductivity or salinity: in air, all that it measures in water fails."""
-    source = next((name for name in IN_AIR if name in series.values), None)
-    if source is None:
-        return []
+    """Judge a device with conductivity or salinity.
+
+    Where nothing conducts, conductivity and salinity fail. Where thermometer or level bear it out within some hours,
+    all that the device measures in water fails.
+    """
+    source = next(name for name in IN_AIR if name in series.values)
     value = series.values[source]
-    salt = np.where(value > WET[source], value, np.nan)
-    lowest = lowest_before(salt, first_within(series.time_us, DAY_S))
-    limit = np.fmax(IN_AIR[source], np.minimum(SHARE * lowest, WET[source]))
-    flag = np.where(value <= limit, Quality.FAIL, Quality.GOOD).astype(np.int8)
-    flag[np.isnan(value)] = Quality.NOT_EVALUATED
-    about: dict[str, Floats] = {"conducts": value, "lowest": lowest}
+    day, places = first_within(series.time_us, DAY_S), np.arange(len(series))
+    salt = value > WET[source]
+    of_day = lowest(np.where(salt, value, np.nan), day, places)
+    of_day[mean_within(salt.astype(np.float64), day, places) < MOSTLY] = np.nan
+    limit = np.fmax(IN_AIR[source], np.minimum(SHARE * of_day, WET[source]))
+    dry = value <= limit
+    witnesses = np.concatenate([[0], np.cumsum(dry & _borne_out(series, dry, day))])
+    lifted = dry & (witnesses[places + 1] > witnesses[first_within(series.time_us, WITNESS_S)])
+    about: dict[str, Floats] = {"conducts": value}
     score = limit / np.maximum(value, limit / 100)
-    return [Evidence(TEST, name, flag, score, about) for name in series.values if name in IN_WATER]
+    found = []
+    for name in series.values:
+        if name in IN_WATER:
+            fails = dry if name in CONDUCTING else lifted
+            flag = np.where(fails, Quality.FAIL, Quality.GOOD).astype(np.int8)
+            flag[np.isnan(value) | np.isnan(series.values[name])] = Quality.NOT_EVALUATED
+            found.append(Evidence(TEST, name, flag, np.where(fails, score, 0.0), about))
+    return found
+
+
+def _borne_out(series: DeviceSeries, dry: Mask, day: Places) -> Mask:
+    """Tell where the temperature has left that of the day's water, or the level lies below the day's and near zero."""
+    borne_out = np.zeros(len(series), np.bool_)
+    places = np.arange(len(series))
+    if "water_temp" in series.values:
+        temperature = series.values["water_temp"]
+        # Exactly nothing of both is a sonde that gives nothing, not one in air; what no water has is no witness.
+        possible = (temperature != 0) & (temperature >= COLDEST) & (temperature <= WARMEST)
+        temperature = np.where(possible, temperature, np.nan)
+        wet = np.where(dry, np.nan, temperature)
+        borne_out |= temperature > highest(wet, day, places) + LEFT_C
+        borne_out |= temperature < lowest(wet, day, places) - LEFT_C
+    if "water_level" in series.values:
+        level = series.values["water_level"]
+        borne_out |= (level < lowest(np.where(dry, np.nan, level), day, places)) & (np.abs(level) < SHALLOW_M)
+    return borne_out

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 Flags = npt.NDArray[np.int8]
 """A QARTOD flag a time: GOOD, SUSPECT or FAIL; NOT_EVALUATED where the test says nothing."""
 Times = npt.NDArray[np.int64]

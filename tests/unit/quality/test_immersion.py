@@ -14,12 +14,22 @@ TEST = DEVICE_TESTS["out_of_water"]
 def test_all_that_a_lifted_sonde_measures_in_water_fails_until_it_is_back() -> None:
     series = estuary(4)
     lifted = slice(300, 312)
-    ec, salinity = series.values["ec"].copy(), series.values["salinity"].copy()
-    ec[lifted], salinity[lifted] = 0.3, 0.1
-    found = flags(TEST, with_values(series, {"ec": ec, "salinity": salinity}))
+    ec, temperature = series.values["ec"].copy(), series.values["water_temp"].copy()
+    ec[lifted], temperature[lifted] = 0.3, 33.0
+    found = flags(TEST, with_values(series, {"ec": ec, "water_temp": temperature}))
     assert "water_level" not in found, "a gauge that has fallen dry measures that it is dry"
+    assert "pm10" not in found
     for flag in found.values():
         assert np.flatnonzero(flag == Quality.FAIL).tolist() == list(range(300, 312))
+
+
+def test_conductivity_alone_may_be_a_broken_sensor() -> None:
+    series = estuary(4)
+    ec = series.values["ec"].copy()
+    ec[300:312] = 0.0
+    found = flags(TEST, with_values(series, {"ec": ec}))
+    assert np.flatnonzero(found["salinity"] == Quality.FAIL).tolist() == list(range(300, 312))
+    assert not (found["ph"] >= Quality.SUSPECT).any()
 
 
 def test_a_river_as_fresh_as_the_mekong_and_a_tide_that_turns_fresh_are_water() -> None:

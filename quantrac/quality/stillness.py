@@ -1,0 +1,103 @@
+"""Frozen values: readings that repeat for longer than chance explains, of one sensor or of the whole device. Pure.
+
+What it sees: a stuck sensor, and a device whose buffer repeats its last record, long before the flat-line test does, on
+instruments whose steps are finer than what the water does. What it cannot see: a stuck sensor of a coarse instrument.
+A calm stretch at a coarse resolution repeats by itself: how often a value repeats at its stillest in the week before
+says how much a run is worth, so such a channel accuses nobody.
+
+Source: the probability of a run of repeats, p^n; after the persistence test of meteorological networks (WMO-No. 8,
+Guide to Instruments and Methods of Observation). The limits are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from quantrac.quality.past import REACH_S, Blocks, Places, first_within, highest, mean_within
+from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats
+from quantrac.telemetry.parameters import AIR, WATER
+from quantrac.telemetry.quality import Quality
+
+TEST: Final = "frozen"
+STILL_S: Final = 3 * 3600.0
+"""Over so long the share of repeats is taken, seconds."""
+LONGEST_S: Final = 48 * 3600.0
+"""So far back a run is followed, seconds."""
+BACK_S: Final = REACH_S + LONGEST_S
+STILLEST: Final = 0.9
+"""Share of the week's blocks that repeat no more than what a run is measured by."""
+FINEST: Final = 0.02
+"""A value repeats at least so often by chance, however fine its steps."""
+DECADES: Final = 8.0
+"""A run that chance brings once in so many powers of ten is suspect; in twice as many it fails."""
+SENSORS: Final = 3
+"""A device has a buffer to freeze where so many parameters repeat together."""
+REPEATS: Final = 2
+"""One repeat of everything is a record that was read twice."""
+CALM_BY_NATURE: Final = frozenset({"rain", "solar", "wind_speed", "wind_dir", "humidity", "vn_aqi", "vn_wqi"})
+"""These stand still by themselves for days: no rain, night, calm, fog."""
+JUDGED: Final = frozenset(parameter.id for parameter in (*WATER, *AIR)) - CALM_BY_NATURE
+
+
+def frozen(series: DeviceSeries) -> list[Evidence]:
+    """Judge each parameter, and the device where all its parameters repeat at once."""
+    names = [name for name in series.values if name in JUDGED]
+    blocks = Blocks.of(series.time_us)
+    since = first_within(series.time_us, LONGEST_S)
+    recent = first_within(series.time_us, STILL_S)
+    repeats = {name: _repeats(series.values[name]) for name in names}
+    worth = {name: _worth(blocks, repeats[name], recent) for name in names}
+    together = _device(repeats, worth, since)
+    found = []
+    for name in names:
+        run = _run(repeats[name], since)
+        decades = np.fmax(run * worth[name], together)
+        flag = _flags(decades, series.values[name])
+        about: dict[str, Floats] = {"repeats": run}
+        found.append(Evidence(TEST, name, flag, decades / DECADES, about))
+    return found
+
+
+def _flags(decades: Floats, value: Floats) -> Flags:
+    flag = np.full(len(value), Quality.NOT_EVALUATED, np.int8)
+    judged = ~np.isnan(decades) & ~np.isnan(value)
+    found = np.select([decades >= 2 * DECADES, decades >= DECADES], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD)
+    flag[judged] = found[judged]
+    return flag
+
+
+def _repeats(value: Floats) -> Floats:
+    """Tell of each reading whether it repeats the one before: 1 or 0; NaN where one of them is not there."""
+    repeats = np.full(len(value), np.nan)
+    step = np.diff(value)
+    repeats[1:] = np.where(np.isnan(step), np.nan, step == 0)
+    return repeats
+
+
+def _worth(blocks: Blocks, repeats: Floats, recent: Places) -> Floats:
+    """Return for each reading how many powers of ten less likely one repeat more makes a run; NaN: not known."""
+    share = mean_within(repeats, recent, np.arange(1, len(repeats) + 1))
+    usual = blocks.usual(blocks.quantile(share, 1.0), STILLEST)
+    return -np.log10(np.clip(usual, FINEST, 1.0))
+
+
+def _run(repeats: Floats, since: Places) -> Floats:
+    """Return for each reading how many readings up to it repeat, of those that are followed."""
+    places = np.arange(len(repeats))
+    moved = np.where(repeats == 1, -1.0, places)
+    start = np.fmax(highest(moved, since, places + 1), since)
+    return (places - start).astype(np.float64)
+
+
+def _device(repeats: dict[str, Floats], worth: dict[str, Floats], since: Places) -> Floats:
+    """Return the powers of ten against all parameters of a device repeating at once by chance; NaN: not judged."""
+    if len(repeats) < SENSORS:
+        return np.full(len(since), np.nan)
+    all_repeat = np.min(list(repeats.values()), axis=0)
+    known = np.array(list(worth.values()))
+    # Parameters of one calm hour rest together: only the finer half counts as independent.
+    finer = np.sort(np.nan_to_num(known), axis=0)[len(known) // 2 :].sum(axis=0)
+    run = _run(np.nan_to_num(all_repeat), since)
+    return np.where(run >= REPEATS, run, 0) * np.where(np.isnan(known).all(axis=0), np.nan, finer)

@@ -1,0 +1,74 @@
+"""Turbidity that is not the water's: bursts before the window, and growth upon it. Pure, on arrays.
+
+Both tests compare logarithms, for turbidity varies by factors: what is a factor of three beside 5 NTU is one beside 50.
+What they see: a shell, weed, bubble or shrimp before the optical window for a few readings; a window that is overgrown
+or a wiper that sticks, so that the lowest value of half a day stays high. What they cannot see: growth so slow that a
+week is already high, and they take the flood that comes within a day and stays for growth: `fouled` only suspects.
+
+Source: NERRS Centralized Data Management Office, CDMO NERR SWMP Data Management Manual, on spikes and fouling of
+turbidity; limits were chosen on a year of one estuary and tried on two other stations (docs/quality.md).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from quantrac.quality.past import REACH_S, Blocks, end_within, first_within, lowest
+from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats
+from quantrac.telemetry.quality import Quality
+
+BURST: Final = "burst"
+FOULED: Final = "fouled"
+CLEAR_NTU: Final = 3.0
+"""Differences far below this are nothing: it is added before the logarithm."""
+BESIDE_S: Final = 3600.0
+"""A burst stands above the lowest value of so long before it and of so long after it, seconds."""
+HIGHER: Final = 1.2
+"""Natural logarithm by which it does: 3.3 times. Twice that fails: 11 times."""
+HALF_DAY_S: Final = 12 * 3600.0
+"""Fouled is what never falls in so long, seconds."""
+RAISED: Final = 1.0
+"""Natural logarithm by which the lowest value of half a day exceeds the usual value of the week before."""
+LEAST: Final = 6
+"""So many values must be there in half a day."""
+BACK_S: Final = REACH_S + HALF_DAY_S
+
+
+def burst(series: DeviceSeries) -> list[Evidence]:
+    """Judge turbidity: a value that stands far above the hours on both sides."""
+    height = _height(series)
+    places = np.arange(len(series))
+    before = lowest(height, first_within(series.time_us, BESIDE_S), places)
+    after = lowest(height, places + 1, end_within(series.time_us, BESIDE_S))
+    above = height - np.maximum(before, after)
+    flag = _flags(above, HIGHER)
+    flag[above >= 2 * HIGHER] = Quality.FAIL
+    beside = np.exp(np.maximum(before, after)) - CLEAR_NTU
+    return [Evidence(BURST, "turbidity", flag, above / HIGHER, {"beside": beside})]
+
+
+def fouled(series: DeviceSeries) -> list[Evidence]:
+    """Judge turbidity: half a day that never comes down to what was usual."""
+    height = _height(series)
+    places = np.arange(len(series))
+    first = first_within(series.time_us, HALF_DAY_S)
+    there = np.concatenate([[0], np.cumsum(~np.isnan(height))])
+    enough = there[places + 1] - there[first] >= LEAST
+    floor = np.where(enough, lowest(height, first, places + 1), np.nan)
+    blocks = Blocks.of(series.time_us)
+    usual = blocks.usual(blocks.quantile(height, 0.5), 0.5)
+    above = np.where(np.isnan(height), np.nan, floor - usual)
+    about = {"floor": np.exp(floor) - CLEAR_NTU, "usual": np.exp(usual) - CLEAR_NTU}
+    return [Evidence(FOULED, "turbidity", _flags(above, RAISED), above / RAISED, about)]
+
+
+def _height(series: DeviceSeries) -> Floats:
+    return np.log(np.maximum(series.values["turbidity"], 0.0) + CLEAR_NTU)
+
+
+def _flags(above: Floats, limit: float) -> Flags:
+    flag = np.where(above >= limit, Quality.SUSPECT, Quality.GOOD).astype(np.int8)
+    flag[np.isnan(above)] = Quality.NOT_EVALUATED
+    return flag

@@ -1,0 +1,107 @@
+"""What the tests of a sonde find, in invented readings and beside the experts of a recorded estuary."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.quality.series import DeviceSeries, Flags, Floats
+from quantrac.telemetry.quality import Quality
+from tests.unit.quality.devices import estuary, flags, recorded, with_values
+
+
+def found(name: str, series: DeviceSeries, changed: dict[str, Floats]) -> dict[str, Flags]:
+    """Return what a test says of a device with other values of some parameters."""
+    return flags(DEVICE_TESTS[name], with_values(series, changed))
+
+
+def blamed(flag: Flags) -> list[int]:
+    """Return the places that a test doubts."""
+    return np.flatnonzero(flag >= Quality.SUSPECT).tolist()
+
+
+def test_all_that_a_broken_thermometer_corrects_fails_as_the_experts_rejected_it() -> None:
+    series, rejected = recorded(datetime(2012, 6, 5, tzinfo=UTC), datetime(2012, 6, 16, tzinfo=UTC))
+    say = flags(DEVICE_TESTS["thermometer"], series)
+    assert set(say) == {"water_temp", "ec", "salinity", "do", "do_sat", "ph"}
+    for name, flag in say.items():
+        there = ~np.isnan(series.values[name])
+        assert np.array_equal(flag >= Quality.SUSPECT, rejected[name] & there), name
+
+
+def test_a_ph_that_its_oxygen_does_not_allow_is_doubted_as_the_experts_doubted_it() -> None:
+    series, rejected = recorded(datetime(2012, 1, 8, tzinfo=UTC), datetime(2012, 1, 26, tzinfo=UTC))
+    doubted = flags(DEVICE_TESTS["ph_oxygen"], series)["ph"] >= Quality.SUSPECT
+    experts = rejected["ph"]
+    assert np.count_nonzero(doubted & experts) > 0.8 * np.count_nonzero(experts)
+    assert np.count_nonzero(doubted & ~experts) < 0.01 * np.count_nonzero(~experts)
+
+
+def test_bursts_of_turbidity_are_those_that_the_experts_rejected() -> None:
+    series, rejected = recorded(datetime(2012, 7, 1, tzinfo=UTC), datetime(2012, 8, 1, tzinfo=UTC))
+    burst = flags(DEVICE_TESTS["burst"], series)["turbidity"] >= Quality.SUSPECT
+    assert np.count_nonzero(burst & rejected["turbidity"]) > 0.7 * np.count_nonzero(rejected["turbidity"])
+    assert np.count_nonzero(burst & ~rejected["turbidity"]) < 0.01 * len(series)
+
+
+def test_oxygen_that_reads_low_is_doubted_where_the_ph_is_that_of_water_with_oxygen() -> None:
+    series = estuary(4)
+    low = {"do_sat": 0.5 * series.values["do_sat"], "ph": np.full(len(series), 8.1)}
+    doubt = found("ph_oxygen", series, low)
+    assert blamed(doubt["do_sat"])[-1] == len(series) - 1
+    assert blamed(doubt["do_sat"]) == blamed(doubt["do"])
+    assert not blamed(doubt["ph"])
+    fresh = low | {"ec": series.values["ec"] / 100, "salinity": series.values["salinity"] / 100}
+    assert (found("ph_oxygen", series, fresh)["do_sat"] == Quality.NOT_EVALUATED).all()
+
+
+def test_a_frozen_sensor_and_a_frozen_buffer_are_found_and_a_calm_coarse_one_is_not() -> None:
+    series = estuary(14)
+    stuck = series.values["do_sat"].copy()
+    stuck[1200:1240] = stuck[1200]
+    say = found("frozen", series, {"do_sat": stuck})
+    assert 1208 < blamed(say["do_sat"])[0] < 1230
+    assert blamed(say["do_sat"])[-1] == 1239
+    assert not blamed(say["ph"])
+
+    buffer = {name: value.copy() for name, value in series.values.items()}
+    for value in buffer.values():
+        value[1200:1208] = value[1200]
+    assert all(blamed(flag)[0] == 1202 for flag in found("frozen", series, buffer).values())
+
+    coarse = {"ph": np.round(series.values["ph"] * 2) / 2}
+    assert not blamed(found("frozen", series, coarse)["ph"])
+
+
+def test_an_erratic_sensor_is_found_within_hours_and_one_spike_does_not_make_it_erratic() -> None:
+    series = estuary(14)
+    chance = np.random.default_rng(3)
+    rough, spike = series.values["salinity"].copy(), series.values["salinity"].copy()
+    rough[1200:1248] += chance.choice([-4.0, 4.0], 48)
+    spike[1200] += 20
+    say = found("erratic", series, {"salinity": rough})
+    assert 1203 < blamed(say["salinity"])[0] < 1216
+    assert not blamed(say["ph"])
+    assert not blamed(found("erratic", series, {"salinity": spike})["salinity"])
+
+
+def test_what_a_failing_sensor_gives_between_impossible_values_fails_with_them() -> None:
+    series = estuary(2)
+    ph = series.values["ph"].copy()
+    ph[[100, 103, 104, 108]] = 14.0
+    ph[150] = 0.0
+    assert blamed(found("failing", series, {"ph": ph})["ph"]) == [100, 103, 104, 105, 106, 107, 108, 150]
+    zeros = {name: np.where(np.arange(len(series)) == 90, 0.0, series.values[name]) for name in ("water_temp", "do")}
+    assert blamed(found("failing", series, zeros)["do"]) == [90]
+    assert not blamed(found("failing", series, {"do": zeros["do"]})["do"]), "the bottom may have no oxygen"
+
+
+def test_a_fouled_window_is_suspected_after_half_a_day_and_a_tide_of_mud_is_not() -> None:
+    series = estuary(14)
+    times = np.arange(len(series))
+    overgrown = np.where(times >= 1200, 5.0, 1.0) * series.values["turbidity"]
+    assert 1244 < blamed(found("fouled", series, {"turbidity": overgrown})["turbidity"])[0] <= 1249
+    mud = np.where((times >= 1200) & (times < 1230), 8.0, 1.0) * series.values["turbidity"]
+    assert not blamed(found("fouled", series, {"turbidity": mud})["turbidity"])
