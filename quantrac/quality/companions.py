@@ -88,7 +88,7 @@ def practical_salinity(ec: Floats, temperature: Floats | float = 25.0) -> Floats
     root = np.sqrt(np.maximum(ec, 0) / 42.914 / ratio_t)
     first = 0.0080 + root * (-0.1692 + root * (25.3851 + root * (14.0941 + root * (-7.0261 + root * 2.7081))))
     second = 0.0005 + root * (-0.0056 + root * (-0.0066 + root * (-0.0375 + root * (0.0636 - root * 0.0144))))
-    return np.maximum(first + (t - 15) / (1 + 0.0162 * (t - 15)) * second, 0)
+    return np.where(ec <= 0, 0.0, np.maximum(first + (t - 15) / (1 + 0.0162 * (t - 15)) * second, 0))
 
 
 def _pair(
