@@ -117,6 +117,17 @@ class QualitySpec(Model):
     """Suspect when it moves further than so much an hour, in less time less by the root; three times that fails."""
     out_of_water: ScoreOrOff | None = None
     """Of the whole device: blamed from so many times the evidence that it needs as shipped; so with those below."""
+    thermometer: ScoreOrOff | None = None
+    failing: ScoreOrOff | None = None
+    frozen: ScoreOrOff | None = None
+    erratic: ScoreOrOff | None = None
+    ph_oxygen: ScoreOrOff | None = None
+    burst: ScoreOrOff | None = None
+    fouled: ScoreOrOff | None = None
+    oxygen_pair: ScoreOrOff | None = None
+    salinity_pair: ScoreOrOff | None = None
+    dust_pair: ScoreOrOff | None = None
+    nitrogen_pair: ScoreOrOff | None = None
 
     def limits(self) -> dict[str, float]:
         """Return what is said: the limit by test (seconds for `flat`), 0 for off."""

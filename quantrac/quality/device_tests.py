@@ -48,7 +48,7 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
             DeviceTest(
                 name=immersion.TEST,
                 needs=(frozenset(immersion.IN_AIR),),
-                back_s=immersion.DAY_S,
+                back_s=immersion.DAY_S + immersion.WITNESS_S,
                 ahead_s=0.0,
                 judge=immersion.out_of_water,
                 found=Words(

@@ -19,7 +19,7 @@ SALT: Final = {**dict.fromkeys(range(60), 10.0), **dict.fromkeys(range(30, 36), 
 """A sonde in salt water, lifted for an hour: drops on it conduct as little as 0.1."""
 ROWS: Final[list[Row]] = [
     *(("salinity", at, value, 0) for at, value in SALT.items()),
-    *(("water_temp", at, 28.0, 0) for at in range(60)),
+    *(("water_temp", at, 31.5 if at in range(30, 36) else 28.0, 0) for at in range(60)),
     *(("ph", at, None if at == 31 else 7.5, 6 if at in (31, 32) else 0) for at in range(60)),
 ]
 IN_AIR: Final = {
