@@ -63,8 +63,8 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                 ahead_s=0.0,
                 judge=thermometer.thermometer,
                 found=Words(
-                    "nhiệt kế hỏng ({temperature:g} °C): mọi giá trị bù theo nhiệt độ đều sai",
-                    "the thermometer is broken ({temperature:g} °C), and all that is corrected with it is wrong",
+                    "nhiệt kế hỏng ({temperature:g} °C): không tin được các giá trị của đầu đo này",
+                    "the thermometer is broken ({temperature:g} °C): the other values of this sonde cannot be trusted",
                 ),
             ),
             DeviceTest(

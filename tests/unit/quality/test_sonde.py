@@ -25,10 +25,11 @@ def blamed(flag: Flags) -> list[int]:
 def test_all_that_a_broken_thermometer_corrects_fails_as_the_experts_rejected_it() -> None:
     series, rejected = recorded(datetime(2012, 6, 5, tzinfo=UTC), datetime(2012, 6, 16, tzinfo=UTC))
     say = flags(DEVICE_TESTS["thermometer"], series)
-    assert set(say) == {"water_temp", "ec", "salinity", "do", "do_sat", "ph"}
-    for name, flag in say.items():
+    for name in ("water_temp", "ec", "salinity", "do", "do_sat", "ph"):
+        flag = say[name]
         there = ~np.isnan(series.values[name])
-        assert np.array_equal(flag >= Quality.SUSPECT, rejected[name] & there), name
+        assert np.array_equal(flag == Quality.FAIL, rejected[name] & there), name
+    assert np.array_equal(say["turbidity"] == Quality.SUSPECT, say["ph"] == Quality.FAIL)
 
 
 def test_a_ph_that_its_oxygen_does_not_allow_is_doubted_as_the_experts_doubted_it() -> None:
