@@ -20,8 +20,10 @@ from quantrac.quality.device_tests import DEVICE_TESTS, DeviceTest
 from quantrac.quality.series import DeviceSeries
 from quantrac.telemetry.states import State
 
-MOST_TIMES: Final = 20_000
+MOST_TIMES: Final = 25_000
 """A test that would look over more times of a device is not run on it: two weeks of minutes, a day of five seconds."""
+SHORTEST_INTERVAL_S: Final = 5.0
+"""A device that measures more often has no test of its own: each new slot would have its whole reach judged."""
 
 MEMBERS: Final = """
 select c.station, c.device, c.channel_id, c.parameter, c.interval_s, c.history_tests, c.history_limits
@@ -70,6 +72,8 @@ class TestedDevice:
 def tests_for(parameters: Iterable[str], interval_s: float) -> list[DeviceTest]:
     """Return the tests that a device can have, by what it measures and how often."""
     measured = frozenset(parameters)
+    if interval_s < SHORTEST_INTERVAL_S:
+        return []
     return [
         test
         for test in DEVICE_TESTS.values()
