@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+import numpy as np
+
+from ingest.quality.history import limits_of
+from ingest.quality.readings import Mask, TestedReadings
+from quantrac.database.columns import read_columns
 from quantrac.database.pool import Connection
 from quantrac.quality.scores import CountedReadings
 from quantrac.telemetry.errors import QuantracError
@@ -42,6 +47,29 @@ where r.time > %(after)s and r.time <= %(until)s and r.value is not null and r.s
   and (f.person is not null or s.day is not null or %(rest_is_good)s)
 group by 1, 2, 3
 """  # noqa: S608  # our own text
+REVIEWED: Final = """
+with said as materialized (
+  select distinct on (g.time) g.time, g.flag from reading_flag g
+  where g.channel_id = %(channel_id)s and g.time > %(after)s and g.time <= %(until)s and g.test is null
+  order by g.time, g.flag_id desc),
+signed as materialized (
+  select distinct o.day from sign_off o
+  where o.channel_id = %(channel_id)s and o.approved_at is not null and o.reopened_at is null)
+select r.time, coalesce(r.value, 'NaN') as value, r.state, (f.flag is not null and f.flag >= 3)::int4::int2 as bad,
+       (coalesce(f.flag < 3, (s.day is not null or %(rest_is_good)s) and r.tests & %(blaming)s::int2 = 0)
+        and r.value is not null and r.state <= %(vouched)s)::int4::int2 as good
+from reading r left join said f on f.time = r.time
+left join signed s on s.day = ((r.time - interval '1 microsecond') at time zone (select time_zone from network))::date
+where r.channel_id = %(channel_id)s and r.time > %(after)s and r.time <= %(until)s
+order by r.time
+"""
+CHANNELS: Final = """
+select channel_id, station, channel, device, parameter, interval_s, history_tests, history_limits from channel
+where device is not null and history_tests <> '{}'
+  and (%(stations)s::text[] is null or station = any(%(stations)s))
+  and (%(parameters)s::text[] is null or parameter = any(%(parameters)s))
+order by station, device, name
+"""
 TESTS: Final = f"select parameter, array_agg(distinct test) from ({WANTED}) w, unnest(w.history_tests) test group by 1"  # noqa: S608
 
 
@@ -84,3 +112,49 @@ def configured_tests(conn: Connection, of: ReviewedRange) -> dict[str, set[str]]
     """Return by parameter the tests that run on it, those of each reading alone among them."""
     alone = {test.word for test in BLAMING}
     return {parameter: alone | set(tests) for parameter, tests in conn.execute(TESTS, of._asdict())}
+
+
+class JudgedChannel(NamedTuple):
+    """A channel that has tests of its history."""
+
+    channel_id: int
+    station: str
+    channel: str
+    device: str
+    interval_s: float
+    limits: dict[str, float]
+    """By test that it has."""
+
+
+class ReviewedColumns(NamedTuple):
+    """Readings of a channel, and which of them people call good and bad."""
+
+    readings: TestedReadings
+    good: Mask
+    bad: Mask
+
+
+def judged_channels(conn: Connection, of: ReviewedRange) -> list[JudgedChannel]:
+    """Return the channels of devices that have tests, by station and device."""
+    found = []
+    for channel_id, station, channel, device, parameter, interval_s, names, own in conn.execute(CHANNELS, of._asdict()):
+        limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in names}
+        found.append(JudgedChannel(channel_id, station, channel, device, interval_s, limits))
+    return found
+
+
+def reviewed(
+    conn: Connection, channel: JudgedChannel, of: ReviewedRange, *, rest_is_good: bool = False
+) -> ReviewedColumns:
+    """Return the readings of a channel with what people say of them, as `counted` does.
+
+    A reading without a verdict that lies outside span or expected range is not good here.
+    """
+    asked = {
+        "channel_id": channel.channel_id, "after": of.after, "until": of.until, "rest_is_good": rest_is_good,
+        "blaming": int(BLAMING), "vouched": int(State.SUSPECT),
+    }  # fmt: skip
+    kinds = {"time": "timestamptz", "value": "float8", "state": "int2", "bad": "int2", "good": "int2"}
+    found = read_columns(conn, REVIEWED, asked, kinds)
+    readings = TestedReadings(np.zeros(len(found["time"]), np.int32), found["time"], found["value"], found["state"])
+    return ReviewedColumns(readings, found["good"] > 0, found["bad"] > 0)

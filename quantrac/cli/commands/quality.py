@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from quantrac.cli.arguments import AsJson, Person, answer, group, moment
+from quantrac.cli.arguments import AsJson, Person, answer, group, moment, number
 from quantrac.cli.environment import database, run_until_signalled
 from quantrac.database.time_zone import time_zone
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from ingest.quality.proposed_limits import ProposedLimit
+    from ingest.quality.verdicts import JudgedChannel
     from quantrac.quality.scores import TestScore
 
 app = group()
@@ -22,6 +24,9 @@ app = group()
 From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="From here on (exclusive), local time.")]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to here (inclusive), local time.")]
 Stations = Annotated[list[str] | None, typer.Option("--station", help="Only this station; may be repeated.")]
+RestIsGood = Annotated[
+    bool, typer.Option("--rest-is-good", help="Take readings without a verdict for good: where people flagged all.")
+]
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -85,9 +90,7 @@ def score(
     to: To = None,
     parameter: Annotated[list[str] | None, typer.Option(help="Only this parameter; may be repeated.")] = None,
     station: Stations = None,
-    rest_is_good: Annotated[
-        bool, typer.Option("--rest-is-good", help="Take readings without a verdict for good: where people flagged all.")
-    ] = False,
+    rest_is_good: RestIsGood = False,
     as_json: AsJson = False,
 ) -> None:
     """Print precision, recall, F1 and the share of false flags by parameter and test, each alone and together.
@@ -103,6 +106,72 @@ def score(
         asked = ReviewedRange(after, until, station, parameter)
         found = scores(counted(conn, asked, rest_is_good=rest_is_good), configured_tests(conn, asked))
     answer(found, _table(found), as_json=as_json)
+
+
+@app.command("fit", short_help="Propose limits of spike, flat and rate from good history.")
+def fit(
+    from_: From = None,
+    to: To = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="Only this parameter; may be repeated.")] = None,
+    station: Stations = None,
+    most_false: Annotated[
+        float, number("Share of the good readings that a test may blame; default 0.0005.", 1e-6, 0.1)
+    ] = 0.0005,
+    rest_is_good: RestIsGood = False,
+    as_json: AsJson = False,
+) -> None:
+    """Propose limits for each channel, as YAML for its station's file, with the share of false flags to expect.
+
+    From readings that people call good, or that lie on signed days; of fewer than 2000 nothing is proposed. Beside each
+    limit stands what the present one costs. Limits fit the time they were made from: leave some months for
+    `quantrac quality score` after `quantrac stations apply` and `quantrac quality run --from`.
+    """
+    from ingest.quality.proposed_limits import proposed_limits
+    from ingest.quality.verdicts import NothingReviewed, ReviewedRange, judged_channels, reviewed
+
+    with database("console", "quality fit") as conn:
+        after, until = _range(from_, to, time_zone(conn))
+        asked = ReviewedRange(after, until, station, parameter)
+        found = []
+        for channel in judged_channels(conn, asked):
+            said = reviewed(conn, channel, asked, rest_is_good=rest_is_good)
+            limits = list(proposed_limits(*said, channel.interval_s, most_false, channel.limits))
+            if limits:
+                found.append((channel, int(said.good.sum()), int(said.bad.sum()), limits))
+    if not found:
+        raise NothingReviewed(
+            "no channel has 2000 good readings there: sign days (quantrac stages), or say --rest-is-good where people "
+            "have flagged all that is bad"
+        )
+    rows = [
+        {"channel": channel.channel, "good": good, "bad": bad, **limit._asdict()}
+        for channel, good, bad, limits in found
+        for limit in limits
+    ]
+    answer(rows, _yaml(found, most_false), as_json=as_json)
+
+
+def _yaml(found: list[tuple[JudgedChannel, int, int, list[ProposedLimit]]], most_false: float) -> Iterator[str]:
+    yield f"# At most {most_false:.3%} of the good readings blamed by each test"
+    place: tuple[str, ...] = ()
+    for channel, good, bad, limits in found:
+        if place[:1] != (channel.station,):
+            yield from (f"# stations/{channel.station}.yaml", "devices:")
+        if place != (channel.station, channel.device):
+            yield from (f"  {channel.device}:", "    channels:")
+        place = (channel.station, channel.device)
+        settings = ", ".join(f"{one.test}: {_limit(one.test, one.limit)}" for one in limits)
+        name = channel.channel.partition("/")[2]
+        yield f"      {name}: {{quality: {{{settings}}}}}  # {good} good, {bad} bad readings"
+        for one in limits:
+            before = "off now" if one.present is None else (
+                f"now {_limit(one.test, one.present)}: {one.present_false_share or 0:.3%}"
+            )  # fmt: skip
+            yield f"      #   {one.test}: {one.false_share:.3%} false, {one.found} bad found; {before}"
+
+
+def _limit(test: str, limit: float) -> str:
+    return f"{limit:.0f}s" if test == "flat" else f"{limit:g}"
 
 
 def _range(from_: str | None, to: str | None, zone: ZoneInfo) -> tuple[datetime, datetime]:

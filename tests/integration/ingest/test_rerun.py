@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 import psycopg
 import pytest
+from ruamel.yaml import YAML
 
 from ingest.quality import consumer, device_consumer
 from ingest.quality.rerun import CannotRerun, ChangedFindings, Rerun, RerunPerson, rerun
+from quantrac.config.station_files import QualitySpec
 from quantrac.database.feed import Cause, Consumer
 from tests.fixtures.program import quantrac
 from tests.integration.ingest.sonde import NOW, ROWS, STEP, T0, Row, store
@@ -99,6 +101,21 @@ def test_the_commands_print_what_changes_and_how_good_the_tests_are(sonde: psyco
     assert {test: (row["recall"], row["false_share"]) for test, row in rows.items()} == {
         **dict.fromkeys(("expect", "plausible", "range", "spike"), (0.0, 0.0)),
         **dict.fromkeys(("out_of_water", "together"), (1.0, 0.0)),
+    }
+    sonde.execute(
+        "insert into reading select channel_id, %s + n * interval '10 minutes', 7.5 + 0.01 * (n %% 7), 0, 0, now()"
+        " from channel, generate_series(1, 3000) n where channel = 'st-my-thanh/ph'",
+        [T0],
+    )
+    fitted = quantrac(
+        "quality", "fit", "--rest-is-good", "--station", "st-my-thanh", "--parameter", "ph", database_url=database
+    )
+    said = YAML(typ="safe").load(fitted.stdout)["devices"]["sonde"]["channels"]["ph"]["quality"]
+    # Where the saw falls by 0.06: 0.01 beyond what the neighbours differ, 0.05 in the root of 20 minutes; above that.
+    assert QualitySpec.model_validate(said).limits() == {
+        "spike": 0.011,
+        "rate": 0.087,
+        "flat": 7200,
     }
     refused = quantrac("quality", "run", "--dry-run", database_url=database)
     assert (refused.returncode, "--from" in refused.stderr) == (2, True)
