@@ -129,8 +129,8 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                 ahead_s=0.0,
                 judge=turbidity.fouled,
                 found=Words(
-                    "nửa ngày không xuống dưới {floor:.0f} NTU, tuần trước thường {usual:.0f}: mặt kính có thể bị bẩn",
-                    "for half a day never below {floor:.0f} NTU, where {usual:.0f} was usual: the window may be fouled",
+                    "suốt 18 giờ không xuống dưới {floor:.0f} NTU, tuần trước thường {usual:.0f}: kính có thể bị bẩn",
+                    "for 18 h never below {floor:.0f} NTU, where {usual:.0f} was usual: the window may be fouled",
                 ),
             ),
             *(

@@ -2,8 +2,8 @@
 
 Both tests compare logarithms, for turbidity varies by factors: what is a factor of three beside 5 NTU is one beside 50.
 What they see: a shell, weed, bubble or shrimp before the optical window for a few readings; a window that is overgrown
-or a wiper that sticks, so that the lowest value of half a day stays high. What they cannot see: growth so slow that a
-week is already high, and they take the flood that comes within a day and stays for growth: `fouled` only suspects.
+or a wiper that sticks, so that the lowest value of most of a day stays high. What they cannot see: growth so slow that
+a week is already high, and they take the flood that comes within a day and stays for growth: `fouled` only suspects.
 
 Source: NERRS Centralized Data Management Office, CDMO NERR SWMP Data Management Manual, on spikes and fouling of
 turbidity; limits were chosen on a year of one estuary and tried on two other stations (docs/quality.md).
@@ -27,13 +27,13 @@ BESIDE_S: Final = 3600.0
 """A burst stands above the lowest value of so long before it and of so long after it, seconds."""
 HIGHER: Final = 1.2
 """Natural logarithm by which it does: 3.3 times. Twice that fails: 11 times."""
-HALF_DAY_S: Final = 12 * 3600.0
-"""Fouled is what never falls in so long, seconds."""
+STRETCH_S: Final = 18 * 3600.0
+"""Fouled is what never falls in so long, more than a tide, seconds."""
 RAISED: Final = 1.0
-"""Natural logarithm by which the lowest value of half a day exceeds the usual value of the week before."""
+"""Natural logarithm by which the lowest value of that time exceeds the usual value of the week before."""
 LEAST: Final = 6
-"""So many values must be there in half a day."""
-BACK_S: Final = REACH_S + HALF_DAY_S
+"""So many values must be there in that time."""
+BACK_S: Final = REACH_S + STRETCH_S
 
 
 def burst(series: DeviceSeries) -> list[Evidence]:
@@ -50,10 +50,10 @@ def burst(series: DeviceSeries) -> list[Evidence]:
 
 
 def fouled(series: DeviceSeries) -> list[Evidence]:
-    """Judge turbidity: half a day that never comes down to what was usual."""
+    """Judge turbidity: most of a day that never comes down to what was usual."""
     height = _height(series)
     places = np.arange(len(series))
-    first = first_within(series.time_us, HALF_DAY_S)
+    first = first_within(series.time_us, STRETCH_S)
     there = np.concatenate([[0], np.cumsum(~np.isnan(height))])
     enough = there[places + 1] - there[first] >= LEAST
     floor = np.where(enough, lowest(height, first, places + 1), np.nan)
