@@ -148,5 +148,5 @@ def channel_tests(series: DeviceSeries, name: str) -> dict[str, Mask]:
         (rate.TEST, rate.jumps, rate.MOST_AN_HOUR.get(name)),
     ):
         if limit is not None:
-            found[title] = test(readings, np.full(count, limit), interval) >= Quality.SUSPECT
+            found[title] = test(readings, np.full(count, limit), interval).flag >= Quality.SUSPECT
     return found
