@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from benchmarks import (
     backtest,
@@ -25,6 +26,7 @@ from benchmarks import (
     ingest_sustained,
     ingest_throughput,
     public_page,
+    quality_ledger,
     quality_scores,
     row_to_handover,
     rule_evaluation,
@@ -76,9 +78,10 @@ ON_DEMAND: dict[str, Callable[[argparse.Namespace], Lines]] = {
     "whole-network": network,
     "quality": lambda asked: quality_scores.run(asked.data),
     "steps": lambda asked: ingest_steps.run(asked.messages),
+    "ledger": lambda asked: quality_ledger.run(asked.data),
     "million": lambda asked: edge_forwarding.full_spool(asked.spooled),
 }
-"""Only when named: they take minutes and gigabytes."""
+"""Only when named: they take minutes and gigabytes, or data that are not here."""
 
 
 def main() -> None:
@@ -101,9 +104,11 @@ def main() -> None:
     parser.add_argument("--readings", type=int, default=1_000_000, help="readings of each course in rules")
     parser.add_argument("--changes", type=int, default=400, help="changes of an alarm in told; at most 800")
     parser.add_argument("--community", metavar="URL", help="server with TimescaleDB Community, for compression")
-    parser.add_argument("--data", metavar="FOLDER", help="CSV files with experts' flags, for quality")
     parser.add_argument("--spooled", type=int, default=1_000_000, help="messages in the spool of million")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="recorded stations, for quality and ledger")
     arguments = parser.parse_args()
+    if "ledger" in arguments.names and (arguments.data is None or not arguments.data.is_dir()):
+        parser.error("ledger: say with --data which folder holds the recorded stations (docs/service-ledger.md)")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything that was started is stopped
     logs.configure("text", level=logging.ERROR)
     say(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")

@@ -1,0 +1,129 @@
+"""Steps: by how much each parameter jumped at a service beyond tide and day, and how sure that is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from quantrac.quality.series import DeviceSeries, Floats, Times
+from quantrac.quality.services import MINUTE, Service
+
+BLOCK: Final = 15 * MINUTE
+"""Readings that come oftener are put together as medians of so long, microseconds."""
+REACH: Final = 10
+"""So many blocks on either side of a service draw the local line."""
+SHORT: Final = 3 * 60 * MINUTE
+"""Over a gap up to so long the local lines are extended; over a longer one whole days are compared, microseconds."""
+DAY: Final = 25 * 60 * MINUTE
+"""A day and two tides, 24 h 50 min: medians over it hold every phase of both once (rounded up to whole blocks)."""
+SEASON: Final = 15 * 24 * 60 * MINUTE
+"""So far on either side of a service its null steps are taken, microseconds."""
+NULL_EVERY: Final = 5 * 60 * MINUTE
+"""Null steps are taken so often: 5 h walks through the phases of day and tide."""
+FEWEST_NULL: Final = 20
+"""With fewer null steps nobody knows what is usual: no step is told."""
+
+
+class ServiceStep(NamedTuple):
+    """What the sensor showed after a service more than before, in the unit of the parameter."""
+
+    service: int
+    """Number of the service in its list."""
+    amount: float
+    sigma: float
+    """Standard deviation of the same figure where no service was: what tide, day and noise make of it."""
+
+
+def steps_of(series: DeviceSeries, services: Sequence[Service]) -> Mapping[str, list[ServiceStep]]:
+    """Return by parameter its step at each service that has enough readings around it.
+
+    Before and after a short gap a line is drawn through REACH blocks by the median of pairwise slopes (Theil 1950, Sen
+    1968), and both are compared in the middle of the gap. Over a longer gap the medians of a whole day and tide are.
+    What the same does at moments without a service, with the same gap, is the uncertainty (68 % of them are smaller).
+    """
+    return {
+        parameter: _steps(*_blocks(series.time_us, values), services, series.resolution.get(parameter, 0.0))
+        for parameter, values in series.values.items()
+    }
+
+
+def _blocks(time_us: Times, values: Floats) -> tuple[Times, Floats]:
+    """Return one median a block, at the time of the block's last reading; blocks without values are left out."""
+    finite = np.isfinite(values)
+    time_us, values = time_us[finite], values[finite]
+    if not len(time_us):
+        return time_us, values
+    block = (time_us - 1) // BLOCK
+    starts = np.flatnonzero(np.diff(block, prepend=block[0] - 1))
+    if len(starts) == len(values):
+        return time_us, values
+    ends = np.append(starts[1:], len(values))
+    medians = np.array([np.median(values[a:b]) for a, b in zip(starts, ends, strict=True)])
+    return time_us[ends - 1], medians
+
+
+def _steps(time_us: Times, values: Floats, services: Sequence[Service], resolution: float) -> list[ServiceStep]:
+    if len(values) < 2 * REACH:
+        return []
+    breaks = np.array([[service.last_us, service.first_us] for service in services]).reshape(-1, 2)
+    found = []
+    for number, service in enumerate(services):
+        amount = _compared(time_us, values, np.array([[service.last_us, service.first_us]]))[0]
+        null = _compared(time_us, values, _moments(service, breaks))
+        null = np.abs(null[np.isfinite(null)])
+        if np.isfinite(amount) and len(null) >= FEWEST_NULL:
+            sigma = max(float(np.percentile(null, 68)), resolution / 2, 1e-9)
+            found.append(ServiceStep(number, float(amount), sigma))
+    return found
+
+
+def _moments(service: Service, breaks: Times) -> Times:
+    """Return (last, first) of moments around a service with its gap, away from all services."""
+    gap = service.first_us - service.last_us
+    season = SEASON + 4 * gap
+    every = NULL_EVERY * max(1, round(season / SEASON))
+    last = np.arange(service.last_us - season, service.last_us + season, every)
+    reach = gap + (REACH * BLOCK if gap <= SHORT else DAY)
+    away = np.ones(len(last), bool)
+    for before, after in breaks:
+        away &= (last + reach < before) | (last - reach > after)
+    return np.stack([last[away], last[away] + gap], axis=1)
+
+
+def _compared(time_us: Times, values: Floats, breaks: Times) -> Floats:
+    """Return the step at each (last, first); NaN where there are too few readings."""
+    if not len(breaks):
+        return np.empty(0)
+    if breaks[0, 1] - breaks[0, 0] > SHORT:
+        return _days(time_us, values, breaks)
+    at = np.mean(breaks, axis=1)
+    ends = np.searchsorted(time_us, breaks[:, 0], "right")
+    begins = np.searchsorted(time_us, breaks[:, 1], "left")
+    before = ends[:, None] + np.arange(-REACH, 0)
+    after = begins[:, None] + np.arange(REACH)
+    return _line_at(time_us, values, after, at) - _line_at(time_us, values, before, at)
+
+
+def _line_at(time_us: Times, values: Floats, rows: npt.NDArray[np.intp], at: Floats) -> Floats:
+    """Return the robust line through each row of readings at its time; NaN where they lie too far from it."""
+    level = np.full(len(rows), np.nan)
+    inside = (rows >= 0).all(axis=1) & (rows < len(values)).all(axis=1)
+    x, y = (time_us[rows[inside]] - at[inside, None]) / BLOCK, values[rows[inside]]
+    i, j = np.triu_indices(rows.shape[1], 1)
+    slope = np.median((y[:, j] - y[:, i]) / (x[:, j] - x[:, i]), axis=1)
+    near = np.abs(x).max(axis=1) <= 3 * REACH + SHORT / BLOCK
+    level[inside] = np.where(near, np.median(y - slope[:, None] * x, axis=1), np.nan)
+    return level
+
+
+def _days(time_us: Times, values: Floats, breaks: Times) -> Floats:
+    amounts = np.full(len(breaks), np.nan)
+    for number, (last, first) in enumerate(breaks):
+        before = values[slice(*np.searchsorted(time_us, [last - DAY, last], "right"))]
+        after = values[slice(*np.searchsorted(time_us, [first - 1, first - 1 + DAY], "right"))]
+        if min(len(before), len(after)) * BLOCK > DAY // 2:
+            amounts[number] = np.median(after) - np.median(before)
+    return amounts
