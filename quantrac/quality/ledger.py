@@ -67,7 +67,11 @@ def deployments_of(
     """
     edges = [ends[0], *(edge for service in services for edge in (service.last_us, service.first_us)), ends[1]]
     spans = list(zip(edges[::2], edges[1::2], strict=True))
-    heard = [tuple(w for w in witnesses if begin <= w.at_us <= end) for begin, end in spans]
+    # What is measured while a sensor is out of the water speaks of the deployment before.
+    behind = [*(begin for begin, _ in spans[1:]), ends[1] + 1]
+    heard = [
+        tuple(w for w in witnesses if begin <= w.at_us < after) for (begin, _), after in zip(spans, behind, strict=True)
+    ]
     offset = max(OFFSET * accuracy, NOISE * float(np.median([step.sigma for step in steps])) if steps else 0.0)
     equations: list[_Equation] = []
     for step in steps:
@@ -78,17 +82,18 @@ def deployments_of(
         equations.append(_Equation(2 * number, 1.0, 0.0, 0.0, offset))
         equations.append(_Equation(2 * number, -1.0, 1.0, 0.0, DRIFT * offset))
         for witness in heard[number]:
-            share = (witness.at_us - begin) / max(end - begin, 1)
+            share = min((witness.at_us - begin) / max(end - begin, 1), 1.0)
             sigma = max(witness.sigma, DOUBT * offset) if witness.kind == "standard" else witness.sigma
             equations.append(_Equation(2 * number, 1 - share, share, witness.error, sigma))
-    errors = _least_absolute(equations, 2 * len(spans))
+    fine = accuracy / 1000
+    errors = np.round(_least_absolute(equations, 2 * len(spans)) / fine) * fine + 0.0
     at = {step.service: step for step in steps}
     found = []
     for number, (begin, end) in enumerate(spans):
         beside = at.get(number - 1), at.get(number)
         sigma = min((known.sigma for known in (*beside, *heard[number]) if known is not None), default=float("inf"))
-        start, behind = float(errors[2 * number]), float(errors[2 * number + 1])
-        found.append(Deployment(begin, end, start, behind, sigma, beside, heard[number]))
+        start, close = float(errors[2 * number]), float(errors[2 * number + 1])
+        found.append(Deployment(begin, end, start, close, sigma, beside, heard[number]))
     return found
 
 

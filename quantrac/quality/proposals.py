@@ -24,6 +24,8 @@ SURE_FLAG: Final = 6.0
 """A flag is proposed where the error is so many times its uncertainty: tide and fronts have long tails."""
 SURE_DRIFT: Final = 3.0
 """The same of a correction."""
+SUREST: Final = 0.99
+"""Most of a confidence."""
 GROWTH: Final = 3.0
 """Power of time with which an error is taken to grow where flags begin: fouling and failing cells grow late. A
 correction grows in a straight line all the same, as people draw it."""
@@ -146,7 +148,7 @@ def _proposed(
     if abs(worst) <= allowed or sure < SURE_DRIFT:
         return
     # Null steps fall off as exp(-|x|/scale), 68 % of them within one sigma.
-    confidence = (1 - math.exp(-1.14 * sure)) * min((TRUST[trace] for trace in traces), default=1.0)
+    confidence = min(1 - math.exp(-1.14 * sure), SUREST) * min((TRUST[trace] for trace in traces), default=1.0)
     reasons = (*_reasons(deployment, traces), Reason("beyond_accuracy", {"error": worst, "allowed": allowed}))
     yield Proposal(ProposalKind.DRIFT, parameter, int(times[0]), int(times[-1]), -deployment.start, -deployment.end,
                    confidence, reasons)  # fmt: skip

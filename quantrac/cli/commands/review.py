@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from quantrac.cli.arguments import Person, answer, group, moment, number
+from quantrac.cli.commands.review_proposals import accept, proposals
 from quantrac.cli.environment import database
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
@@ -168,6 +169,10 @@ def queue(
         zone = time_zone(conn)
         found = finding_queue(conn, place, moment(from_, "--from", zone), moment(to, "--to", zone))
     answer(found, (_found_line(one, zone) for one in found), as_json=as_json)
+
+
+app.command(short_help="List what the services of the sensors speak for.")(proposals)
+app.command(short_help="Do what a proposal proposes.")(accept)
 
 
 def _stretch(channel: str, from_: str | None, to: str | None, at: str | None, zone: ZoneInfo) -> ReviewedReadings:

@@ -77,7 +77,9 @@ class TestLedger:
         _, offset, _ = divided([1.0, 0.0], witnesses=laboratory)
         assert (offset.start, offset.end) == pytest.approx((1, 1), abs=0.1)
         assert len(offset.witnesses) == 3
-        fouling, after, _ = divided([1.0, 0.0], witnesses=[Witness(985, 0.0, 0.1, "standard")])
+        washed = Witness(995, 0.0, 0.1, "standard")  # between the last reading before the service and the first after
+        fouling, after, _ = divided([1.0, 0.0], witnesses=[washed])
+        assert fouling.witnesses == (washed,)
         assert fouling.end == pytest.approx(-1, abs=0.1)
         assert after.start == pytest.approx(0, abs=0.1)
 

@@ -13,6 +13,13 @@ VIETNAMESE: Final = {
     "there is no review {number}: quantrac review list": "không có lần duyệt {number}: xem quantrac review list",
     "from and to: expected from before to, at most {days} days": "from phải trước to, cách nhau nhiều nhất {days} ngày",
     "a review needs a reason": "cần ghi lý do",
+    "found {days} days, allowed 400 at once": "khoảng xem dài {days} ngày, mỗi lần nhiều nhất 400 ngày",
+    "found {place}: no such station or channel, or none of its parameters is judged by services": (
+        "{place}: không có trạm hay kênh này, hoặc không thông số nào của nó được xét theo các lần bảo trì"
+    ),
+    "found {name}: it is not proposed, or no more; look again at what is": (
+        "không (còn) đề xuất nào tên {name}: hãy xem lại danh sách đề xuất"
+    ),
     "found channel {channel}, which is not known: see v_channel": "không có kênh {channel}: xem v_channel",
     "found channel {channel}, which is derived: review the readings that it is made of": (
         "kênh {channel} được tính từ kênh khác: hãy duyệt số liệu gốc của nó"

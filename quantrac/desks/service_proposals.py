@@ -1,0 +1,176 @@
+"""The desk of the service ledger: what the services of a station's sensors speak for, and a person's yes to it.
+
+Nothing is kept of a proposal: it is worked out of readings, field book and laboratory when somebody asks, and its name
+says exactly what was seen. Accepting it is one act of review (`quantrac/desks/review.py`), with person and reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from quantrac.database.pool import Connection
+from quantrac.desks import review
+from quantrac.desks.acts import Act, BadReview, ReviewedReadings, acts_there
+from quantrac.quality.accuracy import CLASSES
+from quantrac.quality.ledger import Witness
+from quantrac.quality.proposals import Proposal, ProposalKind, proposals_of
+from quantrac.quality.series import DeviceSeries
+from quantrac.quality.services import LogEntry
+from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.states import State
+
+APART: Final = 3.0
+"""A bottle and a sensor differ by so many accuracies of the sensor: they were not at one place in one moment."""
+LONGEST: Final = timedelta(days=400)
+"""Of what is looked at in one go."""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+CHANNELS: Final = """
+select channel_id, channel, parameter, coalesce(device, ''), interval_s from channel
+where station = (select station from channel where channel = %(place)s
+                 union select station from station where station = %(place)s)
+  and active and not derived and parameter = any(%(parameters)s) order by device, channel
+"""
+READINGS: Final = """
+select (extract(epoch from time) * 1000000)::int8, value from reading
+where channel_id = %(channel_id)s and time > %(after)s and time <= %(until)s and state = %(ok)s and value is not null
+order by time
+"""
+WORKS: Final = """
+select v.device, v.kind, v.channel, v.before, v.reference, coalesce(v.arrived_at, v.at), coalesce(v.left_at, v.at)
+from v_service_visit v join channel c using (station)
+where c.channel_id = %(channel_id)s and v.at > %(after)s and v.at <= %(until)s order by v.at
+"""
+SAMPLES: Final = """
+select s.sampled_at, s.beside - s.value, s.value from v_sample s join channel c using (channel)
+where c.channel_id = %(channel_id)s and s.unit = c.unit and s.sampled_at > %(after)s and s.sampled_at <= %(until)s
+  and s.beside is not null and s.value is not null order by s.sampled_at
+"""
+BREAKS: Final = ("cleaning", "calibration", "probe_change", "device_change", "repair")
+"""Works after which a sensor may read otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceProposal:
+    """A proposal for one channel: from the first to the last reading, both inclusive."""
+
+    name: str
+    """Of exactly this proposal: with other readings, times or amounts it is another."""
+    channel: str
+    kind: str
+    from_t: datetime
+    to_t: datetime
+    added: float
+    """What is to be added at the first reading, and `gap` at the last, in the channel's unit."""
+    gap: float
+    confidence: float
+    reasons_vi: str
+    reasons_en: str
+
+    @property
+    def stretch(self) -> ReviewedReadings:
+        """Return the readings that it is about."""
+        return ReviewedReadings(self.channel, self.from_t - MICROSECOND, self.to_t)
+
+
+def service_proposals(conn: Connection, place: str, after: datetime, until: datetime) -> list[ServiceProposal]:
+    """Return what nobody has reviewed yet, at a station or on a channel, after < time <= until, the surest first.
+
+    Services are those of the field book and of the wire; where a device has none in this time they are found in its
+    data. Raises BadReview for an unknown place, or for more than LONGEST.
+    """
+    if until - after > LONGEST:
+        raise BadReview("found {days} days, allowed 400 at once", days=(until - after).days)
+    asked = {"place": place, "after": after, "until": until, "ok": int(State.OK), "parameters": list(CLASSES)}
+    channels = conn.execute(CHANNELS, asked).fetchall()
+    if not channels:
+        raise BadReview("found {place}: no such station or channel, or none of its parameters is judged by services",
+                        place=place)  # fmt: skip
+    found: list[ServiceProposal] = []
+    for device in dict.fromkeys(row[3] for row in channels):
+        own = {row[2]: row for row in reversed(channels) if row[3] == device}
+        for proposal in _device_proposals(conn, device, own, asked):
+            one = _named(own[proposal.parameter][1], proposal)
+            if place in (one.channel, one.channel.partition("/")[0]) and not _reviewed(conn, one):
+                found.append(one)
+    return sorted(found, key=lambda one: (-one.confidence, one.channel, one.from_t, one.kind))
+
+
+def accept(
+    conn: Connection, name: str, place: str, after: datetime, until: datetime, person: str, reason: str, now: datetime
+) -> Act:
+    """Do what a proposal proposes: give its readings the verdict `suspect`, or correct them by its straight line.
+
+    `place`, `after` and `until` as they were when it was seen. Raises BadReview where nothing of this name is proposed
+    any more; and as `review.flag` and `review.correct`.
+    """
+    proposal = next((one for one in service_proposals(conn, place, after, until) if one.name == name), None)
+    if proposal is None:
+        raise BadReview("found {name}: it is not proposed, or no more; look again at what is", name=name)
+    whole = f"{reason.strip()} ({proposal.reasons_vi})" if reason.strip() else ""
+    if proposal.kind == ProposalKind.FLAG:
+        return review.flag(conn, proposal.stretch, Quality.SUSPECT, person, whole, now)
+    formula = review.CorrectionFormula(added=proposal.added, drift=proposal.gap - proposal.added)
+    return review.correct(conn, proposal.stretch, formula, person, whole, now)
+
+
+def _device_proposals(
+    conn: Connection, device: str, channels: Mapping[str, Sequence[Any]], asked: Mapping[str, object]
+) -> list[Proposal]:
+    columns: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    witnesses: dict[str, list[Witness]] = {}
+    log: list[LogEntry] = []
+    for parameter, (channel_id, channel, *_) in channels.items():
+        own = {**asked, "channel_id": channel_id}
+        rows = np.array(conn.execute(READINGS, own).fetchall(), float).reshape(-1, 2)
+        columns[parameter] = rows[:, 0].astype(np.int64), rows[:, 1]
+        works = [work for work in conn.execute(WORKS, own).fetchall() if work[0] is None or device in ("", work[0])]
+        log = [LogEntry(_us(work[5]), _us(work[6])) for work in works if work[1] in BREAKS]
+        checks = (work for work in works if work[2] == channel and None not in work[3:5])
+        tested = conn.execute(SAMPLES, own).fetchall()
+        witnesses[parameter] = [
+            *(_witness("standard", parameter, work[5], work[3] - work[4], work[4]) for work in checks),
+            *(_witness("laboratory", parameter, taken, error, value, APART) for taken, error, value in tested),
+        ]
+    return proposals_of(_series(columns, min(row[4] for row in channels.values())), log or None, witnesses)
+
+
+def _witness(
+    kind: Literal["standard", "laboratory"], parameter: str, at: datetime, error: float, level: float, unsure: float = 1
+) -> Witness:
+    sigma = unsure * float(CLASSES[parameter].allowed(np.asarray(level)))
+    return Witness(_us(at), error, sigma, kind)
+
+
+def _series(columns: Mapping[str, tuple[np.ndarray, np.ndarray]], interval_s: float) -> DeviceSeries:
+    times = np.unique(np.concatenate([time_us for time_us, _ in columns.values()]))
+    values = {}
+    for parameter, (time_us, measured) in columns.items():
+        values[parameter] = np.full(len(times), np.nan)
+        values[parameter][np.searchsorted(times, time_us)] = measured
+    return DeviceSeries(times, values, {}, interval_s)
+
+
+def _named(channel: str, proposal: Proposal) -> ServiceProposal:
+    from_t, to_t = EPOCH + proposal.from_us * MICROSECOND, EPOCH + proposal.until_us * MICROSECOND
+    seen = f"{channel} {proposal.kind} {proposal.from_us} {proposal.until_us} {proposal.added:.4g} {proposal.gap:.4g}"
+    name = hashlib.sha256(seen.encode()).hexdigest()[:8]
+    return ServiceProposal(name, channel, str(proposal.kind), from_t, to_t, proposal.added, proposal.gap,
+                           proposal.confidence, proposal.words("vi"), proposal.words("en"))  # fmt: skip
+
+
+def _reviewed(conn: Connection, one: ServiceProposal) -> bool:
+    """Whether a person has done the same kind of act to some of its readings, and has not withdrawn it."""
+    kind = "flag" if one.kind == ProposalKind.FLAG else "correction"
+    return any(act.kind == kind and act.state != "withdrawn" for act in acts_there(conn, one.stretch))
+
+
+def _us(at: datetime) -> int:
+    return (at - EPOCH) // MICROSECOND

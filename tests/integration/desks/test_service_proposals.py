@@ -1,0 +1,111 @@
+"""What services speak for, from the readings, the field book and the laboratory of a real database, to a review."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from psycopg.types.json import Jsonb
+from typer.testing import CliRunner
+
+from quantrac.cli.commands.review import app
+from quantrac.database.pool import Connection
+from quantrac.desks import field_book, laboratory_results, review, samples, service_proposals
+from quantrac.desks.acts import BadReview
+from quantrac.desks.field_book import DeviceWork, VisitSheet, WorkKind
+from quantrac.desks.laboratory_results import LaboratoryResult
+from quantrac.desks.samples import SampleSheet
+from tests.fixtures import stations
+from tests.unit.quality.recorded_season import EVERY, SERVICES, TIMES, fouled, season
+
+MICROSECOND = timedelta(microseconds=1)
+EC = "st-test/ec"
+
+
+def at(time_us: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + time_us * MICROSECOND
+
+
+FIRST, LAST = at(int(TIMES[0])) - timedelta(hours=1), at(int(TIMES[-1]))
+NOW = LAST + timedelta(days=1)
+
+
+@pytest.fixture
+def fouled_season(conn: Connection) -> Connection:
+    """Two months of a sonde of which conductivity fouls by 3 mS/cm before the second of three services."""
+    stations.add_station(conn, "st-test")
+    conn.execute("update station set config = %s", [Jsonb({"devices": {"sonde": {}, "gauge": {}}})])
+    measured = season({"ec": fouled({1: -3.0})}).values
+    for parameter, unit in (("ec", "mS/cm"), ("water_temp", "Cel")):
+        number = stations.add_channel(conn, "st-test", parameter, unit=unit, device="sonde", interval_s=900)
+        with conn.cursor().copy("copy reading from stdin") as copy:
+            for time_us, value in zip(TIMES.tolist(), measured[parameter].tolist(), strict=True):
+                copy.write_row([number, at(time_us), value, 0, 0, at(time_us)])
+    for service in SERVICES:
+        arrived = at(service - EVERY // 2)
+        works = (
+            DeviceWork("sonde", WorkKind.CLEANING),
+            DeviceWork("sonde", WorkKind.CHECK, "ec", 9.8, None, 10.0),
+            DeviceWork("gauge", WorkKind.INSPECTION),
+        )
+        field_book.add(conn, VisitSheet("st-test", arrived, arrived + timedelta(minutes=2), works), "An", NOW)
+    return conn
+
+
+def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdrawn(
+    fouled_season: Connection, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = fouled_season
+    conn.execute("set role quantrac_console")
+    taken = at(SERVICES[0]) + timedelta(days=3)
+    read = conn.execute(
+        "select to_char(value, 'FM90.00') from v_reading where channel = %s and time = %s", [EC, taken]
+    ).fetchone()
+    assert read is not None
+    sample = samples.add(conn, SampleSheet("st-test", "M1", taken, "An", "TT"), "An", NOW)
+    found_there = LaboratoryResult("ec", read[0], "mS/cm", "TCVN", decimal_mark=".")
+    laboratory_results.enter_result(conn, sample.sample_id, found_there, "Hoa", NOW)
+    found = {one.kind: one for one in service_proposals.service_proposals(conn, "st-test", FIRST, LAST)}
+    drift, flag = found["drift"], found["flag"]
+    assert drift.channel == flag.channel == EC
+    assert (drift.from_t, drift.to_t) == (at(SERVICES[0]), at(SERVICES[1] - EVERY))
+    assert (drift.added, drift.gap) == pytest.approx((0, 3.0), abs=0.6)
+    assert flag.to_t == drift.to_t
+    assert flag.from_t > drift.from_t + timedelta(days=5)
+    assert "a standard" in drift.reasons_en
+    assert "a laboratory sample" in drift.reasons_en
+    assert service_proposals.service_proposals(conn, "st-test/water_temp", FIRST, LAST) == []
+
+    monkeypatch.setenv("QUANTRAC_DATABASE_URL", database)
+    span = ["--from", FIRST.isoformat(), "--to", LAST.isoformat()]
+    signed = ["--person", "lan", "--reason", "rong bám"]
+    listed = CliRunner().invoke(app, ["proposals", "st-test", *span, "--json"])
+    assert {one["name"] for one in json.loads(listed.output)} == {drift.name, flag.name}
+    done = CliRunner().invoke(app, ["accept", flag.name, "st-test", *span, *signed])
+    assert done.exit_code == 0, done.output
+    act = service_proposals.accept(conn, drift.name, EC, FIRST, LAST, "lan", "rong bám", NOW)
+    assert act.reason == f"rong bám ({drift.reasons_vi})"
+    quality, value, raw = conn.execute(
+        "select quality, value, raw_value from v_reading where channel = %s and time = %s", [EC, drift.to_t]
+    ).fetchone() or (None, None, None)
+    assert quality == 3
+    assert value == pytest.approx(raw + drift.gap)
+    assert service_proposals.service_proposals(conn, "st-test", FIRST, LAST) == []
+    again = CliRunner().invoke(app, ["accept", flag.name, "st-test", *span, *signed])
+    assert isinstance(again.exception, BadReview)
+    assert flag.name in str(again.exception)
+    review.withdraw(conn, act.review_id, "lan", "xem lại", NOW)
+    assert [one.name for one in service_proposals.service_proposals(conn, EC, FIRST, LAST)] == [drift.name]
+    conn.execute("reset role")
+    said = conn.execute("select person, reason from v_audit where object like 'review%'").fetchall()
+    assert sorted((person, reason.split(" (")[0]) for person, reason in said) == [
+        ("lan", "rong bám"), ("lan", "rong bám"), ("lan", "xem lại"),
+    ]  # fmt: skip
+
+
+def test_an_unknown_place_and_more_than_four_hundred_days_are_refused(conn: Connection) -> None:
+    with pytest.raises(BadReview, match="no such station"):
+        service_proposals.service_proposals(conn, "st-none", FIRST, LAST)
+    with pytest.raises(BadReview, match="401 days"):
+        service_proposals.service_proposals(conn, "st-none", FIRST, FIRST + timedelta(days=401))
