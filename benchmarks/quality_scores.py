@@ -74,13 +74,13 @@ class Score:
         return f"P {precision:.2f} R {recall:.3f} F1 {self.f1:.3f} false {100 * self.false_share:.2f} %"
 
 
-def run(folder: str | None) -> Iterable[str]:
+def run(folder: Path | None) -> Iterable[str]:
     """Give the lines of all files of a folder."""
     if folder is None:
         yield "name a folder of flagged CSV files: ./dev bench quality --data FOLDER"
         return
     found = 0
-    for path in sorted(Path(folder).rglob("*.csv*")):
+    for path in sorted(folder.rglob("*.csv*")):
         sonde = read(path)
         if sonde is None:
             yield f"{path.name}: no parameter with a flag beside it; left out"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
 from ingest.importing import ministry, table
 from ingest.importing.grid import SUFFIXES
 from ingest.importing.line import ImportLine, LineProblem
-from ingest.importing.table import Notation
+from ingest.importing.numbers import DecimalMark, marks_of
+from ingest.importing.table import FlagLine, Notation
 from ingest.importing.times import DateOrder, order_of
 from quantrac.telemetry.errors import QuantracError
 
@@ -45,7 +46,7 @@ def _inside(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 def lines(files: Iterable[Path], file_format: Format, notation: Notation) -> Iterator[ImportLine | LineProblem]:
     """Yield the lines of all files, one after the other."""
     for file in files:
-        yield from ministry.lines(file) if file_format == "tt10" else table.lines(file, notation)
+        yield from ministry.lines(file, notation.decimal) if file_format == "tt10" else table.lines(file, notation)
 
 
 def date_order(files: Iterable[Path], file_format: Format, notation: Notation, said: DateOrder | None) -> DateOrder:
@@ -53,6 +54,19 @@ def date_order(files: Iterable[Path], file_format: Format, notation: Notation, s
     if file_format == "tt10":
         return notation.dates
     return order_of((time for file in files for time in table.times(file, notation)), said)
+
+
+def decimal_marks(files: Iterable[Path], file_format: Format, notation: Notation) -> Mapping[str, DecimalMark]:
+    """Return what parts the decimals of each column that needs it. Raises UnclearNumbers."""
+    if file_format == "tt10" or notation.decimal is not None:
+        return {}
+    return marks_of(value for file in files for value in table.values(file, notation))
+
+
+def flags(files: Iterable[Path], notation: Notation) -> Iterator[FlagLine | LineProblem]:
+    """Yield the flags of all tables, one after the other."""
+    for file in files:
+        yield from table.flags(file, notation)
 
 
 def digest(files: Sequence[Path], told: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The rows of a table in a file, as texts: CSV, compressed or not, and Excel. Memory does not grow with the file."""
+"""The rows of a table in a file, as texts: CSV, compressed or not, Excel, Parquet. Memory does not grow with it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from openpyxl import load_workbook
 from ingest.importing.line import FilePlace, LineProblem, pieces
 
 EXCEL: Final = ".xlsx"
-SUFFIXES: Final = (".csv", ".csv.gz", EXCEL)
+PARQUET: Final = ".parquet"
+SUFFIXES: Final = (".csv", ".csv.gz", EXCEL, PARQUET)
 DAMAGED: Final = (
     OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, SyntaxError, LookupError, ValueError, TypeError,
 )  # fmt: skip
 """What is raised of files that are damaged, or are not what their names say: by gzip and zlib; of a workbook by
-zipfile (RuntimeError: encrypted), the parser of XML (SyntaxError), and openpyxl (TypeError: an unknown attribute)."""
+zipfile (RuntimeError: encrypted), the parser of XML (SyntaxError), and openpyxl (TypeError: an unknown attribute); by
+pyarrow as OSError and ValueError."""
+ROWS_A_BATCH: Final = 10_000
 ROUNDED: Final = timedelta(microseconds=500)
 """Excel keeps a moment as a fraction of a day, which is some microseconds off."""
 
@@ -35,19 +38,31 @@ class GridRow(NamedTuple):
 
 
 def grid(file: Path) -> Iterator[GridRow | LineProblem]:
-    """Yield the rows of a file, first that of the names, and what is wrong with those that cannot be read."""
-    rows = _excel(file) if _is_excel(file) else _csv(file)
+    """Yield the rows of a file, first that of the names, and what is wrong with those that cannot be read.
+
+    Where the file is damaged, the last thing is a problem that says so (`is_end`).
+    """
+    rows = _excel(file) if _is_excel(file) else _parquet(file) if _is_parquet(file) else _csv(file)
+    place = FilePlace(file, 1)
     try:
-        yield from rows
+        for row in rows:
+            yield row
+            place = FilePlace(file, row.place.number + 1)
     except DAMAGED as error:
-        yield LineProblem(FilePlace(file, 1), f"found {error}, expected {_expected(file)}")
+        yield LineProblem(place, f"found {str(error) or type(error).__name__}, expected {_expected(file)}", is_end=True)
 
 
 def _is_excel(file: Path) -> bool:
     return file.name.lower().endswith(EXCEL)
 
 
+def _is_parquet(file: Path) -> bool:
+    return file.name.lower().endswith(PARQUET)
+
+
 def _expected(file: Path) -> str:
+    if _is_parquet(file):
+        return "a Parquet file"
     return "an Excel file (.xlsx)" if _is_excel(file) else "a CSV file, compressed if it ends in .gz"
 
 
@@ -94,9 +109,23 @@ def _excel(file: Path) -> Iterator[GridRow]:
             yield GridRow(FilePlace(file, number), [*cells, *[""] * (width - len(cells))])
 
 
+def _parquet(file: Path) -> Iterator[GridRow]:
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(file) as table:
+        yield GridRow(FilePlace(file, 1), table.schema_arrow.names)
+        number = 1
+        for batch in table.iter_batches(ROWS_A_BATCH):
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                number += 1
+                yield GridRow(FilePlace(file, number), [_text(cell) for cell in row])
+
+
 def _text(cell: object) -> str:
     if cell is None:
         return ""
+    if isinstance(cell, datetime) and cell.tzinfo is not None:
+        return cell.isoformat()
     if isinstance(cell, datetime):
         return (cell + ROUNDED).isoformat(sep=" ", timespec="milliseconds")
     return str(cell)

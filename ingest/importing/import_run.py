@@ -19,6 +19,7 @@ from ingest.importing import files
 from ingest.importing.files import Format
 from ingest.importing.line import FilePlace, ImportLine, LineProblem
 from ingest.importing.names import Names, TargetChannel
+from ingest.importing.numbers import DecimalMark
 from ingest.importing.table import Notation
 from ingest.importing.times import DateOrder
 from ingest.receiving import registry_table
@@ -39,7 +40,7 @@ LINES_A_BATCH: Final = 20_000
 MOST_IN_BUNDLE: Final = 500
 US: Final = timedelta(microseconds=1)
 
-CHANNELS: Final = "select name, parameter, unit, channel_id, interval_s from channel where station = %s and not derived"
+CHANNELS: Final = "select name, parameter, unit, channel_id, derived from channel where station = %s"
 BEGIN: Final = """
 insert into import as i (station, epoch, format, source, sha256, interval_s, person, started_at)
 values (%(station)s, %(epoch)s, %(format)s, %(source)s, %(sha256)s, %(interval_s)s, %(person)s,
@@ -83,12 +84,17 @@ class Order(NamedTuple):
     person: str
     dates: DateOrder | None = None
     """Which order dates with slashes have; None: as they show."""
+    decimal: DecimalMark | None = None
+    """What parts the decimals of numbers; None: as they show."""
+    flag_column: str | None = None
+    """The columns of experts' flags, `*` for the name of the column of values; None: flags are not read."""
 
     @property
     def told(self) -> list[str]:
-        """What the person told of the meaning of the files."""
+        """What the person told of the meaning of the values."""
         pairs = sorted(f"{name}={channel}" for name, channel in self.chosen.items())
-        return [*pairs, *sorted(self.skipped), str(self.interval_ms), self.dates or ""]
+        decimal = [self.decimal] if self.decimal else []
+        return [*pairs, *sorted(self.skipped), str(self.interval_ms), self.dates or "", *decimal]
 
 
 @dataclass(slots=True)
@@ -107,6 +113,8 @@ class Progress:
     """Messages of this run that brought nothing new."""
     conflicts: int = 0
     """Messages of this run with another value for a reading that was there."""
+    is_broken_off: bool = False
+    """A file could not be read to its end: what is behind that place is still to be imported."""
 
 
 @dataclass(slots=True)
@@ -140,6 +148,11 @@ class TargetStation:
         value = None if line.value is None else convert(line.value)
         return line.t_ms, (channel.name, value, line.state.word)
 
+    def channel(self, name: str) -> TargetChannel | None:
+        """Return the channel that a name means, None for one that is skipped or unknown."""
+        channel = self.names.channel(name)
+        return channel if isinstance(channel, TargetChannel) else None
+
     def _meaning(self, name: str, unit: str | None) -> tuple[TargetChannel, Conversion] | str | None:
         channel = self.names.channel(name)
         if not isinstance(channel, TargetChannel):
@@ -158,8 +171,9 @@ def run_import(
     """Import what is not imported yet and return how far it came; a line that cannot be used is reported and counted.
 
     files → lines → readings of the station's channels → messages, bundled as an edge does → the checks of ingest →
-    COPY, books, feed, and the place reached, in one transaction a batch. Raises StationNotApplied, NothingToImport,
-    UnclearDates.
+    COPY, books, feed, and the place reached, in one transaction a batch. Where a file cannot be read further, the
+    import ends there and is not finished: repeated, it goes on from there. Raises StationNotApplied, NothingToImport,
+    UnclearDates, UnclearNumbers.
     """
     found = files.found(order.paths, order.file_format)
     station = load_station(conn, order)
@@ -170,6 +184,12 @@ def run_import(
     lines = islice(files.lines(found, order.file_format, notation), progress.lines, None)
     now_ms = (now - EPOCH) // timedelta(milliseconds=1)
     while batch := list(islice(lines, LINES_A_BATCH)):
+        end = next((n for n, line in enumerate(batch) if isinstance(line, LineProblem) and line.is_end), None)
+        if end is not None:
+            tell(batch[end])  # type: ignore[arg-type]
+            progress.is_broken_off = True
+            if not (batch := batch[:end]):
+                break
         readings: list[tuple[int, WireReading]] = []
         for line in batch:
             usable = line if isinstance(line, LineProblem) else station.reading(line, now_ms)
@@ -180,14 +200,22 @@ def run_import(
                 readings.append(usable)
         _store(conn, order, station, readings, progress, len(batch))
         moved(progress, batch[-1].place)
-    conn.execute(FINISH, [now, progress.import_id])
+        if progress.is_broken_off:
+            break
+    if not progress.is_broken_off:
+        conn.execute(FINISH, [now, progress.import_id])
     return progress
 
 
 def notation_of(conn: Connection, order: Order, found: Sequence[Path]) -> Notation:
-    """Return how the files are to be read. Raises UnclearDates."""
-    notation = Notation(order.station, time_zone(conn), order.skipped)
-    return notation._replace(dates=files.date_order(found, order.file_format, notation, order.dates))
+    """Return how the files are to be read. Raises UnclearDates, UnclearNumbers."""
+    notation = Notation(
+        order.station, time_zone(conn), order.skipped, decimal=order.decimal, flag_column=order.flag_column
+    )
+    return notation._replace(
+        dates=files.date_order(found, order.file_format, notation, order.dates),
+        marks=files.decimal_marks(found, order.file_format, notation),
+    )
 
 
 def load_station(conn: Connection, order: Order) -> TargetStation:
@@ -198,9 +226,10 @@ def load_station(conn: Connection, order: Order) -> TargetStation:
             f"--station: found {order.station}, which is not in the database: quantrac stations apply"
         )
     rows = conn.execute(CHANNELS, [order.station]).fetchall()
-    channels = [TargetChannel(*each[:3]) for each in rows]
+    channels = [TargetChannel(*each[:3]) for each in rows if not each[4]]
+    made_here = [f"{order.station}/{name}" for name, *_, derived in rows if derived]  # as our own exports name them
     in_service_ms = (row[0] - EPOCH) // timedelta(milliseconds=1)
-    names = Names(channels, order.chosen, order.skipped)
+    names = Names(channels, order.chosen, [*order.skipped, *made_here])
     return TargetStation(order.station, in_service_ms, names, {each[0]: each[3] for each in rows})
 
 

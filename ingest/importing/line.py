@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 from quantrac.telemetry.ministry import STATE_OF_STATUS
 from quantrac.telemetry.states import STATE_OF_WORD, State
-
-NO_VALUE: Final = frozenset({"", "-", "na", "n/a", "nan", "null", "none"})
 
 
 class FilePlace(NamedTuple):
@@ -53,20 +50,11 @@ class LineProblem(NamedTuple):
 
     place: FilePlace
     message: str
+    is_end: bool = False
+    """Nothing behind it can be read: what follows is not imported, and the import is not finished."""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message if len(self.message) <= MOST_SHOWN else f'{self.message[:MOST_SHOWN]}…'}"
-
-
-def number(text: str) -> float | None:
-    """Read a value; a decimal comma is taken too; None where there is none. Raises ValueError."""
-    bare = text.strip()
-    if bare.lower() in NO_VALUE:
-        return None
-    value = float(bare.replace(",", ".") if bare.count(",") == 1 and "." not in bare else bare)
-    if not math.isfinite(value) or "_" in bare:  # 1_000 is a number to Python alone
-        raise ValueError(text)
-    return value
 
 
 def state(text: str, value: float | None) -> State:

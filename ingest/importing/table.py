@@ -3,6 +3,9 @@
 Long columns: `time` (or `time_utc`), `channel` or `parameter`, `value` (or `raw_value`, which is preferred), and if
 wanted `unit`, `state`, `station`. So files of `quantrac export readings` go back in. A column of a wide file that names
 no channel must be skipped by name. A decimal comma is read where the fields are parted by something else.
+
+Where experts' flags are to be read, `flag_column` names the columns that hold them: `*` is the name of the column of
+values.
 """
 
 from __future__ import annotations
@@ -13,14 +16,18 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ingest.importing.grid import grid
-from ingest.importing.line import FilePlace, ImportLine, LineProblem, number, state
+from ingest.importing.line import FilePlace, ImportLine, LineProblem, state
 from ingest.importing.names import is_skipped
+from ingest.importing.numbers import DecimalMark, number
 from ingest.importing.times import DateOrder, moment_ms
+from quantrac.telemetry.states import State
 
 TIMES: Final = ("time_utc", "time", "thời gian", "ngày giờ")
 NAMES: Final = ("channel", "parameter", "name", "thông số")
 VALUES: Final = ("raw_value", "value", "giá trị")
 UTC_COLUMN: Final = "time_utc"
+LONG_FLAG: Final = "flag"
+"""The column of flags in a long table, where no other one is named."""
 
 
 class Notation(NamedTuple):
@@ -33,10 +40,20 @@ class Notation(NamedTuple):
     skipped: Collection[str] = ()
     """Names of columns and channels that are left out, `*` and `?` as in names of files."""
     dates: DateOrder = "day-first"
+    marks: Mapping[str, DecimalMark] = {}
+    """What parts the decimals, by name in lower case; of others, what a number shows."""
+    decimal: DecimalMark | None = None
+    """The same, said for all of them."""
+    flag_column: str | None = None
+    """None: flags are not read."""
+
+    def mark(self, name: str) -> DecimalMark | None:
+        """Return what parts the decimals of a name."""
+        return self.decimal or self.marks.get(name.strip().casefold())
 
     def skips(self, name: str) -> bool:
         """Tell whether a name is left out."""
-        return is_skipped(name, self.skipped)
+        return is_skipped(name, self.skipped) or is_skipped(name.rpartition("/")[2], self.skipped)
 
 
 class _Row(NamedTuple):
@@ -55,6 +72,17 @@ class _Head(NamedTuple):
     """None: a wide file."""
     channels: Sequence[str]
     """The columns of a wide file that are to be read: an export's local time is none of them."""
+    flags: Mapping[str, str]
+    """Columns of flags, by the column whose values they judge."""
+
+
+class FlagLine(NamedTuple):
+    """What experts wrote beside a value."""
+
+    place: FilePlace
+    name: str
+    t_ms: int
+    words: str
 
 
 def lines(file: Path, notation: Notation) -> Iterator[ImportLine | LineProblem]:
@@ -71,6 +99,33 @@ def times(file: Path, notation: Notation) -> Iterator[tuple[FilePlace, str]]:
     for row in _rows(file, notation):
         if not isinstance(row, LineProblem):
             yield row[0].place, row[0].cells[row[1].time].strip()
+
+
+def values(file: Path, notation: Notation) -> Iterator[tuple[FilePlace, str, str]]:
+    """Yield place, name and text of every value that is not left out."""
+    for row in _rows(file, notation):
+        if not isinstance(row, LineProblem):
+            for name, text in _cells(*row):
+                if not notation.skips(name):
+                    yield row[0].place, name.strip().casefold(), text
+
+
+def flags(file: Path, notation: Notation) -> Iterator[FlagLine | LineProblem]:
+    """Yield what experts wrote beside each value that has a time; a value without words is left out."""
+    for found in _rows(file, notation):
+        if isinstance(found, LineProblem):
+            if found.is_end:
+                yield found
+            continue
+        row, head = found
+        words = [
+            (name, said) for name, _ in _cells(row, head)
+            if not notation.skips(name)
+            and (column := head.flags.get(head.value or name)) and (said := row.cells[column].strip())
+        ]  # fmt: skip
+        t_ms = _moment(row, head.time, notation) if words else None
+        if t_ms is not None:
+            yield from (FlagLine(row.place, name, t_ms, said) for name, said in words)
 
 
 def _rows(file: Path, notation: Notation) -> Iterator[tuple[_Row, _Head] | LineProblem]:
@@ -101,22 +156,45 @@ def _head(place: FilePlace, cells: Sequence[str], notation: Notation) -> _Head |
     if twice := sorted({name for name in columns if columns.count(name) > 1 and name and not notation.skips(name)}):
         return LineProblem(place, f"found column {', '.join(twice)} twice, expected each name once")
     value = next((name for name in VALUES if name in columns), None)
-    channels = [name for name in dict.fromkeys(columns) if _is_channel(name, columns) and not notation.skips(name)]
-    return _Head(columns, time, value, channels)
+    flags = _flag_columns(columns, value, notation)
+    channels = [
+        name
+        for name in dict.fromkeys(columns)
+        if _is_channel(name, columns) and not notation.skips(name) and not _holds_flags(name, notation)
+    ]
+    return _Head(columns, time, value, channels, flags)
+
+
+def _flag_columns(columns: Sequence[str], value: str | None, notation: Notation) -> dict[str, str]:
+    if notation.flag_column is None:
+        return {}
+    column = notation.flag_column.casefold()
+    judged = {name: column.replace("*", name) for name in ([value] if value else columns)}
+    if value is not None and judged[value] not in columns:
+        judged[value] = LONG_FLAG
+    return {name: flag for name, flag in judged.items() if flag in columns and flag != name}
+
+
+def _holds_flags(name: str, notation: Notation) -> bool:
+    """Tell whether a column is one of flags, also where the column that it judges is missing."""
+    return notation.flag_column is not None and is_skipped(name, [notation.flag_column])
+
+
+def _cells(row: _Row, head: _Head) -> Iterator[tuple[str, str]]:
+    """Yield the names of a row with the texts of their values; an empty cell of a wide table is no reading."""
+    if head.value is None:
+        yield from ((name, text) for name in head.channels if (text := row.cells[name]).strip())
+    elif (name := next((row.cells[each] for each in NAMES if each in row.cells), None)) is not None:
+        yield name, row.cells[head.value]
 
 
 def _values(row: _Row, head: _Head, notation: Notation) -> Iterator[ImportLine | LineProblem]:
-    cells = row.cells
-    if head.value is None:
-        for name in head.channels:
-            if cells[name].strip():  # an empty cell is no reading
-                yield _line(row, head.time, name, cells[name], None, "", notation)
-        return
-    named = next((cells[each] for each in NAMES if each in cells), None)
-    if named is None:
+    found = False
+    for name, text in _cells(row, head):
+        found = True
+        yield _line(row, head, name, text, notation)
+    if head.value is not None and not found:
         yield LineProblem(row.place, "found a column of values, expected another one named channel or parameter")
-    else:
-        yield _line(row, head.time, named, cells[head.value], cells.get("unit"), cells.get("state", ""), notation)
 
 
 def _is_channel(name: str, columns: Sequence[str]) -> bool:
@@ -124,22 +202,32 @@ def _is_channel(name: str, columns: Sequence[str]) -> bool:
     return name not in (*TIMES, "station") and not is_local_time
 
 
-def _line(
-    row: _Row, time: str, name: str, value_text: str, unit: str | None, state_text: str, notation: Notation
-) -> ImportLine | LineProblem:
+def _line(row: _Row, head: _Head, name: str, text: str, notation: Notation) -> ImportLine | LineProblem:
     place, cells = row
+    is_long = head.value is not None
+    unit, state_text = (cells.get("unit"), cells.get("state", "")) if is_long else (None, "")
+    if is_long and notation.skips(name):
+        return ImportLine(place, name.strip(), None, unit, 0, State.COMM)  # its value may be anything
     try:
-        value = number(value_text)
+        value = number(text, notation.mark(name))
     except ValueError:
-        return LineProblem(place, f"{name}: found {value_text!r}, expected a number")
-    try:
-        bare = cells[time].strip()
-        is_utc = time == UTC_COLUMN and "+" not in bare and not bare.endswith("Z")
-        t_ms = moment_ms(f"{bare}+00:00" if is_utc else bare, notation.zone, notation.dates)
-    except ValueError:
+        return LineProblem(place, f"{name}: found {text!r}, expected a number")
+    t_ms = _moment(row, head.time, notation)
+    if t_ms is None:
         expected = "01/05/2024 07:05" if notation.dates == "day-first" else "05/01/2024 07:05, month first"
-        return LineProblem(place, f"time: found {cells[time]!r}, expected such as 2024-05-01 07:05 or {expected}")
+        found = cells[head.time]
+        return LineProblem(place, f"time: found {found!r}, expected such as 2024-05-01 07:05 or {expected}")
     try:
         return ImportLine(place, name.strip(), value, unit, t_ms, state(state_text, value))
     except ValueError:
         return LineProblem(place, f"state: found {state_text!r}, expected 00, 01, 02 or a word such as ok, cal, fault")
+
+
+def _moment(row: _Row, column: str, notation: Notation) -> int | None:
+    """Return the time of a row in milliseconds; None where it is none."""
+    bare = row.cells[column].strip()
+    is_utc = column == UTC_COLUMN and "+" not in bare and not bare.endswith("Z")
+    try:
+        return moment_ms(f"{bare}+00:00" if is_utc else bare, notation.zone, notation.dates)
+    except ValueError:
+        return None

@@ -8,9 +8,11 @@ One act is done at a time; whoever says which version of the stretch they have s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -76,6 +78,21 @@ IN_FORCE: Final = """
 select array_agg(distinct coalesce(review_id, 0)) from correction
 where channel_id = %(channel_id)s and time between %(from_t)s and %(to_t)s and approved_at is not null
   and revoked_at is null
+"""
+OPEN_TO_VERDICTS: Final = """
+select given.n - 1 from unnest(%(times)s::timestamptz[]) with ordinality given (time, n)
+join reading r on r.channel_id = %(channel_id)s and r.time = given.time and r.time between %(first)s and %(last)s
+left join lateral (
+  select g.flag from reading_flag g
+  where g.channel_id = %(channel_id)s and g.time = given.time and g.test is null order by g.flag_id desc limit 1
+) v on true
+where r.value is not null and v.flag is null
+"""
+FLAG_EACH: Final = """
+insert into reading_flag (channel_id, time, test, flag, "by", reason, at, review_id)
+select %(channel_id)s, given.time, null, given.flag, %(person)s, v.reason, %(now)s, given.review_id
+from unnest(%(times)s::timestamptz[], %(flags)s::int2[], %(reviews)s::bigint[]) given (time, flag, review_id)
+join review v using (review_id)
 """
 DAYS: Final = """
 select min(time), max(time), count(*)::int4 from reading
@@ -151,6 +168,67 @@ def flag(
         review_id = _open(conn, review | {"approved_by": person, "approved_at": now})
         conn.execute(FLAG, {**review, "review_id": review_id})
         return _done(conn, review_id, person, "flag", reason, now, Cause.FLAG)
+
+
+class ReadingVerdict(NamedTuple):
+    """What a person, or experts whose word a person takes, says of one reading."""
+
+    time: datetime
+    verdict: Quality | None
+    """None: nothing."""
+    reason: str
+
+
+def flag_each(
+    conn: Connection, channel: str, verdicts: Iterable[ReadingVerdict], person: str, reason: str, now: datetime
+) -> Counter[Quality]:
+    """Give readings of a channel a verdict each, where they have a value and nobody's verdict stands: return how many.
+
+    Neighbours with the same verdict and reason are one act each; the audit gets one row, with `reason`. Done twice it
+    changes nothing. Raises BadReview; DaySigned where a day is signed, and then nothing is done.
+    """
+    with _transaction(conn):
+        asked = _asked(conn, ReviewedReadings.at(channel, now), person, reason, now, None)
+        given = sorted({one.time: one for one in verdicts}.values())
+        if not given:
+            return Counter()
+        times = [one.time for one in given]
+        free = conn.execute(OPEN_TO_VERDICTS, {**asked, "times": times, "first": times[0], "last": times[-1]})
+        acts = list(_acts_of(given, {n for (n,) in free}))
+        rows: list[tuple[datetime, Quality, int]] = []
+        for run in acts:
+            from_t, to_t = run[0].time, run[-1].time
+            refuse_signed(conn, asked["channel_id"], from_t, to_t)
+            span = {"from_t": from_t, "to_t": to_t, "readings": len(run)}
+            signed = {"approved_by": person, "approved_at": now, "reason": run[0].reason}
+            flagged = {**_NO_FORMULA, "kind": "flag", "flag": int(run[0].verdict or 0)}
+            review_id = _open(conn, {**asked, **span, **signed, **flagged})
+            rows += [(one.time, one.verdict, review_id) for one in run if one.verdict is not None]
+        if rows:
+            _write_each(conn, asked, rows)
+        return Counter(verdict for _, verdict, _ in rows)
+
+
+def _acts_of(given: Sequence[ReadingVerdict], free: Collection[int]) -> Iterator[list[ReadingVerdict]]:
+    """Yield neighbours of the same verdict and reason that may be judged; whatever lies between parts them."""
+    marked = [(one.verdict, one.reason) if one.verdict and n in free else None for n, one in enumerate(given)]
+    for mark, run in groupby(range(len(given)), key=marked.__getitem__):
+        if mark is not None:
+            yield [given[n] for n in run]
+
+
+def _write_each(conn: Connection, asked: Mapping[str, Any], rows: Sequence[tuple[datetime, Quality, int]]) -> None:
+    """Write verdicts with the reviews that they belong to, the audit and the feed, a change a day."""
+    times, flags, reviews = (list(column) for column in zip(*rows, strict=True))
+    conn.execute(FLAG_EACH, {**asked, "times": times, "flags": [int(flag) for flag in flags], "reviews": reviews})
+    span = {"from": times[0].isoformat(), "to": times[-1].isoformat(), "reviews": [reviews[0], reviews[-1]]}
+    detail = {**span, **{flag.word: count for flag, count in Counter(flags).items()}}
+    what = f"{len(rows)} readings of {asked['channel']}"
+    audit.record(conn, asked["now"], asked["person"], "flag", what, asked["reason"], detail)
+    days = [list(day) for _, day in groupby(times, key=datetime.date)]
+    station = asked["channel"].partition("/")[0]
+    changes = [NewChange(station, asked["channel_id"], day[0], day[-1], len(day), Cause.FLAG) for day in days]
+    append_changes(conn, changes)
 
 
 def unflag(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,13 +21,18 @@ from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
 
 if TYPE_CHECKING:
+    from ingest.importing.flags import FlagWords, Judgement
     from ingest.importing.import_run import Order, Progress
     from ingest.importing.line import FilePlace, LineProblem
     from ingest.importing.survey import Survey
     from quantrac.database.pool import Connection
+    from quantrac.desks.import_flags import ImportedFlags
+
+    Moved = Callable[[str, FilePlace], None]
 
 app = group()
 PROBLEMS_SHOWN: Final = 100
+FLAG_COLUMN: Final = "*_flag"
 
 Paths = Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for them.")]
 StationOption = Annotated[str, typer.Option("--station", help="Station whose readings these are.")]
@@ -36,6 +41,10 @@ SkipOption = Annotated[
     list[str], typer.Option("--skip", help="Name that is left out, * and ? as in names of files; may be repeated.")
 ]
 
+DecimalOption = Annotated[
+    Literal["comma", "dot"] | None,
+    typer.Option(help="What parts decimals; asked for where 1,234 may be 1.234 or 1234 and no other value shows it."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would come of each name; store nothing.")]
 
 
@@ -46,6 +55,7 @@ def tt10(
     person: Person,
     mapped: MapOption = [],  # noqa: B006
     skip: SkipOption = [],  # noqa: B006
+    decimal: DecimalOption = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -58,10 +68,10 @@ def tt10(
     from ingest.importing.import_run import Order
 
     chosen = {**_filed(station), **dict(map(_pair, mapped))}
-    _run(Order(station, "tt10", tuple(paths), 300_000, chosen, skip, person), dry_run, as_json)
+    _run(Order(station, "tt10", tuple(paths), 300_000, chosen, skip, person, decimal=decimal), {}, dry_run, as_json)
 
 
-@app.command("csv", short_help="Tables, long or wide: CSV, also compressed, and Excel.")
+@app.command("csv", short_help="Tables, long or wide: CSV, also compressed, Excel, Parquet.")
 def tables(
     paths: Paths,
     station: StationOption,
@@ -75,52 +85,111 @@ def tables(
         Literal["day-first", "month-first"] | None,
         typer.Option(help="What 7/2/2021 means; asked for where no date of the files shows it."),
     ] = None,
+    decimal: DecimalOption = None,
+    flags: Annotated[
+        bool, typer.Option("--flags", help="Take experts' flags beside the values in, as verdicts of --person.")
+    ] = False,
+    flag: Annotated[
+        list[str], typer.Option("--flag", help="WORDS=good, suspect, fail or none, beside NERRS' and QARTOD's flags.")
+    ] = [],  # noqa: B006
+    flag_column: Annotated[
+        str | None, typer.Option(help="Columns of flags, * for that of the values; default *_flag, in long files flag.")
+    ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import tables (*.csv, *.csv.gz, *.xlsx). Long: columns time, channel, value, and if wanted unit, state, station.
+    """Import tables (*.csv, *.csv.gz, *.xlsx, *.parquet). Long: columns time, channel, value, if wanted unit, state.
 
     Wide: a column time and one column a channel. Of an Excel file its first sheet is read. Times without an offset are
-    those of the network's time zone. Files of `quantrac export readings` go back in. May be stopped and repeated, as
-    `tt10`.
+    those of the network's time zone. Files of `quantrac export readings` go back in. Flags are those of NERRS (<0>) and
+    QARTOD (1), in columns such as do_flag, in long files flag. May be stopped and repeated, as `tt10`.
     """
     from ingest.importing.import_run import Order
 
-    chosen = dict(map(_pair, mapped))
-    order = Order(station, "csv", tuple(paths), round(interval * 1000), chosen, skip, person, dates)
-    _run(order, dry_run, as_json)
+    meant = _meant(flag)
+    column = flag_column or (FLAG_COLUMN if flags or meant else None)
+    order = Order(
+        station, "csv", tuple(paths), round(interval * 1000), dict(map(_pair, mapped)), skip, person, dates, decimal,
+        column,
+    )  # fmt: skip
+    _run(order, meant, dry_run, as_json)
 
 
-def _run(order: Order, dry_run: bool, as_json: bool) -> None:
+def _run(order: Order, meant: Mapping[str, Judgement], dry_run: bool, as_json: bool) -> None:
+    from quantrac.desks.import_flags import flag_words
+
     problems = Problems()
     now = datetime.now(UTC)
     with database("import", "import") as conn:
-        refused = (_show if dry_run else _import)(conn, order, now, problems, as_json)
-    if refused:
+        words = flag_words(conn, order, meant) if order.flag_column is not None else {}
+        is_whole = (_show if dry_run else _import)(conn, order, words, now, problems, as_json)
+    if not is_whole:
         raise typer.Exit(1)
 
 
-def _show(conn: Connection, order: Order, now: datetime, problems: Problems, as_json: bool) -> int:
+def _show(
+    conn: Connection, order: Order, words: Mapping[str, FlagWords], now: datetime, problems: Problems, as_json: bool
+) -> bool:
     from ingest.importing.survey import survey
 
     found = survey(conn, order, now, problems)
     problems.close()
     names = [{**dataclasses.asdict(one), "first": one.first, "last": one.last} for one in found.names.values()]
-    report = {"dates": found.dates, "names": names, "skipped": found.skipped, "refused": found.refused}
-    answer(report, _survey_lines(found, time_zone(conn)), as_json=as_json)
-    return found.refused
+    flags = {one.words: {"means": one.judgement, "count": one.count} for one in words.values()}
+    report = {"dates": found.dates, "names": names, "skipped": found.skipped, "refused": found.refused, "flags": flags}
+    lines = [f"flag {one.words!r}: {one.judgement} ({one.count} values)" for one in words.values()]
+    answer(report, [*lines, *_survey_lines(found, time_zone(conn))], as_json=as_json)
+    return not found.refused
 
 
-def _import(conn: Connection, order: Order, now: datetime, problems: Problems, as_json: bool) -> int:
+def _import(
+    conn: Connection, order: Order, words: Mapping[str, FlagWords], now: datetime, problems: Problems, as_json: bool
+) -> bool:
     from ingest.importing.import_run import run_import
 
     begun = time.monotonic()
     with file_progress() as moved:
-        done = run_import(conn, order, now, problems, moved)
+        done = run_import(conn, order, now, problems, lambda far, place: moved(f"{far.readings} readings added", place))
+        flags = _import_flags(order, words, now, moved) if words else None
     seconds = time.monotonic() - begun
     problems.close()
-    answer(_report(done, seconds), [_summary(done, seconds)], as_json=as_json)
-    return done.refused
+    report = _report(done, seconds)
+    lines = [_summary(done, seconds)]
+    if flags is not None:
+        verdicts = {quality.word: count for quality, count in flags.verdicts.items()}
+        report |= {"verdicts": verdicts, "flags_left": flags.left}
+        lines.append(_flag_summary(verdicts, flags.left))
+    answer(report, lines, as_json=as_json)
+    return not done.refused and not done.is_broken_off
+
+
+def _import_flags(order: Order, words: Mapping[str, FlagWords], now: datetime, moved: Moved) -> ImportedFlags:
+    from quantrac.desks.import_flags import import_flags
+
+    with database("console", "import") as conn:  # whose user may write verdicts
+        return import_flags(conn, order, words, now, lambda place: moved("flags", place))
+
+
+def _flag_summary(verdicts: Mapping[str, int], left: int) -> str:
+    told = ", ".join(f"{count} {word}" for word, count in sorted(verdicts.items())) or "none new"
+    return f"verdicts: {told}" + (
+        f"; {left} flags left: a verdict stands already, or there is no value" if left else ""
+    )
+
+
+def _meant(flags: Sequence[str]) -> dict[str, Judgement]:
+    """Return what a person said of words of flags."""
+    from ingest.importing.flags import JUDGEMENTS
+
+    meant: dict[str, Judgement] = {}
+    for text in flags:
+        words, _, judgement = text.rpartition("=")
+        known = next((one for one in JUDGEMENTS if one == judgement.strip()), None)
+        if known is None or not words.strip():
+            expected = "expected WORDS=good, suspect, fail or none, such as P=good"
+            raise typer.BadParameter(f"found {text!r}, {expected}", param_hint="--flag")
+        meant[" ".join(words.split())] = known
+    return meant
 
 
 class Problems:
@@ -142,8 +211,8 @@ class Problems:
 
 
 @contextmanager
-def file_progress() -> Iterator[Callable[[Progress, FilePlace], None]]:
-    """Show on a terminal how far an import is: the file, the share of its lines, and what has been added."""
+def file_progress() -> Iterator[Moved]:
+    """Show on a terminal how far an import is: the file, the share of its lines, and what is done."""
     from rich.console import Console
     from rich.progress import Progress as Bar
 
@@ -152,13 +221,12 @@ def file_progress() -> Iterator[Callable[[Progress, FilePlace], None]]:
         task = bar.add_task("reading", total=None)
         lines: dict[Path, int | None] = {}
 
-        def moved(progress: Progress, place: FilePlace) -> None:
+        def moved(what: str, place: FilePlace) -> None:
             if bar.disable:
                 return
             if place.file not in lines:
                 lines[place.file] = _count_lines(place.file)
-            what = f"{place.file.name}: {progress.readings} readings added"
-            bar.update(task, description=what, completed=place.number, total=lines[place.file])
+            bar.update(task, description=f"{place.file.name}: {what}", completed=place.number, total=lines[place.file])
 
         yield moved
 
@@ -206,7 +274,7 @@ def _report(done: Progress, seconds: float) -> dict[str, object]:
         "import_id": done.import_id, "epoch": done.epoch, "started_at": done.started_at,
         "lines": done.lines,
         "readings": done.readings, "refused": done.refused, "repeated": done.repeated, "conflicts": done.conflicts,
-        "already_finished": done.was_finished, "seconds": round(seconds, 3),
+        "already_finished": done.was_finished, "finished": not done.is_broken_off, "seconds": round(seconds, 3),
     }  # fmt: skip
 
 
@@ -217,6 +285,7 @@ def _summary(done: Progress, seconds: float) -> str:
     parts += [f"{done.repeated} messages brought nothing new"] if done.repeated else []
     parts += [f"{done.conflicts} messages conflict: quantrac ledger --conflicts"] if done.conflicts else []
     parts += [f"{done.refused} lines cannot be used"] if done.refused else []
+    parts += ["not finished: a file could not be read to its end, repeat it when it can"] if done.is_broken_off else []
     return ", ".join(parts)
 
 

@@ -1,5 +1,6 @@
 """Files of the years before Quantrac: through the checks, once, resumable, and every refusal with file and line."""
 
+import gzip
 import itertools
 import resource
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from ingest.books import acks
 from ingest.importing import files, import_run, ministry, table
+from ingest.importing.flags import UnclearFlags
 from ingest.importing.import_run import Order, Progress, run_import
 from ingest.importing.line import FilePlace, ImportLine, LineProblem
 from ingest.importing.survey import survey
@@ -21,7 +23,12 @@ from ingest.rollups import consumer as rollups
 from quantrac.config.loader import load_network
 from quantrac.database.feed import Consumer
 from quantrac.database.pool import Connection
+from quantrac.desks import import_flags, review
+from quantrac.desks.acts import ReviewedReadings, acts_there
 from quantrac.desks.network import apply_network
+from quantrac.desks.review import ReadingVerdict
+from quantrac.desks.stages import DaySigned
+from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 from reports.exports.export import export
 from reports.exports.formats import FileFormat
@@ -214,16 +221,110 @@ def test_imported_hours_are_complete_by_their_own_interval(conn: Connection, tmp
 
 
 def test_an_export_goes_back_in(conn: Connection, database: str, tmp_path: Path) -> None:
-    load(conn, order(month(tmp_path / "a.txt"), chosen={"Temp": "water_temp"}))
-    out = tmp_path / "out.csv"
-    with out.open("wb") as file:
-        export(conn, ExportRange(datetime(2024, 1, 1, tzinfo=UTC), NOW), FileFormat.CSV, file)
+    """In every format that `import` reads; what the centre derives itself is left out."""
+    load(conn, order(month(tmp_path / "a.txt", days=1), chosen={"Temp": "water_temp"}))
+    conn.execute(
+        "insert into derived_reading select channel_id, %s, 0.1, 0, 1, %s from channel where station = %s and derived",
+        [datetime(2024, 5, 1, tzinfo=UTC), NOW, STATION],
+    )
     content = "select channel_id, time, value, state, tests from reading order by 1, 2"
     before = conn.execute(content).fetchall()
-    conn.execute("truncate reading, latest, ledger")
-    done, said = load(conn, order(out, file_format="csv"))
-    assert (said, done.readings) == ([], 1728)
-    assert conn.execute(content).fetchall() == before
+    outs = [tmp_path / f"out.{kind}" for kind in (FileFormat.CSV, FileFormat.XLSX, FileFormat.PARQUET)]
+    for out in outs:
+        with out.open("wb") as file:
+            export(conn, ExportRange(datetime(2024, 1, 1, tzinfo=UTC), NOW), FileFormat(out.suffix[1:]), file)
+    for out in outs:
+        conn.execute("truncate reading, latest, ledger")
+        done, said = load(conn, order(out, file_format="csv"))
+        assert (said, done.readings, done.refused) == ([], 864, 0), out.name
+        assert conn.execute(content).fetchall() == before, out.name
+
+
+FLAGGED = (
+    "time,DO,do_flag,pH,ph_flag,record_flag\n"
+    "2024-05-01T00:05:00Z,5.1,<0>,7.2,<0> (CRE),{CSM}\n"
+    "2024-05-01T00:10:00Z,0.2,<-3> [SPC] (CSM),7.1,<1> [STS],\n"
+    "2024-05-01T00:15:00Z,0.1,<-3> [SPC] (CSM),,<-2>,\n"
+    "2024-05-01T00:20:00Z,5.0,<4>,7.3,odd,\n"
+    "2024-05-01T00:25:00Z,5.0,<0>,7.3,<0>,\n"
+)
+
+
+def test_experts_flags_come_in_as_verdicts_of_who_imports_once(conn: Connection, tmp_path: Path) -> None:
+    """The words of NERRS (CDMO), and one of a person's own; a verdict of a person here stands above them."""
+    file = tmp_path / "old.csv"
+    file.write_text(FLAGGED)
+    with_flags = order(file, file_format="csv", flag_column="*_flag")
+    with pytest.raises(UnclearFlags, match=r"old\.csv:5: 'odd' \(1 values\).*nothing is imported"):
+        import_flags.flag_words(conn, with_flags, {})
+    words = import_flags.flag_words(conn, with_flags, {"odd": "suspect"})
+    done, said = load(conn, with_flags)
+    assert (said, done.readings) == ([], 9)
+    own = ReviewedReadings.at(f"{STATION}/do", datetime(2024, 5, 1, 0, 25, tzinfo=UTC))
+    review.flag(conn, own, Quality.FAIL, "binh", "the probe lay in air", NOW)
+
+    def take() -> dict[Quality, int]:
+        return dict(import_flags.import_flags(conn, with_flags, words, NOW, lambda _: None).verdicts)
+
+    assert take() == {Quality.GOOD: 3, Quality.SUSPECT: 2, Quality.FAIL: 2}
+    assert take() == {}
+    rows = conn.execute(
+        """select r.time, r.channel, r.quality, f.reason, f."by" from v_reading r
+           left join v_flag f on f.channel = r.channel and f.time = r.time and f.test is null order by 2, 1"""
+    ).fetchall()
+    assert [(time.minute, channel.partition("/")[2], *rest) for time, channel, *rest in rows] == [
+        (5, "do", 1, "old.csv: <0>", "an"),
+        (10, "do", 4, "old.csv: <-3> [SPC] (CSM)", "an"),
+        (15, "do", 4, "old.csv: <-3> [SPC] (CSM)", "an"),
+        (20, "do", 2, None, None),
+        (25, "do", 4, "the probe lay in air", "binh"),
+        (5, "ph", 1, "old.csv: <0> (CRE)", "an"),
+        (10, "ph", 3, "old.csv: <1> [STS]", "an"),
+        (20, "ph", 3, "old.csv: odd", "an"),
+        (25, "ph", 1, "old.csv: <0>", "an"),
+    ]
+    acts = conn.execute(
+        "select channel, flag, readings from v_review where person = 'an' order by review_id"
+    ).fetchall()
+    do, ph = f"{STATION}/do", f"{STATION}/ph"
+    assert sorted(acts) == [(do, 1, 1), (do, 4, 2), (ph, 1, 1), (ph, 1, 1), (ph, 3, 1), (ph, 3, 1)]
+    told = conn.execute("select subject, reason from audit where action = 'flag' and person = 'an' order by 1")
+    assert told.fetchall() == [(f"3 readings of {do}", "flags of old.csv"), (f"4 readings of {ph}", "flags of old.csv")]
+    changed = conn.execute("select sum(rows) from change where cause = 'flag'").fetchone()
+    assert changed == (8,)
+    conn.execute(
+        "insert into sign_off (channel_id, day, from_t, to_t, content, person, at) select channel_id, '2024-05-01', "
+        "'2024-04-30T17:00Z', '2024-05-01T17:00Z', '{}', 'chi', now() from channel where channel = %s", [ph]
+    )  # fmt: skip
+    act = next(one for one in acts_there(conn, ReviewedReadings(ph, FIVE_PAST.replace(year=2024), NOW)) if one.flag)
+    with pytest.raises(DaySigned):
+        review.withdraw(conn, act.review_id, "an", "to see whether the day is kept", NOW)
+    again = [ReadingVerdict(own.until, Quality.GOOD, "x")]
+    assert review.flag_each(conn, ph, again, "an", "x", NOW) == {}, "nothing new is asked of a signed day"
+
+
+def test_a_file_that_breaks_off_leaves_its_import_unfinished(conn: Connection, tmp_path: Path) -> None:
+    """Repeated when the file can be read it goes on from there; a second file waits for the first."""
+    whole = gzip.compress(
+        "".join(f"2024-05-01T{n // 60:02}:{n % 60:02}:00Z,{n % 97 / 7}\n" for n in range(1440)).encode()
+    )
+    head = gzip.compress(b"time,DO\n")
+    file, second = tmp_path / "a.csv.gz", tmp_path / "b.csv"
+    file.write_bytes(head + whole[:-2000])
+    second.write_text("time,pH\n2024-05-02T00:00:00Z,7\n")
+    what = order(file, second, file_format="csv", interval_ms=60_000)
+    broken, said = load(conn, what)
+    assert broken.is_broken_off
+    assert 0 < broken.readings < 1440
+    assert len(said) == 1
+    assert f"{file}:{broken.readings + 2}: found Compressed file ended" in said[0]
+    assert conn.execute("select finished_at from v_import").fetchall() == [(None,)]
+    again, _ = load(conn, what)
+    assert (again.was_finished, again.readings, again.lines) == (False, broken.readings, broken.lines)
+    file.write_bytes(head + whole)
+    done, said = load(conn, what)
+    assert (said, done.is_broken_off) == ([], False)
+    assert conn.execute("select count(*) from reading").fetchone() == (1441,)
 
 
 def test_a_wide_table_with_local_times_and_decimal_commas(conn: Connection, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ingest.importing import files, ministry, table
 from ingest.importing.files import NothingToImport
 from ingest.importing.line import FilePlace, ImportLine, LineProblem
 from ingest.importing.names import Names, TargetChannel
+from ingest.importing.numbers import DecimalMark, UnclearNumbers, marks_of, number
 from ingest.importing.table import Notation
 from ingest.importing.times import DateOrder, UnclearDates, moment_ms, order_of
 
@@ -227,3 +228,45 @@ def test_the_same_files_told_otherwise_are_others(tmp_path: Path) -> None:
     file.write_text("time,ph\n")
     assert files.digest([file], ["Temp=water_temp"]) != files.digest([file], [])
     assert files.digest([file], ["a"]) == files.digest([file], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "meant"),
+    [
+        (("12,5", "1,234"), (12.5, 1.234)),  # the comma parts decimals
+        (("12.5", "1,234", "1,234.5"), (12.5, 1234, 1234.5)),  # the dot does
+        (("1,234,567", "1,234"), (1_234_567, 1234)),
+        (("0,123", "1.234", "1.234,5"), (0.123, 1234, 1234.5)),
+        (("-1.234", "5"), (-1.234, 5)),  # nothing has two meanings: a dot is a dot
+        (("12.5", "12,5", "-", ""), (12.5, 12.5, None, None)),
+    ],
+)
+def test_a_column_shows_what_parts_its_decimals(texts: tuple[str, ...], meant: tuple[float | None, ...]) -> None:
+    marks = marks_of((FilePlace(Path("a.csv"), n), "do", text) for n, text in enumerate(texts, start=2))
+    assert tuple(number(text, marks.get("do")) for text in texts) == meant
+
+
+@pytest.mark.parametrize("texts", [("1,234", "7"), ("1,234", "12,5", "12.5"), ("12,5", "0.7", "1.234")])
+def test_a_number_with_two_meanings_is_refused_with_both(texts: tuple[str, ...]) -> None:
+    with pytest.raises(UnclearNumbers, match=r"a\.csv:\d: do: found '1[.,]234', which is 1\.234 or 1234, .*--decimal"):
+        marks_of((FilePlace(Path("a.csv"), n), "do", text) for n, text in enumerate(texts, start=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "mark", "value"),
+    [("1,234", "dot", 1234), ("1,234", "comma", 1.234), ("1.234", "comma", 1234), ("1.234", "dot", 1.234)],
+)
+def test_what_parts_decimals_can_be_said(text: str, mark: DecimalMark, value: float) -> None:
+    assert number(text, mark) == value
+    for wrong in ("1,23,4" if mark == "dot" else "1.23,4", "1 234", "1_234", "1e999"):
+        with pytest.raises(ValueError):
+            number(wrong, mark)
+
+
+def test_the_value_of_a_name_that_is_left_out_may_be_anything(tmp_path: Path) -> None:
+    file = tmp_path / "long.csv"
+    file.write_text("time,channel,value\n2024-05-01 07:05,note,rain\nno time,st-a/note,1,5\n2024-05-01 07:05,ph,7.2\n")
+    found = [*table.lines(file, NOTATION._replace(skipped=["note"]))]
+    assert [type(line) for line in found] == [ImportLine, LineProblem, ImportLine]  # four fields are too many
+    assert "expected 3" in str(found[1])
+    assert Names([TargetChannel("ph", "ph", "[pH]")], {}, ["note"]).channel(found[0].name) is None  # type: ignore[union-attr]
