@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from quantrac.telemetry.indices.formulas import FORMULAS, Options
+from quantrac.telemetry.indices.water_chemistry import pka_fresh, pka_salt, toxic_share
 from quantrac.telemetry.parameters import CATALOGUE, Kind
 from tests.unit.telemetry.indices.test_vn_aqi import NEWEST_FIRST
 
@@ -28,6 +29,19 @@ def test_toxic_ammonia_is_the_published_share_at_28_degrees(ph: float, salinity:
     total, ion = made("toxic-ammonia", columns, probe="total"), made("toxic-ammonia", columns, probe="ion")
     assert total == pytest.approx(share * NH3_PER_N, rel=0.01)
     assert ion == pytest.approx(share / (1 - share) * NH3_PER_N, rel=0.015)
+
+
+def test_ammonia_has_the_masses_of_its_atoms() -> None:
+    """N 14.007, H 1.008 (IUPAC, abridged standard atomic weights): all of the nitrogen is NH3 at a pH of 20."""
+    total = made("toxic-ammonia", {"nh4_n": [14.007], "ph": [20.0], "water_temp": [28.0]}, probe="total")
+    assert total == pytest.approx(14.007 + 3 * 1.008, rel=1e-9)
+
+
+@pytest.mark.parametrize(("celsius", "percent"), [(25.0, 1.3), (28.0, 2.6), (30.0, 3.7), (34.0, 6.3)])
+def test_the_two_formulas_of_pka_differ_by_what_is_said(celsius: float, percent: float) -> None:
+    share = {pka: toxic_share(8.0, pka) for pka in (pka_fresh(celsius), pka_salt(celsius, 0.0))}
+    fresh, salt = share.values()
+    assert 100 * (salt / fresh - 1) == pytest.approx(percent, abs=0.05)
 
 
 @pytest.mark.parametrize("absent", ["nh4_n", "ph", "water_temp", "salinity"])
