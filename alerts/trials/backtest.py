@@ -92,6 +92,11 @@ class Run:
         self.alarms_so_far += risen
         return risen
 
+    @property
+    def rules(self) -> Sequence[ChannelRule]:
+        """The rules."""
+        return self._rules
+
     def decisions(self) -> list[tuple[ChannelRule, list[Decision]]]:
         """Return what each rule has decided so far."""
         return list(zip(self._rules, self._decisions, strict=True))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Final
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from alerts.trials.backtest import PastAlarm, PastTelling
 
@@ -15,9 +18,11 @@ TEN_MINUTES_MS: Final = 600_000
 FLOOD: Final = 10
 """Alarms in ten minutes beyond which an operator is flooded (EEMUA 191, ISA-18.2)."""
 STALE_MS: Final = 86_400_000
+DAY_MS: Final = 86_400_000
 CHATTER_MS: Final = 60_000
 """An alarm that rises again within it is chattering: three in a minute is the usual measure."""
 WEEK_MS: Final = 7 * 86_400_000
+T = TypeVar("T", int, NDArray[np.int64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class RuleLine:
     median_minutes: float
     longest_minutes: float
     days_with_alarms: int
+    """Of the days with readings."""
+    days_with_readings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +77,23 @@ class Difference:
     in_both: int
 
 
-def lines_of(alarms: Sequence[PastAlarm], end_ms: int) -> list[RuleLine]:
-    """Return one line a rule and station, the busiest first."""
+def lines_of(
+    alarms: Sequence[PastAlarm], end_ms: int, stored: Mapping[tuple[str, str], Collection[int]], offset_ms: int
+) -> list[RuleLine]:
+    """Return one line a rule and station, the busiest first.
+
+    `stored`: by rule and station the days with readings of the channels that it watches, see `day_of`.
+    """
     grouped: dict[tuple[str, str], list[PastAlarm]] = defaultdict(list)
     for alarm in alarms:
         grouped[alarm.rule, alarm.station].append(alarm)
-    return sorted((_line(*key, own, end_ms) for key, own in grouped.items()), key=lambda line: -line.alarms)
+    lines = (_line(*key, own, end_ms, frozenset(stored.get(key, ())), offset_ms) for key, own in grouped.items())
+    return sorted(lines, key=lambda line: -line.alarms)
 
 
-def _line(rule: str, station: str, alarms: list[PastAlarm], end_ms: int) -> RuleLine:
+def _line(
+    rule: str, station: str, alarms: list[PastAlarm], end_ms: int, stored: frozenset[int], offset_ms: int
+) -> RuleLine:
     minutes = [((a.cleared_ms or end_ms) - a.raised_ms) / 60_000 for a in alarms]
     return RuleLine(
         rule=rule,
@@ -87,13 +102,20 @@ def _line(rule: str, station: str, alarms: list[PastAlarm], end_ms: int) -> Rule
         by_level=dict(Counter(alarm.level for alarm in alarms)),
         median_minutes=median(minutes),
         longest_minutes=max(minutes),
-        days_with_alarms=len(days_with(alarms, end_ms)),
+        days_with_alarms=len(days_with(alarms, end_ms, offset_ms) & stored),
+        days_with_readings=len(stored),
     )
 
 
-def days_with(alarms: Iterable[PastAlarm], end_ms: int) -> set[int]:
-    """Return the days (of UTC, counted from 1970) on which an alarm stood."""
-    return {day for a in alarms for day in range(a.raised_ms // STALE_MS, (a.cleared_ms or end_ms) // STALE_MS + 1)}
+def day_of(t_ms: T, offset_ms: int) -> T:
+    """Return the local day of a time, counted from 1970; midnight ends a day. `offset_ms`: of the zone from UTC."""
+    return (t_ms + offset_ms - 1) // DAY_MS
+
+
+def days_with(alarms: Iterable[PastAlarm], end_ms: int, offset_ms: int) -> set[int]:
+    """Return the local days on which an alarm stood, see `day_of`."""
+    spans = ((day_of(a.raised_ms, offset_ms), day_of(a.cleared_ms or end_ms, offset_ms)) for a in alarms)
+    return {day for first, last in spans for day in range(first, last + 1)}
 
 
 def kpis_of(alarms: Sequence[PastAlarm], from_ms: int, to_ms: int) -> Kpis:

@@ -10,6 +10,8 @@ from datetime import date, datetime, timedelta
 from math import inf
 from typing import Final, TypeVar
 
+import numpy as np
+
 from alerts.evaluating.reading_window import milliseconds
 from alerts.evaluating.stored_normals import composites_with_normals, with_normals
 from alerts.rules.compiler import compile_network
@@ -25,6 +27,7 @@ from alerts.trials.backtest_figures import (
     Person,
     RecordedAlarm,
     RuleLine,
+    day_of,
     difference,
     kpis_of,
     lines_of,
@@ -83,6 +86,8 @@ class BacktestReport:
     alarms: list[PastAlarm]
     readings: int
     channels: int
+    days: int
+    """Local days with readings of a channel that a rule watches."""
     evaluation_s: float
     whole_s: float
     """Reading and evaluating, which go on at the same time."""
@@ -92,11 +97,17 @@ class _Trial:
     """One set of rules, run over all channels."""
 
     def __init__(
-        self, rules: Mapping[str, Sequence[ChannelRule]], composites: Iterable[CompositeRule], most_alarms: float
+        self,
+        rules: Mapping[str, Sequence[ChannelRule]],
+        composites: Iterable[CompositeRule],
+        most_alarms: float,
+        offset_ms: int,
     ) -> None:
         self._channels = {channel: Run(own) for channel, own in rules.items()}
         self._composites = [(composite, CompositeRun(composite)) for composite in composites]
         self._alarms, self._most_alarms = 0, most_alarms
+        self._days: dict[str, set[int]] = {}
+        self._offset_ms = offset_ms
 
     @property
     def channels(self) -> set[str]:
@@ -105,11 +116,24 @@ class _Trial:
 
     def take(self, stretch: HistoryStretch) -> None:
         """Evaluate the readings of some days. Raises TooManyAlarms."""
+        for channel in self.channels & stretch.blocks.keys():
+            days = np.unique(day_of(stretch.blocks[channel].t_ms, self._offset_ms))
+            self._days.setdefault(channel, set()).update(days.tolist())
         for channel, run in self._channels.items():
             if channel in stretch.blocks:
                 self._count(run.take(stretch.blocks[channel]))
         for _, run_of_many in self._composites:
             self._count(run_of_many.take(stretch.blocks, stretch.from_ms, stretch.until_ms))
+
+    def stored(self) -> dict[tuple[str, str], set[int]]:
+        """Return by rule and station the days of which readings were taken."""
+        watched = [(rule, [channel]) for channel, run in self._channels.items() for rule in run.rules]
+        watched += [(composite.rule, list(composite.channels)) for composite, _ in self._composites]
+        days: dict[tuple[str, str], set[int]] = {}
+        for rule, channels in watched:
+            for channel in channels:
+                days.setdefault((rule.rule, rule.station), set()).update(self._days.get(channel, ()))
+        return days
 
     def courses(
         self, contacts: Sequence[Addressee], routing: Routing, end_ms: int, progress: Progress
@@ -138,10 +162,12 @@ def _trial(
     rules: Mapping[str, Rule],
     composites: Mapping[str, Composite],
     most_alarms: float,
+    offset_ms: int,
 ) -> _Trial:
     """Return a trial of rules with what is normal for their channels."""
     own = with_normals(conn, compile_network(network, rules.values()))
-    return _Trial(own, composites_with_normals(conn, compile_composites(network, composites.values())), most_alarms)
+    of_many = composites_with_normals(conn, compile_composites(network, composites.values()))
+    return _Trial(own, of_many, most_alarms, offset_ms)
 
 
 def run_backtest(
@@ -178,8 +204,9 @@ def run_backtest(
     if stations is not None:
         network = replace(network, stations={name: s for name, s in network.stations.items() if name in stations})
     names = None if new is None else {*new.rules, *new.composites}
-    in_force = _trial(conn, network, _only(network.rules, names), _only(network.composites, names), most_alarms)
-    tried = None if new is None else _trial(conn, network, new.rules, new.composites, most_alarms)
+    bounds = most_alarms, (start.utcoffset() or timedelta()) // timedelta(milliseconds=1)
+    in_force = _trial(conn, network, _only(network.rules, names), _only(network.composites, names), *bounds)
+    tried = None if new is None else _trial(conn, network, new.rules, new.composites, *bounds)
     trials = [trial for trial in (in_force, tried) if trial is not None]
     readings, seen, evaluation_s = _run(conn, trials, start, end, progress)
     from_ms, to_ms = milliseconds(start), milliseconds(end)
@@ -193,14 +220,16 @@ def run_backtest(
         recorded = recorded_by(_recorded(conn, network, names, start, end), old, alarms)
         comparison = Comparison(old, _people_of(before, from_ms, to_ms, progress), difference(old, alarms), recorded)
     progress(1.0)
+    stored = (tried or in_force).stored()
     return BacktestReport(
-        lines=lines_of(alarms, to_ms),
+        lines=lines_of(alarms, to_ms, stored, bounds[1]),
         kpis=kpis_of(alarms, from_ms, to_ms),
         people=told,
         comparison=comparison,
         alarms=alarms,
         readings=readings,
         channels=seen,
+        days=len(set().union(*stored.values())),
         evaluation_s=evaluation_s,
         whole_s=time.perf_counter() - begun,
     )
@@ -275,12 +304,16 @@ class TooOften:
     rule: str
     station: str
     share: float
-    """Of the days on which an alarm would have stood."""
+    """Of the days with readings, on which an alarm would have stood."""
+    days: int
+    """With readings."""
 
 
-def too_often(conn: Connection, network: Network, first: date, last: date) -> list[TooOften]:
-    """Return the rules that would have stood in alarm on more than a fifth of the days at a station."""
-    days = (last - first).days + 1
-    lines = run_backtest(conn, network, first, last).lines
-    found = [TooOften(line.rule, line.station, min(1.0, line.days_with_alarms / days)) for line in lines]
+def too_often(report: BacktestReport) -> list[TooOften]:
+    """Return the rules that would have stood in alarm on more than a fifth of the days with readings at a station."""
+    found = [
+        TooOften(line.rule, line.station, line.days_with_alarms / line.days_with_readings, line.days_with_readings)
+        for line in report.lines
+        if line.days_with_readings
+    ]
     return [one for one in found if one.share > TOO_OFTEN]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand
 
 from quantrac.cli.arguments import AsJson, Person, answer, group
 from quantrac.cli.commands.rules_routes import routes
@@ -32,13 +33,42 @@ Root = Annotated[
 Overlay = Annotated[str | None, typer.Option(help="Overlay folder merged over it; default QUANTRAC_OVERLAY.")]
 
 
-@app.command(short_help="Check files, limits, texts, recipients; --history: how often they would raise.")
+USUAL_HISTORY: Final = 365
+"""Days."""
+
+
+class CheckCommand(TyperCommand):
+    """Takes `--history` with and without a number of days."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the usual number where none stands."""
+        words = [
+            f"{word}={USUAL_HISTORY}" if word == "--history" and (not behind or behind[0].startswith("-")) else word
+            for n, word in enumerate(args)
+            for behind in [args[n + 1 : n + 2]]
+        ]
+        return super().parse_args(ctx, words)
+
+
+@app.command(
+    cls=CheckCommand, short_help="Check files, limits, texts, recipients; --history: how often they would raise."
+)
 def check(
     root: Root = None,
     overlay: Overlay = None,
     history: Annotated[
         int | None,
-        typer.Option(min=1, help="Also run them over so many stored days: more than 20 % with an alarm is a finding."),
+        typer.Option(
+            min=1,
+            help="Also run them over the stored readings of the last so many days, without a number 365: "
+            "more than 20 % of the days that have readings with an alarm is a finding.",
+        ),
+    ] = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of the history, local.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of the history, included.")
     ] = None,
     confirm: Annotated[
         list[str] | None, typer.Option(help="A rule that may raise that often; may be repeated.")
@@ -53,13 +83,22 @@ def check(
 
     network = configured_network(root, overlay)
     found = findings(network)
-    if history is not None:
-        found += _noisy(network, history, frozenset(confirm or ()))
-    count = len(network.rules) + len(network.composites)
     doubts = rule_cautions(network, datetime.now(UTC))
+    told = ""
+    if history is not None or first is not None or last is not None:
+        until = last.date() if last is not None else datetime.now(network.zone).date()
+        since = first.date() if first is not None else until - timedelta(days=(history or USUAL_HISTORY) - 1)
+        noisy, days = _noisy(network, since, until, frozenset(confirm or ()))
+        found += noisy
+        asked = f"{(until - since).days + 1} days ({since} to {until})"
+        told = f", tried on the {days} of {asked} that have readings"
+        if not days:
+            told = ""
+            doubts.append(f"history: no readings are stored of the {asked}: the rules were tried on none")
+    count = len(network.rules) + len(network.composites)
     lines = [f"warning: {line}" for line in doubts] + [f"{one.rule}: {one.where}: {one.what}" for one in found]
     report = {"rules": count, "findings": found, "warnings": doubts}
-    answer(report, [*lines, f"{count} rules, {len(found)} findings"], as_json=as_json)
+    answer(report, [*lines, f"{count} rules, {len(found)} findings{told}"], as_json=as_json)
     if found:
         raise typer.Exit(1)
 
@@ -80,22 +119,25 @@ def confirm(
     print("confirmed: services take the files as they are now")
 
 
-def _noisy(network: Network, days: int, confirmed: frozenset[str]) -> list[RuleFinding]:
+def _noisy(network: Network, first: date, last: date, confirmed: frozenset[str]) -> tuple[list[RuleFinding], int]:
+    """Return what is found on the days of the history, and how many of them have readings."""
     from alerts.telling.address_book import load_contacts
-    from alerts.trials.backtest_run import too_often
+    from alerts.trials.backtest_run import run_backtest, too_often
     from alerts.trials.rule_checks import RuleFinding, people_findings
 
-    last = datetime.now(network.zone).date()
     with database("alerts", "rules check") as conn:
-        found = too_often(conn, network, last - timedelta(days=days - 1), last)
+        report = run_backtest(conn, network, first, last)
         untold = people_findings(network, load_contacts(conn))
-    return untold + [
+    noisy = [
         RuleFinding(
-            one.rule, one.station, f"would stand in alarm on {one.share:.0%} of {days} days; --confirm {one.rule}"
+            one.rule,
+            one.station,
+            f"would stand in alarm on {one.share:.0%} of the {one.days} days with readings; --confirm {one.rule}",
         )
-        for one in found
+        for one in too_often(report)
         if one.rule not in confirmed
     ]
+    return untold + noisy, report.days
 
 
 @app.command("test", short_help="Run the tests that stand in the rule files.")

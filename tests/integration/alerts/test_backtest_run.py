@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.trials.backtest_run import EVALUATED, TooManyAlarms, run_backtest, too_often
+from alerts.trials.backtest_run import EVALUATED, TooManyAlarms, TooOften, run_backtest, too_often
 from alerts.trials.history import stored_stretches
 from alerts.trials.normals import departing_channels
 from quantrac.config.loader import load_rules
@@ -174,8 +174,18 @@ def test_normals_are_made_of_good_readings_and_a_back_test_takes_them(
     assert [(a.rule, a.level) for a in after.alarms if a.rule == "salinity-unusual"] == [("salinity-unusual", "salt")]
 
 
-def test_a_rule_that_would_raise_on_most_days_is_found(conn: Connection, network: Network) -> None:
-    store(conn, add_network(conn), read_series(COURSE, MINUTE, start_ms=START_MS))
-    (noisy,) = too_often(conn, network, DAY, DAY)
-    assert (noisy.rule, noisy.station, noisy.share) == ("do-low", "st-my-thanh", 1.0)
-    assert too_often(conn, network, date(2026, 11, 20), date(2026, 11, 29)) == []  # on one of ten days
+def test_a_rule_that_would_raise_on_most_days_is_found(conn: Connection, database: str, network: Network) -> None:
+    """Of the days with readings: those that nobody measured make no rule quiet."""
+    channel_id = add_network(conn)
+    nothing = quantrac("rules", "check", "--history", "--from", "2026-11-20", "--to", DAY, database_url=database)
+    assert f"no readings are stored of the 5 days (2026-11-20 to {DAY})" in nothing.stdout
+    store(conn, channel_id, read_series(COURSE, MINUTE, start_ms=START_MS))
+    report = run_backtest(conn, network, date(2026, 11, 1), date(2026, 11, 29))
+    (noisy,) = too_often(report)
+    assert (report.days, noisy) == (1, TooOften("do-low", "st-my-thanh", 1.0, 1))
+    store(conn, channel_id, read_series("4.6x10000", MINUTE, start_ms=START_MS + 1440 * MINUTE))
+    assert too_often(run_backtest(conn, network, DAY, date(2026, 12, 1))) == []  # on one of eight days
+    checked = quantrac("rules", "check", "--history", "25", "--to", DAY, database_url=database)
+    assert checked.returncode == 1
+    assert "do-low: st-my-thanh: would stand in alarm on 100% of the 1 days with readings" in checked.stdout
+    assert "tried on the 1 of 25 days (2026-10-31 to 2026-11-24) that have readings" in checked.stdout
