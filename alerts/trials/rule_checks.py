@@ -1,4 +1,4 @@
-"""Findings on rules that load: a level nobody hears of, a message too long, a rule that watches nothing. Pure."""
+"""Findings on rules that load: a level nobody hears of, a message too long. Pure."""
 
 from __future__ import annotations
 
@@ -43,11 +43,8 @@ def findings(network: Network) -> list[RuleFinding]:
     compiled = compile_network(network)
     watching = [rule for rules in compiled.values() for rule in rules]
     composed = compile_composites(network)
-    known = {*network.rules, *network.composites}
-    unused = sorted(known - {rule.rule for rule in watching} - {rule.rule.rule for rule in composed})
-    found = [RuleFinding(rule, "watch", "no station has a channel that it watches") for rule in unused]
     routing = Routing.of(network)
-    found += _overlaps(compiled)
+    found = list(_overlaps(compiled))
     channels = {f"{s.station}/{c.name}": c for s in network.stations.values() for c in s.all_channels()}
     for rule in [*watching, *(member.rule for composite in composed for member in composite.members)]:
         found += _unreachable(rule, channels[rule.channel].span)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import count
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts.evaluating.composite import verdicts
@@ -18,12 +19,14 @@ from alerts.rules.composite import CompositeRule, compile_composites
 from alerts.rules.normals import ALL_PHASES, Cell, Normals
 from alerts.rules.rule import ChannelRule
 from quantrac.config.network import Network
-from quantrac.config.rule_files import RuleTest, Series
+from quantrac.config.rule_files import RuleTest, Series, TestPlace
 from quantrac.config.rules import levels_on
+from quantrac.config.stations import Channel, Station
 from quantrac.telemetry.local_time import Calendar
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import QUALITY_OF_STATE, worst
 from quantrac.telemetry.states import State
+from quantrac.telemetry.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,44 @@ class TestResult:
 
 
 def run_rule_tests(network: Network) -> list[TestResult]:
-    """Run every test of the network's rule files; every rule that watches a channel sees its series."""
-    compiled, composites = compile_network(network), compile_composites(network)
-    return [_result(test, compiled, composites, _begin_ms(test, network.zone)) for test in network.rule_tests]
+    """Run every test of the network's rule files; every rule that watches a channel sees its series.
+
+    Places of a test are stations of its own, beside those of the network.
+    """
+    own = compile_network(network), compile_composites(network)
+    made_up: dict[str, tuple[dict[str, list[ChannelRule]], list[CompositeRule]]] = {}
+    results = []
+    for test in network.rule_tests:
+        compiled, composites = dict(own[0]), list(own[1])
+        for name, place in test.places.items():
+            key = f"{name} {place}"
+            if key not in made_up:
+                alone = replace(network, stations={name: station_of(name, place)})
+                made_up[key] = compile_network(alone), compile_composites(alone)
+            compiled |= made_up[key][0]
+            composites += made_up[key][1]
+        results.append(_result(test, compiled, composites, _begin_ms(test, network.zone)))
+    return results
+
+
+def station_of(name: str, place: TestPlace) -> Station:
+    """Return a made-up station that has a channel of every parameter, and those that it names."""
+    own = {channel: _channel(channel, parameter, "mean") for channel, parameter in place.channels.items()}
+    usual = {parameter: _channel(parameter, parameter, None) for parameter in CATALOGUE}
+    there: dict[str, Any] = {
+        "station": name, "name": Words(name, name), "tags": place.tags, "agent_channels": usual | own, "devices": {},
+        "cameras": {}, "derived": {},
+    }  # fmt: skip
+    return Station.model_construct(**there)
+
+
+def _channel(name: str, parameter: str, statistic: str | None) -> Channel:
+    known = CATALOGUE[parameter]
+    there: dict[str, Any] = {
+        "name": name, "parameter": parameter, "unit": known.unit, "kind": known.kind, "device": "agent",
+        "signal": parameter, "interval_ms": 60_000, "span": known.span, "statistic": statistic,
+    }  # fmt: skip
+    return Channel.model_construct(**there)
 
 
 def _begin_ms(test: RuleTest, zone: ZoneInfo) -> int:

@@ -1,4 +1,4 @@
-"""Flags that experts put beside values: what their words mean. Pure.
+"""Flags that experts put beside values: what their words mean.
 
 Sources: NOAA NERRS, Centralized Data Management Office, QAQC of the System-wide Monitoring Program: `<-5>` above and
 `<-4>` below the sensor's range, `<-3>` rejected, `<-2>` missing, `<-1>` not measured, `<0>` good, `<1>` suspect, `<2>`

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from quantrac.database.pool import Connection
 
 
-def configured_network(folder: Path | None = None, overlay: str | None = None, prove: Proof | None = None) -> Network:
+def configured_network(
+    folder: Path | None = None, overlay: str | None = None, prove: Proof | None = None, *, rules_alone: bool = False
+) -> Network:
     """Return the network of `folder` with `overlay`; where one is None, that of the settings. Raises ConfigErrors.
 
-    `prove`: as of `load_network`.
+    `prove`, `rules_alone`: as of `load_network`.
     """
     from quantrac.config.loader import load_network
 
     settings = Settings()
-    return load_network(folder or settings.config, overlay or settings.overlay, prove)
+    return load_network(folder or settings.config, overlay or settings.overlay, prove, rules_alone=rules_alone)
 
 
 def database(service: str, command: str) -> Connection:

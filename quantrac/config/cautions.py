@@ -9,9 +9,10 @@ from datetime import datetime
 from statistics import median
 from typing import Final
 
+from quantrac.config.composites import Composite
 from quantrac.config.network import Network
 from quantrac.config.receivers import BROKERS, OPEN
-from quantrac.config.rules import Selection
+from quantrac.config.rules import Rule, Selection
 from quantrac.config.stations import Station
 
 UNSTABLE_PORT: Final = re.compile(r"/dev/tty(USB|ACM)\d+")
@@ -29,12 +30,14 @@ def cautions(network: Network, now: datetime) -> list[str]:
 
 
 def rule_cautions(network: Network, now: datetime) -> list[str]:
-    """Return tags that no rule selects, channels that a rule for their parameter leaves out, and unwatched ones.
+    """Return what rules leave out, and what they name in vain.
 
-    But for what `unwatched` in network.yaml names. Then limits that rules name: that nobody read in their decree, and
-    of which no figure is in force.
+    Rules that watch nothing here, channels that they name and no station has, tags that no rule selects, channels that
+    a rule for their parameter leaves out, and unwatched ones; but for what `unwatched` in network.yaml names. Then
+    limits that rules name: that nobody read in their decree, and of which no figure is in force.
     """
-    return [*_unselected_tags(network), *_unwatched(network), *_unconfirmed(network), *_not_in_force(network, now)]
+    of_rules = [*_watching_nothing(network), *_absent_channels(network), *_unselected_tags(network)]
+    return [*of_rules, *_unwatched(network), *_unconfirmed(network), *_not_in_force(network, now)]
 
 
 def _of_station(station: Station, network: Network, now: datetime) -> Iterator[str]:
@@ -77,6 +80,24 @@ def _km(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Return the distance of two places, well enough for a network: degrees as on a plane at their latitude."""
     east = (one[1] - other[1]) * math.cos(math.radians((one[0] + other[0]) / 2))
     return math.hypot(one[0] - other[0], east) * KM_A_DEGREE
+
+
+def _watching_nothing(network: Network) -> Iterator[str]:
+    """Yield the rules that the stations give nothing to watch: a library has more of them than any network needs."""
+    rules: list[Rule | Composite] = [*network.rules.values(), *network.composites.values()]
+    stations = network.stations.values()
+    if idle := [rule.name for rule in rules if not any(rule.channels_at(station) for station in stations)]:
+        yield f"rules that watch nothing, for no station has such a channel: {', '.join(sorted(idle))}"
+
+
+def _absent_channels(network: Network) -> Iterator[str]:
+    """Yield names that stand for nothing in rules that do watch something."""
+    stations = network.stations.values()
+    there = {channel.name for station in stations for channel in station.all_channels()}
+    for rule in network.rules.values():
+        absent = [name for name in rule.watch.channels if name not in there]
+        if absent and any(rule.channels_at(station) for station in stations):
+            yield f"rule {rule.name}: no station has channel {', '.join(absent)}"
 
 
 def _unselected_tags(network: Network) -> Iterator[str]:

@@ -40,6 +40,8 @@ def load_network(
     overlay: str | None = None,
     prove: Proof | None = None,
     proposed: Mapping[Path, str | None] | None = None,
+    *,
+    rules_alone: bool = False,
 ) -> Network:
     """Read and check a whole network.
 
@@ -51,11 +53,12 @@ def load_network(
         prove: proves each device profile, also those that no station names; without it these are not read. The
             decoders are the agent's, which this room does not know.
         proposed: texts in the place of what files hold, also of files that are not there; None: the file is not there.
+        rules_alone: what network.yaml says of stations is not checked: for whoever looks at the rules, which name none.
 
     Raises:
         ConfigErrors: everything that is wrong, each with file, line, column and key.
     """
-    loader = _Loader(root, overlay, prove, proposed or {})
+    loader = _Loader(root, overlay, prove, proposed or {}, rules_alone)
     network = loader.load()
     loader.findings.raise_if_any()
     assert network is not None
@@ -164,6 +167,7 @@ class _Loader:
     overlay: str | None
     prove: Proof | None = None
     proposed: Mapping[Path, str | None] = field(default_factory=dict)
+    rules_alone: bool = False
     findings: Findings = field(default_factory=Findings)
     layers: list[Path] = field(default_factory=list)
     """The folder, and the overlay in it."""
@@ -180,8 +184,9 @@ class _Loader:
         loaded = self._rules(groups, known_stations, settings, limits)
         if settings is None or settings_tree is None:
             return None
-        check_network(settings, settings_tree, groups, known_stations, self.findings)
-        if known_stations is not None and not self.findings.problems:
+        named = None if self.rules_alone else known_stations
+        check_network(settings, settings_tree, groups, named, self.findings)
+        if named is not None and known_stations is not None and not self.findings.problems:
             check_public(settings, settings_tree, known_stations, limits, self.findings)
         return Network(
             self.root, self.overlay, settings, profiles, stations, loaded.rules, loaded.tests, loaded.composites, limits

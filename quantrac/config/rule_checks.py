@@ -10,10 +10,11 @@ from quantrac.config.composites import Composite
 from quantrac.config.documents import Key, Leaf, Tree, follow, key_place, keys_at
 from quantrac.config.findings import Findings, one_of, one_of_many
 from quantrac.config.limits import Averaging, DecreeLimits, averaging_of
-from quantrac.config.rule_files import LoadedRules
+from quantrac.config.rule_files import LoadedRules, RuleTest, TestPlace
 from quantrac.config.rules import (
     FARMING_TAGS,
     OF_AN_INDEX,
+    PLACE_TAGS,
     Instead,
     LevelPart,
     LevelSpec,
@@ -53,11 +54,11 @@ class RuleChecks:
                 self._check_side(rule, side)
         for composite in file.composites.values():
             self._check_composite(composite, file)
-        if self.stations is not None:
-            for number, test in enumerate(file.tests):
-                for key, channels in (("series", test.series), ("normals", test.normals)):
-                    for channel in channels:
-                        self._check_series(("tests", number, key, channel), channel, self.stations)
+        for number, test in enumerate(file.tests):
+            self._check_places(("tests", number, "places"), test.places)
+            for key, channels in (("series", test.series), ("normals", test.normals)):
+                for channel in channels:
+                    self._check_series(("tests", number, key, channel), channel, test)
 
     def check_expectations(self, file: LoadedRules, levels: Mapping[str, Collection[str]]) -> None:
         """Check that tests expect alarms of rules and levels that exist: names of levels by rule."""
@@ -76,7 +77,6 @@ class RuleChecks:
         if rule.watch.parameter != "vn_aqi" or rule.watch.measure != "value":
             self._check_texts(path, rule)
         if self.stations is not None:
-            self._check_known((*path, "watch", "channels"), rule.watch.channels, _channel_names(self.stations))
             for number, instead in enumerate(rule.instead):
                 self._check_selection((*path, "instead", number), instead, self.stations)
             self._check_stations(path, rule, self.stations)
@@ -141,7 +141,7 @@ class RuleChecks:
             self._check_stations(path, rule, self.stations)
 
     def _check_selection(self, path: tuple[Key, ...], selection: Selection, stations: Mapping[str, Station]) -> None:
-        tags = sorted({tag for station in stations.values() for tag in station.tags} | set(FARMING_TAGS))
+        tags = sorted({tag for station in stations.values() for tag in station.tags} | {*FARMING_TAGS, *PLACE_TAGS})
         self._check_known((*path, "tags"), selection.tags, tags)
         self._check_known((*path, "stations"), selection.stations, stations)
 
@@ -222,14 +222,25 @@ class RuleChecks:
         followed, _, said = follow(self.tree, (*path, name, "severity"))
         return followed[-1] != "severity" or (isinstance(said, Leaf) and said.value == level.severity.word)
 
-    def _check_series(self, path: tuple[Key, ...], channel: str, stations: Mapping[str, Station]) -> None:
+    def _check_series(self, path: tuple[Key, ...], channel: str, test: RuleTest) -> None:
         station, _, name = channel.partition("/")
-        if station not in stations:
-            self._refuse_key(path, one_of_many(station, stations))
-            return
-        names = [channel.name for channel in stations[station].all_channels()]
-        if name not in names:
-            self._refuse_key(path, one_of(name, names))
+        if (place := test.places.get(station)) is not None:
+            if name not in place.channels and name not in self.catalogue:
+                self._refuse_key(path, one_of_many(name, [*place.channels, *self.catalogue]))
+        elif self.stations is not None and station not in self.stations:
+            self._refuse_key(path, one_of_many(station, [*test.places, *self.stations]))
+        elif self.stations is not None:
+            names = [channel.name for channel in self.stations[station].all_channels()]
+            if name not in names:
+                self._refuse_key(path, one_of(name, names))
+
+    def _check_places(self, path: tuple[Key, ...], places: Mapping[str, TestPlace]) -> None:
+        own = keys_at(self.tree, path)
+        for name, place in places.items():
+            where: tuple[Key, ...] = (*(path if name in own else ("places",)), name, "channels")
+            for channel, parameter in place.channels.items():
+                if parameter not in self.catalogue:
+                    self._refuse((*where, channel), one_of_many(parameter, self.catalogue))
 
     def _refuse(self, path: tuple[Key, ...], message: str) -> None:
         followed, place, _ = follow(self.tree, path)

@@ -10,7 +10,18 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from quantrac.config.composites import Composite, CompositeSpec
-from quantrac.config.fields import Day, Duration, Kebab, Model, PositiveDuration, QualityWord, Real, StateWord, refused
+from quantrac.config.fields import (
+    Day,
+    Duration,
+    Kebab,
+    Model,
+    PositiveDuration,
+    QualityWord,
+    Real,
+    Snake,
+    StateWord,
+    refused,
+)
 from quantrac.config.limits import DecreeLimits
 from quantrac.config.rules import Rule, RuleSpec
 from quantrac.telemetry.quality import Quality
@@ -63,6 +74,23 @@ class Expectation(Model):
     """None: still active at the end."""
 
 
+class TestPlace(Model):
+    """A made-up station of the tests of a file: what rules select it by, and channels that are no parameters."""
+
+    __test__ = False  # not a test of our own, whatever its name suggests to a collector
+
+    tags: tuple[Kebab, ...] = ()
+    channels: dict[Snake, str] = Field(default_factory=dict)
+    """Name → parameter, such as pm2_5_24h: pm2_5. Any parameter is a channel of its own name besides."""
+
+
+def _place(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"tags": value}
+
+
+AnyPlace = Annotated[TestPlace, BeforeValidator(_place, json_schema_input_type=tuple[str, ...] | TestPlace)]
+
+
 class RuleTest(Model):
     """A made-up course of readings, and the alarms that the rules of the file must make of it."""
 
@@ -71,10 +99,12 @@ class RuleTest(Model):
     """Local day at the beginning of which the series begin; None: on no day in particular, by the newest limits."""
     every_ms: PositiveDuration = Field(alias="every")
     series: dict[str, AnySeries] = Field(min_length=1)
-    """`<station>/<channel>` → readings."""
+    """`<station>/<channel>` → readings; in place of a station a place of the file."""
     normals: dict[str, Normal] = Field(default_factory=dict)
     """`<station>/<channel>` → what rules of departure take for normal."""
     expect: tuple[Expectation, ...]
+    places: dict[Kebab, AnyPlace] = Field(default_factory=dict)
+    """Made-up stations, beside those of the file."""
 
     def every_of(self, channel: str) -> int:
         """Return the interval of a channel's readings, in ms."""
@@ -88,6 +118,8 @@ class RulesFile(Model):
     schema_: Literal["quantrac/rules/1"] = Field(alias="schema")
     rules: dict[Kebab, RuleSpec] = Field(default_factory=dict)
     composites: dict[Kebab, CompositeSpec] = Field(default_factory=dict)
+    places: dict[Kebab, AnyPlace] = Field(default_factory=dict)
+    """Made-up stations of its tests, so that these hold whatever stations a network has."""
     tests: tuple[RuleTest, ...] = ()
 
     @model_validator(mode="after")
@@ -106,7 +138,7 @@ class RulesFile(Model):
                 for name, spec in self.rules.items()
             },
             {name: Composite.model_construct(name=name, **dict(spec)) for name, spec in self.composites.items()},
-            self.tests,
+            tuple(test.model_copy(update={"places": {**self.places, **test.places}}) for test in self.tests),
         )
 
 

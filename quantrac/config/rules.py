@@ -58,6 +58,11 @@ FARMING_TAGS: Final = (
     "stage-nursery", "stage-grow-out", "stage-harvest",
 )  # fmt: skip
 """Species, crops and growth stages: tags that rules may name before any station has them."""
+PLACE_TAGS: Final = (
+    "water", "air", "fresh", "brackish", "river", "river-mouth", "canal", "coast", "pond", "sluice", "shrimp-intake",
+    "urban",
+)  # fmt: skip
+"""Kinds of places: a library of rules names them whatever stations there are."""
 
 
 class Measurand(Model):

@@ -81,7 +81,7 @@ def check(
     """
     from alerts.trials.rule_checks import findings
 
-    network = configured_network(root, overlay)
+    network = configured_network(root, overlay, rules_alone=True)
     found = findings(network)
     doubts = rule_cautions(network, datetime.now(UTC))
     told = ""
@@ -145,7 +145,7 @@ def run_tests(root: Root = None, overlay: Overlay = None, as_json: AsJson = Fals
     """Run the tests that stand in the rule files: series in, alarms out; exit 1 if one fails."""
     from alerts.trials.rule_tests import run_rule_tests
 
-    results = run_rule_tests(configured_network(root, overlay))
+    results = run_rule_tests(configured_network(root, overlay, rules_alone=True))
     lines = []
     for result in results:
         lines.append(f"{'passed' if result.passed else 'FAILED'}  {result.name}")

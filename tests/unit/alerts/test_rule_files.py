@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from alerts.rules.compiler import compile_network
 from alerts.telling.contact import Addressee
 from alerts.trials.rule_checks import findings, people_findings
 from alerts.trials.rule_tests import Alarm, TestResult, run_rule_tests
-from quantrac.config.loader import load_network
+from quantrac.config.cautions import rule_cautions
+from quantrac.config.findings import ConfigErrors
+from quantrac.config.loader import load_network, load_rule_texts
 from quantrac.config.network import Network
 from quantrac.config.rule_files import RuleTest
 from quantrac.config.rules import Selection, Side, Valid
@@ -19,6 +23,7 @@ from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 
 CONFIG = Path(__file__).parents[3] / "station_configs"
+NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +120,41 @@ def test_a_message_that_needs_two_parts_is_found(network: Network) -> None:
     assert {where for where, _ in found} == {"sms (raised, vi)", "sms (level, vi)"}
 
 
-def test_a_rule_that_watches_nothing_is_found(network: Network) -> None:
-    nowhere = network.rules["do-low"].watch.model_copy(update={"parameter": "h2s"})
-    assert findings_of(network, watch=nowhere) == [("watch", "no station has a channel that it watches")]
+@pytest.mark.parametrize("station", [None, "st-my-thanh", "st-tp-soc-trang"])
+def test_the_library_holds_with_any_stations(station: str | None, tmp_path: Path) -> None:
+    """No station, or one of another name and tags: nothing is refused, tests pass, what watches nothing is said."""
+    for name in ("devices", "rules", "limits", "network.yaml"):
+        (tmp_path / name).symlink_to(CONFIG / name)
+    (tmp_path / "stations").mkdir()
+    if station is not None:
+        text = (CONFIG / f"stations/{station}.yaml").read_text("utf-8").replace(station, "st-elsewhere")
+        text = re.sub(r"^tags: .*", "tags: [lake]", text, flags=re.MULTILINE)
+        (tmp_path / "stations/st-elsewhere.yaml").write_text(text, "utf-8")
+    there = load_network(tmp_path, rules_alone=True)
+    assert findings(there) == []
+    results = run_rule_tests(there)
+    assert len(results) > 40
+    assert [result.name for result in results if not result.passed] == []
+    (idle,) = [line for line in rule_cautions(there, NOW) if line.startswith("rules that watch nothing")]
+    assert "do-low" in idle
+    assert ("air-index" in idle) == (station != "st-tp-soc-trang")
+
+
+def test_a_place_of_tests_has_parameters_that_exist(network: Network) -> None:
+    text = (CONFIG / "rules/air.yaml").read_text("utf-8")
+    text = text.replace("co_1h: co,", "co_1h: coo,").replace("{town/aqi_hour", "{town/aqi_our", 1)
+    with pytest.raises(ConfigErrors) as refused:
+        load_rule_texts({"air.yaml": text}, network)
+    first, second = str(refused.value).splitlines()
+    assert re.match(r"air\.yaml:\d+:\d+: places\.town\.channels\.co_1h: found 'coo', allowed one of .* 'co'", first)
+    assert re.match(r"air\.yaml:\d+:\d+: tests\.0\.series\.town/aqi_our: found 'aqi_our', .* 'aqi_hour'", second)
+
+
+def test_rules_name_kinds_of_places_and_no_station(network: Network) -> None:
+    for rule in (*network.rules.values(), *network.composites.values()):
+        assert not rule.watch.stations, rule.name
+    for rule in network.rules.values():
+        assert not any(part.stations for part in rule.instead), rule.name
 
 
 @pytest.mark.parametrize(
@@ -198,8 +235,8 @@ def test_a_composite_rule_is_looked_at_like_any_other(network: Network) -> None:
     assert [(one.rule, one.where) for one in found] == [(changed.name, "condition")] * len(found)
     assert found
     nowhere = composite.model_copy(update={"watch": Selection(tags=("rice",))})
-    (one,) = findings(replace(network, rules={}, composites={nowhere.name: nowhere}))
-    assert (one.rule, one.where) == (nowhere.name, "watch")
+    idle, *_ = rule_cautions(replace(network, rules={}, composites={nowhere.name: nowhere}), NOW)
+    assert idle == f"rules that watch nothing, for no station has such a channel: {nowhere.name}"
 
 
 def test_a_level_that_no_contact_would_be_told_of_is_found(network: Network) -> None:

@@ -110,14 +110,14 @@ def test_tags_and_channels_that_no_rule_names_unless_none_is_meant_to(root: Path
     (root / "rules/oxygen.yaml").write_text(OXYGEN, "utf-8")
     edit(root, "tags: [", "tags: [shrimp, ")
     assert rule_cautions(load_network(root), NOW)[:2] == [
-        "tags that no rule selects: brackish, river, sluice, water",
+        "tags that no rule selects: brackish, river, river-mouth, sluice, water",
         "channels that no rule watches, though rules watch their parameter elsewhere: st-a/do, st-c/do, st-d/do",
     ]
     never = rule_cautions(load_network(root), NOW)[2].removeprefix("parameters that no rule watches: ").split(", ")
     assert "turbidity" in never
     assert "disk_free" not in never
     with (root / "network.yaml").open("a", encoding="utf-8") as file:
-        file.write(f"unwatched: {{tags: [brackish, river, sluice], parameters: [do, {', '.join(never[1:])}]}}\n")
+        file.write(f"unwatched: {{tags: [brackish, river, river-mouth, sluice], parameters: [do, {', '.join(never[1:])}]}}\n")
     assert rule_cautions(load_network(root), NOW) == [
         "tags that no rule selects: water",
         "channels that no rule watches, though rules watch their parameter elsewhere: st-a/do, st-c/do, st-d/do",
