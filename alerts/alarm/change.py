@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -121,6 +121,10 @@ class Mark:
     limit: float | None = None
     after_ms: int | None = None
     """Of a watchdog: how long it waits before it raises; its end is judged by what it was then."""
+    is_lull: bool = False
+    """It is well at present, and what comes within the lull is one of the same alarm."""
+    lull: timedelta | None = None
+    """Of a rule whose alarms have lulls: a level that was told so long ago is told again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,8 @@ class Recorded:
     texts: RuleTexts
     is_worse: bool = False
     """A level more severe than any before."""
+    is_again: bool = False
+    """A level that it has reached before and left: not told anew, but people are waited for again."""
     cause: EndCause | None = None
     """What ends it (withdrawn)."""
 

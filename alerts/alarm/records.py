@@ -14,6 +14,7 @@ from alerts.alarm.change import EndCause, Mark, Purpose, Recorded, Subject
 from alerts.alarm.conditions import STATE_AT_RISE
 from alerts.alarm.life import OVER, AlarmAct, AlarmEvent, AlarmState, Life, step
 from alerts.rules.rule import RuleTexts
+from quantrac.config.rules import LULL
 from quantrac.database.pool import Connection
 from quantrac.telemetry.severity import Severity
 
@@ -32,6 +33,23 @@ class _Row:
     parent: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """What an alarm has been at."""
+
+    level: str
+    """The newest."""
+    levels: set[str]
+    severities: list[Severity]
+    told_at: datetime
+    """When it last reached a level that was news, by readings."""
+
+    @property
+    def is_lull(self) -> bool:
+        """Whether its readings are well at present."""
+        return self.level == LULL
+
+
 COLUMNS: Final = "alarm_id, level, severity, state, acknowledged_at is not null, raised_at, latched, texts, parent"
 BY_NUMBER: Final = f"select {COLUMNS} from alarm where alarm_id = %s for update"  # noqa: S608 (words of ours)
 STANDING: Final = f"""
@@ -48,8 +66,9 @@ from (select %(rule)s::text as rule, %(station)s::text as station, %(channel)s::
 returning alarm_id
 """  # noqa: S608 (words of ours)
 REACHED: Final = f"""
-select detail->>'level', detail->>'severity' from alarm_event
-where alarm_id = %s and event in ('{AlarmEvent.RAISED}', '{AlarmEvent.LEVEL}')
+select detail->>'level', detail->>'severity', time, event = '{AlarmEvent.RAISED}' or coalesce(detail ? 'news', false)
+from alarm_event
+where alarm_id = %s and event in ('{AlarmEvent.RAISED}', '{AlarmEvent.LEVEL}') order by alarm_event_id
 """  # noqa: S608 (words of ours)
 EVENT: Final = """
 insert into alarm_event (alarm_id, time, event, person, reason, detail, at, state, acknowledged)
@@ -107,18 +126,46 @@ def reach_level(
     if row.parent != parent:
         _explain(conn, row, parent, now)
         row = _locked(conn, BY_NUMBER, [row.alarm_id]) or row
-    if (mark.level, mark.severity) == (row.level, row.severity):
+    reached = _reached(conn, row)
+    if mark.is_lull:
+        return _rest(conn, row, mark, time, now) if reached.level != mark.level else None
+    if (mark.level, mark.severity) == (row.level, row.severity) and not reached.is_lull:
         if texts != row.texts:
             _save(conn, row.alarm_id, {"texts": columns["texts"]})
         return None
-    levels, severities = _reached(conn, row)
-    is_worst = mark.severity > max(severities)
-    is_news = is_worst or (is_kind and mark.level not in levels)
-    is_worse = mark.severity > row.severity or (is_kind and is_news)
-    event = _take(
-        conn, row, AlarmAct.WORSEN if is_worse else AlarmAct.EASE, time, now, detail=_detail(mark), columns=columns
+    is_worst = mark.severity > max(reached.severities)
+    is_worse = reached.is_lull or mark.severity > row.severity
+    is_news = is_worst or (is_kind and mark.level not in reached.levels)
+    is_news = is_news or (is_worse and _is_told_again(mark, reached, time))
+    is_worse = is_worse or (is_kind and is_news)
+    detail = _detail(mark) | ({"news": True} if mark.lull is not None and is_news else {})
+    event = _take(conn, row, AlarmAct.WORSEN if is_worse else AlarmAct.EASE, time, now, detail=detail, columns=columns)
+    is_again = mark.lull is not None and is_worse and not is_news
+    return Recorded(
+        Purpose.LEVEL,
+        row.alarm_id,
+        event,
+        time,
+        row.raised_at,
+        mark.severity,
+        is_news,
+        texts,
+        is_worst,
+        is_again=is_again,
     )
-    return Recorded(Purpose.LEVEL, row.alarm_id, event, time, row.raised_at, mark.severity, is_news, texts, is_worst)
+
+
+def _rest(conn: Connection, row: _Row, mark: Mark, time: datetime, now: datetime) -> Recorded:
+    """Record that the readings of an alarm are well again, for now: nobody is called about it meanwhile."""
+    event = _take(conn, row, AlarmAct.EASE, time, now, detail=_detail(mark), columns=NO_CALL)
+    return Recorded(Purpose.LEVEL, row.alarm_id, event, time, row.raised_at, row.severity, False, row.texts)
+
+
+def _is_told_again(mark: Mark, reached: _Reached, time: datetime) -> bool:
+    """Tell whether a level that an alarm reaches again is told again: the worst always, others once a lull. Pure."""
+    if mark.lull is None:
+        return False
+    return mark.severity is Severity.CRITICAL or time - reached.told_at >= mark.lull
 
 
 def clear_alarm(
@@ -140,7 +187,7 @@ def clear_alarm(
         return None
     act = AlarmAct.LATCH if row.latched and is_watched else AlarmAct.WITHDRAW if cause else AlarmAct.RETURN
     event = _take(conn, row, act, time, now, reason=cause, detail={"value": value}, columns={"ended_by": cause})
-    worst = max(_reached(conn, row)[1])
+    worst = max(_reached(conn, row).severities)
     purpose = Purpose.CLEARED if cause is None else Purpose.WITHDRAWN
     return Recorded(purpose, row.alarm_id, event, time, row.raised_at, worst, False, row.texts, cause=cause)
 
@@ -351,10 +398,15 @@ def _withhold_again(conn: Connection, alarm_id: int, now: datetime) -> None:
         act_on(conn, alarm_id, act, now)
 
 
-def _reached(conn: Connection, row: _Row) -> tuple[set[str], list[Severity]]:
-    """Return the levels and the severities that the alarm has had."""
+def _reached(conn: Connection, row: _Row) -> _Reached:
+    """Return what the alarm has been at."""
     found = conn.execute(REACHED, [row.alarm_id]).fetchall()
-    return {level for level, _ in found}, [row.severity, *(Severity.from_word(word) for _, word in found)]
+    return _Reached(
+        level=found[-1][0] if found else row.level,
+        levels={level for level, *_ in found},
+        severities=[row.severity, *(Severity.from_word(word) for _, word, *_ in found)],
+        told_at=max((time for *_, time, was_told in found if was_told), default=row.raised_at),
+    )
 
 
 def _columns(subject: Subject, mark: Mark, texts: RuleTexts) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.alarm.change import Mark, OnRecord, Recorded, Subject
@@ -107,5 +107,6 @@ def _recorded(conn: Connection, event: Event, now: datetime) -> Recorded | None:
         return clear_alarm(conn, event.subject, decision.value, time, now, decision.cause)
     if level is None or decision.kind not in (DecisionKind.RAISED, DecisionKind.LEVEL):
         return None
-    mark = Mark(level.name, level.severity, decision.value, level.limit)
+    lull = timedelta(milliseconds=event.rule.lull_ms) or None
+    mark = Mark(level.name, level.severity, decision.value, level.limit, is_lull=level.is_lull, lull=lull)
     return reach_level(conn, event.subject, mark, time, event.rule.texts, now)

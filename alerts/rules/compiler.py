@@ -11,7 +11,7 @@ from alerts.rules.rule import ChannelRule, Measure, MeasureKind, RuleTexts, Vali
 from alerts.rules.tide import Tide
 from quantrac.config import rules as config
 from quantrac.config.network import Network
-from quantrac.config.rules import Level
+from quantrac.config.rules import Level, with_lulls
 from quantrac.config.stations import Channel, Station
 from quantrac.config.tides import TIDE_PHASES, PlaceTide
 from quantrac.telemetry.parameters import CATALOGUE
@@ -63,7 +63,7 @@ def _channel_rule(
         unit=unit,
         decimals=decimals,
         interval_ms=channel.interval_ms,
-        levels=levels,
+        levels=with_lulls(levels),
         use=frozenset(rule.use),
         texts=replace(
             texts_of(rule),

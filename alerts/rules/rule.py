@@ -131,6 +131,16 @@ class ChannelRule:
     """Cameras of the station that take a picture when it rises."""
 
     @property
+    def lull_ms(self) -> int:
+        """How long a lull of its alarm lasts at most; 0: it has none."""
+        return max((level.off_delay_ms for level in self.levels if level.is_lull), default=0)
+
+    @property
+    def told_levels(self) -> tuple[Level, ...]:
+        """Its levels without lulls: those that people are told of."""
+        return tuple(level for level in self.levels if not level.is_lull)
+
+    @property
     def longest_delay_ms(self) -> int:
         """The longest on-delay of its levels."""
         return max((level.on_delay_ms for level in self.levels), default=0)

@@ -91,6 +91,8 @@ def tell(
         if ruling.effect is Effect.HOLD:
             withhold(conn, change, ruling.reason, to.groups, now, breaks=to.breaks_quiet_hours)
         return 0
+    if change.is_again:
+        await_answer(conn, change.alarm_id, change.severity, to.routing, now)
     if not change.is_news and matter.purpose not in AFTERWARDS:
         return 0
     rulings = [(case, outcome(case)) for case in book.cases(matter, before, to.routing, now)]

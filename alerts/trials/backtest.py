@@ -181,15 +181,15 @@ class _Whom:
 def _tellings(course: Sequence[tuple[ChannelRule, Decision]], whom: _Whom, end_ms: int) -> Iterable[PastTelling]:
     """Follow `alerts.telling.messages` where nobody acknowledges.
 
-    A rise, each level worse than any before, the steps of escalation and reminders meanwhile, and the end to whoever
-    was told.
+    A rise, each level worse than any before, the steps of escalation and reminders meanwhile but for lulls, and the end
+    to whoever was told. Of an alarm with lulls also the worst level each time it is reached, and others once a lull.
     """
     told: set[Recipient] = set()
     stands: tuple[ChannelRule, Level] | None = None
-    worst = since_ms = done_ms = 0
+    worst = since_ms = done_ms = told_ms = 0
     for made in (*course, None):
         until_ms = end_ms if made is None else made[1].t_ms
-        if stands is not None:
+        if stands is not None and not stands[1].is_lull:
             for t_ms, step in _calls(whom.routing, stands[1].severity, since_ms, done_ms, until_ms):
                 people = list(told) if step is None else whom.of(*stands, step)
                 told |= set(people)
@@ -203,13 +203,22 @@ def _tellings(course: Sequence[tuple[ChannelRule, Decision]], whom: _Whom, end_m
             yield PastTelling(decision.t_ms, ends)
             told, stands, worst = set(), None, 0
         elif decision.level is not None:
-            since_ms = decision.t_ms if stands is None else since_ms
-            stands = rule, decision.level
-            if decision.level.severity > worst:
-                worst = decision.level.severity
-                people = whom.of(rule, decision.level)
+            level, before = decision.level, None if stands is None else stands[1]
+            if before is None or (before.is_lull and not level.is_lull):
+                since_ms = decision.t_ms
+            stands = rule, level
+            if level.severity > worst or _is_told_again(rule, before, decision.t_ms - told_ms, level):
+                worst, told_ms = max(worst, level.severity), decision.t_ms
+                people = whom.of(rule, level)
                 told |= set(people)
                 yield PastTelling(decision.t_ms, people)
+
+
+def _is_told_again(rule: ChannelRule, before: Level | None, since_told_ms: int, level: Level) -> bool:
+    """Tell whether a level that an alarm reaches again is told again, as `alerts.alarm.records` does."""
+    if not rule.lull_ms or level.is_lull or before is None or level.severity <= before.severity:
+        return False
+    return level.severity is Severity.CRITICAL or since_told_ms >= rule.lull_ms
 
 
 def _calls(

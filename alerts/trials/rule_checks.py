@@ -67,7 +67,7 @@ def _unreachable(rule: ChannelRule, span: tuple[float, float]) -> Iterator[RuleF
     for what, (low, high) in (("plausible", plausible), ("instrument's", span)):
         if rule.measure.kind is not MeasureKind.VALUE:
             low, high = low - high, high - low  # noqa: PLW2901
-        for level in rule.levels:
+        for level in rule.told_levels:
             if not low <= level.limit <= high:
                 text = f"limit {level.limit:g} is outside the {what} {low:g} to {high:g}"
                 yield RuleFinding(rule.rule, level.name, text)
@@ -78,7 +78,7 @@ def _unexpected(rule: ChannelRule, expected: Iterable[tuple[float, float]]) -> I
     if rule.measure.kind is not MeasureKind.VALUE or Quality.SUSPECT in rule.use:
         return
     for low, high in expected:
-        for level in rule.levels:
+        for level in rule.told_levels:
             if level.limit <= low if level.side is Side.BELOW else level.limit >= high:
                 text = f"limit {level.limit:g} is not within the expected {low:g} to {high:g}: use [good, suspect]"
                 yield RuleFinding(rule.rule, level.name, text)
@@ -99,7 +99,7 @@ def _never_in_force(rule: ChannelRule) -> Iterator[RuleFinding]:
     if rule.validity is None:
         return
     minutes = (rule.validity.to_minute - rule.validity.from_minute) % DAY_MINUTES or DAY_MINUTES
-    for level in rule.levels:
+    for level in rule.told_levels:
         if minutes < DAY_MINUTES and level.on_delay_ms > minutes * 60_000:
             yield RuleFinding(
                 rule.rule, level.name, f"on_delay is longer than the {minutes} minutes in force: never rises"
@@ -113,7 +113,7 @@ def people_findings(network: Network, contacts: Iterable[Addressee]) -> list[Rul
     rules += [composite.rule for composite in compile_composites(network)]
     found = []
     for rule in rules:
-        for level in rule.levels:
+        for level in rule.told_levels:
             matter = Matter(Purpose.RAISED, rule.station, level.severity, frozenset(level.to))
             if not recipients(routing, people, matter):
                 found.append(RuleFinding(rule.rule, f"{level.name} at {rule.station}", "no contact would be told"))
@@ -124,14 +124,18 @@ def _overlaps(compiled: dict[str, list[ChannelRule]]) -> Iterator[RuleFinding]:
     """Two rules of one channel that say the same: one event would be told twice."""
     for channel, rules in compiled.items():
         for one, other in combinations(rules, 2):
-            same = {(level.side, level.limit) for level in one.levels} & {(v.side, v.limit) for v in other.levels}
+            same = _limits(one) & _limits(other)
             if same and one.measure == other.measure and one.validity == other.validity:
                 side, limit = min(same)
                 yield RuleFinding(one.rule, channel, f"{other.rule} has the same limit, {side} {limit:g}")
 
 
+def _limits(rule: ChannelRule) -> set[tuple[Side, float]]:
+    return {(level.side, level.limit) for level in rule.told_levels}
+
+
 def _untold(rule: ChannelRule, routing: Routing) -> Iterator[RuleFinding]:
-    for level in rule.levels:
+    for level in rule.told_levels:
         told = [r for r in routing.routes if r.to in level.to and level.severity in r.severity]
         if not told:
             yield RuleFinding(
@@ -141,7 +145,7 @@ def _untold(rule: ChannelRule, routing: Routing) -> Iterator[RuleFinding]:
 
 def _too_long(rule: ChannelRule, station: Words, zone: ZoneInfo) -> Iterator[RuleFinding]:
     """Look at the messages as this station would get them, with values as wide as its limits."""
-    for level in rule.levels:
+    for level in rule.told_levels:
         for purpose in (Purpose.RAISED, Purpose.LEVEL, Purpose.CLEARED):
             for language in ("vi", "en"):
                 size = gsm.length(example_message(rule, level, purpose, station, zone, language, level.limit))

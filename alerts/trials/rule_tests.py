@@ -20,7 +20,7 @@ from alerts.rules.normals import ALL_PHASES, Cell, Normals
 from alerts.rules.rule import ChannelRule
 from quantrac.config.network import Network
 from quantrac.config.rule_files import RuleTest, Series, TestPlace
-from quantrac.config.rules import levels_on
+from quantrac.config.rules import levels_on, with_lulls
 from quantrac.config.stations import Channel, Station
 from quantrac.telemetry.local_time import Calendar
 from quantrac.telemetry.parameters import CATALOGUE
@@ -130,7 +130,7 @@ def _in_test(rule: ChannelRule, test: RuleTest) -> ChannelRule:
     rule = replace(rule, interval_ms=test.every_of(rule.channel))
     if test.first is None:
         newest = levels_on(rule.levels, date.max)
-        rule = replace(rule, levels=tuple(replace(one, first=None, last=None, follows=False) for one in newest))
+        rule = replace(rule, levels=with_lulls(replace(one, first=None, last=None, follows=False) for one in newest))
     normal = test.normals.get(rule.channel)
     if normal is None:
         return rule

@@ -36,7 +36,7 @@ def rule_choices(library: RuleLibrary, language: Language) -> list[dict[str, Any
     """Return each level of each rule, by title, the worst first, and then the centre's own rules. Pure."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for rule in rules_in(library):
-        for level in rule.levels:
+        for level in rule.told_levels:
             title = rule.texts.title.in_language(language) or rule.rule
             choice = found.setdefault(
                 (rule.rule, level.name),

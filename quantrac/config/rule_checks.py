@@ -168,7 +168,7 @@ class RuleChecks:
             said = part.model_dump(exclude_none=True)
             merged = (base[name].model_dump() if name in base else {}) | said
             absent = [field.alias or key for key, field in LevelSpec.model_fields.items() if key not in merged]
-            absent = [key for key in absent if key != "breaks_quiet_hours"]
+            absent = [key for key in absent if key not in ("breaks_quiet_hours", "lull")]
             if absent and name not in base and name in keys_at(self.tree, (*path[:2], side)):
                 continue  # the rule's own level was refused
             if absent:

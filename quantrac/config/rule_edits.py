@@ -25,7 +25,7 @@ from quantrac.config.sources import BadSource, compose, read_text
 from quantrac.telemetry.errors import TranslatableError
 
 NUMBERS: Final = frozenset({"limit", "clear", "below", "above"})
-DELAYS: Final = frozenset({"on_delay", "off_delay"})
+DELAYS: Final = frozenset({"on_delay", "off_delay", "lull"})
 KINDS: Final = ("rules", "composites")
 NUMBER: Final = re.compile(r"-?\d{1,9}(\.\d{1,9})?")
 DELAY: Final = re.compile(r"\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)")

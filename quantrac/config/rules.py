@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from math import isfinite
@@ -140,6 +140,10 @@ class Level:
     """Local day until which, inclusive, before another figure follows it; None: no end is known."""
     follows: bool = False
     """Its limit had another figure before."""
+    lull_ms: int = 0
+    """The alarm stands so long after the level is left, and a fall within that time is one of its own; 0: it ends."""
+    is_lull: bool = False
+    """It is what is left of the alarm in that time: nobody is told of it."""
 
     @property
     def key(self) -> str:
@@ -166,10 +170,38 @@ class Level:
 
 
 def levels_on(levels: Sequence[Level], day: date) -> tuple[Level, ...]:
-    """Return levels in their order, each with one figure of its limit: that of a local day, else the nearest to it."""
+    """Return levels in their order, each with one figure of its limit: that of a local day, else the nearest to it.
+
+    Without lulls: they have the limits of others.
+    """
+    levels = [level for level in levels if not level.is_lull]
     farthest_first = sorted(levels, key=lambda level: _days_off(level, day), reverse=True)
     shown = {(level.side, level.name): level for level in farthest_first}
     return tuple(level for level in levels if shown[level.side, level.name] is level)
+
+
+LULL: Final = "lull"
+
+
+def with_lulls(levels: Iterable[Level]) -> tuple[Level, ...]:
+    """Return levels from the mildest to the worst with the lull of each side: of the mildest level that has one.
+
+    It holds as that level does and is left when nothing has held it for `lull_ms`, so the alarm stands that long.
+    """
+    own = sorted(levels, key=lambda level: level.badness)
+    lulls: dict[Side, list[Level]] = {}
+    for level in own:
+        known = lulls.setdefault(level.side, [])
+        if level.lull_ms and (not known or known[0].name == level.name):
+            known.append(level)
+    made = [
+        replace(
+            level, name=LULL, off_delay_ms=level.lull_ms, severity=Severity.LOW, to=(), breaks_quiet_hours=False,
+            lull_ms=0, is_lull=True,
+        )
+        for known in lulls.values() for level in known
+    ]  # fmt: skip
+    return tuple(sorted([*own, *made], key=lambda level: level.badness))
 
 
 def _days_off(one: Level | LimitFigure, day: date) -> timedelta:
@@ -204,7 +236,9 @@ class LevelSpec(HoldSpec):
 
     limit: NumberOrLimit
     clear: Real
-    """The alarm ends when the value has been beyond this (not at it) for `off_delay`."""
+    """The level is left when the value has been beyond this (not at it) for `off_delay`."""
+    lull_ms: Duration = Field(default=0, alias="lull")
+    """Falls with shorter pauses than this are one alarm: it ends when the value has been beyond `clear` so long."""
 
 
 class LevelPart(Model):
@@ -214,6 +248,7 @@ class LevelPart(Model):
     clear: Real | None = None
     on_delay_ms: Duration | None = Field(default=None, alias="on_delay")
     off_delay_ms: Duration | None = Field(default=None, alias="off_delay")
+    lull_ms: Duration | None = Field(default=None, alias="lull")
     severity: SeverityWord | None = None
     to: tuple[Kebab, ...] | None = None
     breaks_quiet_hours: Flag | None = None

@@ -223,8 +223,8 @@ def _write_each(conn: Connection, asked: Mapping[str, Any], rows: Sequence[tuple
     conn.execute(FLAG_EACH, {**asked, "times": times, "flags": [int(flag) for flag in flags], "reviews": reviews})
     span = {"from": times[0].isoformat(), "to": times[-1].isoformat(), "reviews": [reviews[0], reviews[-1]]}
     detail = {**span, **{flag.word: count for flag, count in Counter(flags).items()}}
-    what = f"{len(rows)} readings of {asked['channel']}"
-    audit.record(conn, asked["now"], asked["person"], "flag", what, asked["reason"], detail)
+    detail |= {"readings": len(rows)}
+    audit.record(conn, asked["now"], asked["person"], "flag", f"channel {asked['channel']}", asked["reason"], detail)
     days = [list(day) for _, day in groupby(times, key=datetime.date)]
     station = asked["channel"].partition("/")[0]
     changes = [NewChange(station, asked["channel_id"], day[0], day[-1], len(day), Cause.FLAG) for day in days]

@@ -76,7 +76,9 @@ MATRIX: Final[Mapping[DeskAct, ActRule]] = {
     DeskAct.COMMAND: ActRule(_by(_OPERATOR, _TECHNICIAN), ("quantrac.desks.commands.give",)),
     DeskAct.REVIEW: ActRule(
         _by(_DATA_OFFICER),
-        tuple(f"quantrac.desks.review.{act}" for act in ("flag", "unflag", "correct", "approve", "withdraw")),
+        tuple(
+            f"quantrac.desks.review.{act}" for act in ("flag", "flag_each", "unflag", "correct", "approve", "withdraw")
+        ),
     ),
     DeskAct.SIGN_OFF: ActRule(_by(_DATA_OFFICER), ("quantrac.desks.stages.sign", "quantrac.desks.stages.reopen")),
     DeskAct.FIELD_BOOK: ActRule(

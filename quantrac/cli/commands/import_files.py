@@ -164,6 +164,7 @@ def _import(
 
 
 def _import_flags(order: Order, words: Mapping[str, FlagWords], now: datetime, moved: Moved) -> ImportedFlags:
+    """Give the readings verdicts, by `flag_each` of the desk of reviews."""
     from quantrac.desks.import_flags import import_flags
 
     with database("console", "import") as conn:  # whose user may write verdicts

@@ -13,23 +13,47 @@ import pytest
 from alerts.trials.backtest_run import EVALUATED, TooManyAlarms, TooOften, run_backtest, too_often
 from alerts.trials.history import stored_stretches
 from alerts.trials.normals import departing_channels
-from quantrac.config.loader import load_rules
+from quantrac.config.loader import load_network, load_rules
 from quantrac.config.network import Network
 from quantrac.config.rule_edits import RuleEdit, propose_rules
 from quantrac.database.pool import Connection
 from quantrac.telemetry.states import State
-from tests.fixtures.program import quantrac
-from tests.integration.alerts.centre import CHANNEL, START, START_MS, add_channel, add_network, rows, store
+from tests.fixtures.program import PROJECT, quantrac
+from tests.integration.alerts.centre import CHANNEL, START, START_MS, add_channel, add_network, rows, saying, store
 from tests.unit.alerts.rules import MINUTE
 from tests.unit.alerts.series import read_series
 
 DAY = date(2026, 11, 24)
+CONFIGS = PROJECT / "station_configs"
 COURSE = "4.6x60 2.8x15 4.6x60 1.5x6 4.6x40"
 """From minute 60 below 3.0: act rises at 69, clears at 104; from 135 below 2.0: danger at 139, clears at 170."""
 
 
-def backtest(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return quantrac("rules", "backtest", "--from", DAY, "--to", DAY, *arguments, database_url=database)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped configuration, with an oxygen rule whose alarms end half an hour after each fall."""
+    there = tmp_path_factory.mktemp("config")
+    for name in ("devices", "limits", "network.yaml", "stations"):
+        (there / name).symlink_to(CONFIGS / name)
+    (there / "rules").mkdir()
+    for file in (CONFIGS / "rules").glob("*.yaml"):
+        text = (
+            file.read_text("utf-8")
+            .replace(" lull: 10h,", "")
+            .replace("on_delay: 5m, off_delay: 2h", "on_delay: 5m, off_delay: 30m")
+        )
+        (there / "rules" / file.name).write_text(text, "utf-8")
+    return there
+
+
+@pytest.fixture(scope="module")
+def network(folder: Path) -> Network:
+    return saying(load_network(folder), quiet_hours=None)
+
+
+def backtest(database: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    period = "--from", DAY, "--to", DAY
+    return quantrac("rules", "backtest", *period, *arguments, database_url=database, config=folder)
 
 
 def _minute(t_ms: int) -> float:
@@ -96,7 +120,7 @@ def test_history_is_what_the_view_says_also_where_people_and_tests_have_judged(c
 
 
 def test_other_limits_are_compared_with_the_rules_in_force_and_the_alarms_on_record_and_written_as_a_patch(
-    conn: Connection, database: str, network: Network, tmp_path: Path
+    conn: Connection, database: str, network: Network, folder: Path, tmp_path: Path
 ) -> None:
     channel_id = add_network(conn)
     store(conn, channel_id, read_series(COURSE, MINUTE, start_ms=START_MS))
@@ -109,7 +133,7 @@ def test_other_limits_are_compared_with_the_rules_in_force_and_the_alarms_on_rec
         )  # fmt: skip
     edits = "do-low.below.act.limit=2.5", "do-low.below.act.clear=2.9"
     patch = tmp_path / "new.patch"
-    done = backtest(database, *(word for edit in edits for word in ("--set", edit)), "--diff", str(patch))
+    done = backtest(database, folder, *(word for edit in edits for word in ("--set", edit)), "--diff", str(patch))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert "- do-low  st-my-thanh/do  act  2026-11-24 02:09:00Z" in lines
@@ -144,9 +168,11 @@ def test_other_limits_are_compared_with_the_rules_in_force_and_the_alarms_on_rec
     assert run_backtest(conn, network, DAY, DAY, stations=[]).readings == 0
 
 
-def test_without_other_rules_it_prints_a_line_a_rule_and_the_figures(conn: Connection, database: str) -> None:
+def test_without_other_rules_it_prints_a_line_a_rule_and_the_figures(
+    conn: Connection, database: str, folder: Path
+) -> None:
     store(conn, add_network(conn), read_series(COURSE, MINUTE, start_ms=START_MS))
-    done = backtest(database)
+    done = backtest(database, folder)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith("do-low  st-my-thanh  2 alarms (1 act, 1 danger)  median 33 min, longest 35 min")
@@ -174,10 +200,14 @@ def test_normals_are_made_of_good_readings_and_a_back_test_takes_them(
     assert [(a.rule, a.level) for a in after.alarms if a.rule == "salinity-unusual"] == [("salinity-unusual", "salt")]
 
 
-def test_a_rule_that_would_raise_on_most_days_is_found(conn: Connection, database: str, network: Network) -> None:
+def test_a_rule_that_would_raise_on_most_days_is_found(
+    conn: Connection, database: str, network: Network, folder: Path
+) -> None:
     """Of the days with readings: those that nobody measured make no rule quiet."""
     channel_id = add_network(conn)
-    nothing = quantrac("rules", "check", "--history", "--from", "2026-11-20", "--to", DAY, database_url=database)
+    nothing = quantrac(
+        "rules", "check", "--history", "--from", "2026-11-20", "--to", DAY, database_url=database, config=folder
+    )
     assert f"no readings are stored of the 5 days (2026-11-20 to {DAY})" in nothing.stdout
     store(conn, channel_id, read_series(COURSE, MINUTE, start_ms=START_MS))
     report = run_backtest(conn, network, date(2026, 11, 1), date(2026, 11, 29))
@@ -185,7 +215,7 @@ def test_a_rule_that_would_raise_on_most_days_is_found(conn: Connection, databas
     assert (report.days, noisy) == (1, TooOften("do-low", "st-my-thanh", 1.0, 1))
     store(conn, channel_id, read_series("4.6x10000", MINUTE, start_ms=START_MS + 1440 * MINUTE))
     assert too_often(run_backtest(conn, network, DAY, date(2026, 12, 1))) == []  # on one of eight days
-    checked = quantrac("rules", "check", "--history", "25", "--to", DAY, database_url=database)
+    checked = quantrac("rules", "check", "--history", "25", "--to", DAY, database_url=database, config=folder)
     assert checked.returncode == 1
     assert "do-low: st-my-thanh: would stand in alarm on 100% of the 1 days with readings" in checked.stdout
     assert "tried on the 1 of 25 days (2026-10-31 to 2026-11-24) that have readings" in checked.stdout

@@ -8,13 +8,20 @@ from datetime import timedelta
 import pytest
 
 from alerts.alarm.change import EndCause
+from alerts.alarm.life import AlarmAct
+from alerts.alarm.records import act_on
 from alerts.evaluating import past
+from alerts.evaluating.evaluation import RuleState, step
 from alerts.evaluating.evaluator import Evaluator
 from alerts.evaluating.past import SETTLE
 from alerts.evaluating.reading_window import instant
 from alerts.evaluating.rule_memory import RuleMemory
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.rule import ChannelRule
-from quantrac.config.rules import Level, Side
+from alerts.telling.contact import Addressee
+from alerts.trials.backtest import histories
+from quantrac.config.notifications import Repeat
+from quantrac.config.rules import Level, Side, with_lulls
 from quantrac.database import feed
 from quantrac.database.feed import NewChange, append_changes
 from quantrac.database.pool import Connection
@@ -102,6 +109,55 @@ def test_people_are_told_once_a_level_and_of_the_end_by_the_routes(
         (1, "sms", "cleared"),
         (2, "email", "cleared"),
     ]
+
+
+NIGHT = (
+    ("4.6x10 2.8x15", "raised act"),
+    ("4.6x60", "level lull"),
+    ("2.8x20", "level act"),
+    ("4.6x60", "level lull"),
+    ("1.8x10", "level danger"),
+    ("4.6x60", "level lull"),
+    ("1.8x10", "level danger"),
+    ("4.6x60", "level lull"),
+    ("4.6x240", "cleared None"),
+)
+"""Four falls of one night, the second as the first, two below the worst limit; a lull of four hours ends it."""
+
+
+def test_the_falls_of_a_night_are_one_alarm_and_the_worst_is_told_each_time(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    levels = (replace(ACT, lull_ms=240 * MINUTE), replace(DANGER, lull_ms=240 * MINUTE))
+    rule = oxygen_rule(*with_lulls(levels))
+    routing = replace(ROUTING, repeat=Repeat(every="4h", severity=("high", "critical")))
+    worker = Evaluator(other, {CHANNEL: [rule]}, routing, lambda: START)
+    samples: list[JudgedReading] = []
+    waited = []
+    for part, change in NIGHT:
+        fresh = read_series(part, MINUTE, start_ms=START_MS + len(samples) * MINUTE)
+        samples += fresh
+        store(conn, channel_id, fresh)
+        run_all(worker)
+        newest = "select event, detail->>'level' from alarm_event order by alarm_event_id desc limit 1"
+        assert " ".join(map(str, rows(conn, newest)[0])) == change
+        ((alarm, is_waited_for, level, state),) = rows(
+            conn, "select alarm_id, call_at is not null, level, state from alarm"
+        )
+        waited.append(is_waited_for)
+        assert level == ("act" if len(waited) < 5 else "danger"), "a lull is no level of the alarm"
+        if change == "level lull":
+            assert act_on(conn, alarm, AlarmAct.ACKNOWLEDGE, START, person="lan") is not None
+        elif change.startswith("level"):
+            assert state == "unacknowledged", "what comes after a lull must be acknowledged again"
+    assert waited == [True, False, True, False, True, False, True, False, False]
+    told = rows(conn, "select purpose from notification where medium = 'sms' order by notification_id")
+    assert told == [("raised",), ("level",), ("level",), ("cleared",)]
+    farmer = Addressee(1, "Ông Sáu", "vi", "+84912345678", None, frozenset({"farmers"}), frozenset())
+    decisions = step(rule, RuleState(), ReadingBlock.of(samples)).decisions
+    (tried,) = histories([(rule, decisions)], [farmer], routing, START_MS + 600 * MINUTE)
+    assert len(tried.alarms) == 1
+    assert [(one.t_ms - START_MS) // MINUTE for one in tried.told if one.to] == [19, 169, 239, 484], "as tried, so told"
 
 
 def test_easing_and_coming_back_to_a_level_told_before_sends_nothing_more(

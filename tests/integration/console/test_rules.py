@@ -24,15 +24,15 @@ from tests.integration.console.test_admission import NOW, served
 
 FILL = """
 insert into reading select channel_id, %(t0)s::timestamptz + n * interval '1 minute',
-  case when n between 60 and 99 then 2.8 when n between 200 and 239 then 1.5 else 5 end, 0, 0, %(t0)s
-from channel, generate_series(0, 700) n where channel = 'st-my-thanh/do'
+  case when n between 60 and 99 then 2.8 when n between 900 and 939 then 1.5 else 5 end, 0, 0, %(t0)s
+from channel, generate_series(0, 1439) n where channel = 'st-my-thanh/do'
 """
 ALARMS = """
 insert into alarm (rule, level, station, channel_id, severity, state, raised_at, cleared_at, false_at, false_by)
 select 'do-low', 'act', 'st-my-thanh', channel_id, 'high', 'cleared', %(t0)s::timestamptz + n * interval '1 minute',
   %(t0)s::timestamptz + (n + 20) * interval '1 minute', case n when 70 then %(t0)s::timestamptz end,
   case n when 70 then 'Lan' end
-from channel, unnest(array[70, 205]) n where channel = 'st-my-thanh/do'
+from channel, unnest(array[70, 905]) n where channel = 'st-my-thanh/do'
 """
 T0 = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
 DAYS = {"first": "2026-11-23", "last": "2026-11-23"}

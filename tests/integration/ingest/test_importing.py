@@ -289,7 +289,7 @@ def test_experts_flags_come_in_as_verdicts_of_who_imports_once(conn: Connection,
     do, ph = f"{STATION}/do", f"{STATION}/ph"
     assert sorted(acts) == [(do, 1, 1), (do, 4, 2), (ph, 1, 1), (ph, 1, 1), (ph, 3, 1), (ph, 3, 1)]
     told = conn.execute("select subject, reason from audit where action = 'flag' and person = 'an' order by 1")
-    assert told.fetchall() == [(f"3 readings of {do}", "flags of old.csv"), (f"4 readings of {ph}", "flags of old.csv")]
+    assert told.fetchall() == [(f"channel {do}", "flags of old.csv"), (f"channel {ph}", "flags of old.csv")]
     changed = conn.execute("select sum(rows) from change where cause = 'flag'").fetchone()
     assert changed == (8,)
     conn.execute(

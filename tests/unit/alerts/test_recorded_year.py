@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import functools
 import gzip
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -114,6 +115,19 @@ def test_no_alarm_comes_from_a_reading_that_the_experts_rejected(station: str) -
     assert with_them == [
         (a.rule, a.level, a.raised_ms) for c in courses(station, without_rejected=True) for a in c.alarms
     ]
+
+
+def test_a_night_is_one_oxygen_alarm_and_a_farmer_is_told_less_often_for_it() -> None:
+    """Without lulls 111 alarms, on 24 of 69 nights (noon to noon in the bay) more than one, and 239 messages."""
+    oxygen = [course for course in courses("st-my-thanh") if any(a.rule == "do-low" for a in course.alarms)]
+    alarms = [alarm for course in oxygen for alarm in course.alarms]
+    nights = Counter((alarm.raised_ms - 17 * 4 * QUARTER) // (96 * QUARTER) for alarm in alarms)
+    assert len(alarms) <= 65
+    assert sum(count > 1 for count in nights.values()) <= 4
+    told = [telling for course in oxygen for telling in course.told]
+    farmer = next(one for one in people_of(told, *first_and_last()) if one.contact == "farmer")
+    assert farmer.messages <= 170
+    assert farmer.worst_week <= 18
 
 
 @pytest.mark.parametrize("station", STATIONS)

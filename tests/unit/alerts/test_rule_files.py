@@ -50,9 +50,9 @@ def test_shipped_rules_have_no_findings(overlay: str | None) -> None:
 def test_levels_stand_from_mild_to_severe_and_instead_replaces_the_set(network: Network) -> None:
     compiled = compile_network(network, [network.rules["do-low"]])
     river = compiled["st-my-thanh/do"][0]
-    assert [(level.name, level.limit) for level in river.levels] == [("watch", 4.0), ("act", 3.0), ("danger", 2.0)]
+    assert [(level.name, level.limit) for level in river.told_levels] == [("watch", 4.0), ("act", 3.0), ("danger", 2.0)]
     assert {level.side for level in river.levels} == {Side.BELOW}
-    (canal,) = compiled["st-vinh-chau/do"][0].levels
+    (canal,) = compiled["st-vinh-chau/do"][0].told_levels
     found = canal.name, canal.limit, canal.clear, canal.severity, canal.on_delay_ms
     assert found == ("danger", 1.0, 1.3, Severity.CRITICAL, 5 * 60_000)
     assert "st-dai-ngai/do" not in compiled  # no shrimp-intake there
@@ -63,17 +63,17 @@ def test_a_rule_test_that_is_wrong_says_what_was_missing_and_what_came(network: 
         {
             "name": "wrong",
             "every": "1m",
-            "series": {"st-my-thanh/do": "2.8x10 4.6x40"},
-            "expect": [{"rule": "do-low", "level": "act", "raised": "10m", "cleared": "39m"}],
+            "series": {"st-my-thanh/do": "2.8x10 4.6x600"},
+            "expect": [{"rule": "do-low", "level": "act", "raised": "10m", "cleared": "609m"}],
         }
     )
     (result,) = run_rule_tests(replace(network, rule_tests=(wrong,)))
     assert result == TestResult(
         "wrong",
-        missing=(Alarm("do-low", "act", 600_000, 39 * 60_000),),
-        unexpected=(Alarm("do-low", "act", 540_000, 39 * 60_000),),
+        missing=(Alarm("do-low", "act", 600_000, 609 * 60_000),),
+        unexpected=(Alarm("do-low", "act", 540_000, 609 * 60_000),),
     )
-    assert str(result.unexpected[0]) == "do-low act raised 9m, cleared 39m"
+    assert str(result.unexpected[0]) == "do-low act raised 9m, cleared 609m"
 
 
 def raised_by(network: Network, **trial: object) -> list[tuple[str, str]]:
@@ -84,11 +84,11 @@ def raised_by(network: Network, **trial: object) -> list[tuple[str, str]]:
 
 
 def test_each_series_of_a_trial_may_come_at_a_rate_of_its_own(network: Network) -> None:
-    slow = {"every": "5m", "values": "0.8x1 4.6x7"}
-    series = {"st-my-thanh/do": "2.8x10 4.6x40", "st-vinh-chau/do": slow}
+    slow = {"every": "5m", "values": "0.8x1 4.6x120"}
+    series = {"st-my-thanh/do": "2.8x10 4.6x600", "st-vinh-chau/do": slow}
     assert raised_by(network, every="1m", series=series) == [
-        ("do-low", "9m, cleared 39m"),
-        ("do-low", "0s, cleared 30m"),
+        ("do-low", "9m, cleared 609m"),
+        ("do-low", "0s, cleared 10h"),
     ]
 
 
@@ -177,7 +177,7 @@ def test_limits_follow_species_stage_and_crop(
     station = network.stations["st-my-thanh"].model_copy(update={"tags": tags})
     found = compile_network(replace(network, stations={station.station: station}), [network.rules[rule]])
     assert found
-    assert all([level.limit for level in one.levels] == limits for (one,) in found.values())
+    assert all([level.limit for level in one.told_levels] == limits for (one,) in found.values())
 
 
 def with_levels(network: Network, **changes: object) -> list[tuple[str, str]]:

@@ -117,7 +117,9 @@ def test_tags_and_channels_that_no_rule_names_unless_none_is_meant_to(root: Path
     assert "turbidity" in never
     assert "disk_free" not in never
     with (root / "network.yaml").open("a", encoding="utf-8") as file:
-        file.write(f"unwatched: {{tags: [brackish, river, river-mouth, sluice], parameters: [do, {', '.join(never[1:])}]}}\n")
+        file.write(
+            f"unwatched: {{tags: [brackish, river, river-mouth, sluice], parameters: [do, {', '.join(never[1:])}]}}\n"
+        )
     assert rule_cautions(load_network(root), NOW) == [
         "tags that no rule selects: water",
         "channels that no rule watches, though rules watch their parameter elsewhere: st-a/do, st-c/do, st-d/do",

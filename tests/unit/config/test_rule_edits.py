@@ -48,7 +48,7 @@ def test_a_value_gives_way_where_it_stands_and_comments_stay(network: Network) -
     assert found.changed.rules["do-low"].below is not None
     assert found.changed.rules["do-low"].below["act"].limit == 2.6
     assert found.names == frozenset({"do-low"})
-    assert len(found.loaded.tests) == 4
+    assert len(found.loaded.tests) == 6
 
 
 def test_what_instead_leaves_to_the_rule_is_added_there(network: Network) -> None:

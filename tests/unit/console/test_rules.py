@@ -125,7 +125,7 @@ def test_the_form_has_what_the_file_says_and_every_key_of_it_may_be_proposed(lib
         "instead.0.below.danger.limit": ("1", "mg/l", False),
         "instead.0.below.danger.clear": ("1.3", "mg/l", False),
         "instead.0.below.danger.on_delay": ("5", "m", True),
-        "instead.0.below.danger.off_delay": ("30", "m", True),
+        "instead.0.below.danger.off_delay": ("2", "h", True),
     }
     for name in library.watched:
         levels = [level for group in trial_groups(library, name, "en") for level in group.levels]

@@ -118,13 +118,14 @@ def rows() -> Iterator[str]:
     for rule, level in sorted(told(), key=lambda pair: (list(network().rules).index(pair[0].rule), pair[0].station)):
         title, unit = network().rules[rule.rule].title.in_language("vi"), f" {rule.unit}".rstrip()
         side, back = ("dưới", "trên") if level.side is Side.BELOW else ("trên", "dưới")
-        limit, clear = (f"{number:.10g}".replace(".", ",") for number in (level.limit, level.clear))
+        end = next((one for one in rule.levels if one.is_lull and one.side is level.side), level)
+        limit, clear = (f"{number:.10g}".replace(".", ",") for number in (level.limit, end.clear))
         if rule.measure.kind is MeasureKind.CHANGE:
             side, limit = "giảm hơn", limit.removeprefix("-")
             back, clear = "giảm ít hơn", clear.removeprefix("-")
             unit += f" trong {duration(rule.measure.window_ms)}"
         night = "nhắn ngay" if wakes(level) else f"đợi đến {quiet.end}"
-        begins, ends = duration(level.on_delay_ms), f"{back} {clear} suốt {duration(level.off_delay_ms)}"
+        begins, ends = duration(level.on_delay_ms), f"{back} {clear} suốt {duration(end.off_delay_ms)}"
         row = f"| {title} | {side} {limit}{unit} | {begins} | {ends} | {night} |"
         found.setdefault(row, []).append(network().stations[rule.station].name.in_language("vi"))
     for row, stations in found.items():
