@@ -100,6 +100,8 @@ def _rules(tree: Any, interval_s: float) -> Any:
             rule["instead"] = [each for each in rule["instead"] if set(each.get("tags", ())) & set(FARMING_TAGS)]
         if name == RULE:
             delay = f"{DELAY_INTERVALS * interval_s:g}s"
+            for level in rule["below"].values():
+                level.pop("lull", None)  # alarms of the benchmarks end as soon as they may
             rule["below"][LEVEL].update(on_delay=delay, off_delay=delay, breaks_quiet_hours=True)
     return tree
 

@@ -13,6 +13,7 @@ from dashboards.console.act_words import SET_ASIDE, reason_words
 from dashboards.console.numbers import given, number
 from dashboards.console.texts import TEXTS, Language, texts
 from dashboards.console.titles import parameter_title
+from quantrac.config.rules import LULL
 from quantrac.telemetry.parameters import CATALOGUE
 
 ALARM_NUMBER: Final = re.compile(r"alarm (\d+) (explains it|is over)")
@@ -63,8 +64,9 @@ def happened(event: EventRow, parameter: str | None, language: Language) -> str:
     """Return what a line of the history says, with level, value and limit where it has them."""
     said, known = texts(language), CATALOGUE.get(parameter or "")
     detail: Mapping[str, Any] = event.detail or {}
-    found = [said.get(f"event_{event.event}", event.event)]
-    if severity := detail.get("severity"):
+    is_lull = detail.get("level") == LULL
+    found = [said["event_lull"] if is_lull else said.get(f"event_{event.event}", event.event)]
+    if (severity := detail.get("severity")) and not is_lull:
         found.append(said.get(f"severity_{severity}", severity))
     if detail.get("value") is not None:
         value = detail["value"]

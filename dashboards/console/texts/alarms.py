@@ -101,6 +101,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "next_over": ("Cảnh báo đã hết; không báo thêm ai.", "It is over; nobody else will be told."),
     "event_raised": ("Bắt đầu", "Raised"),
     "event_level": ("Đổi mức", "Another level"),
+    "event_lull": ("Tạm yên, có thể trở lại", "A lull, it may come back"),
     "event_cleared": ("Hết", "Over"),
     "event_returned to normal": ("Trở lại bình thường", "Back to normal"),
     "event_acknowledged": ("Đã xác nhận", "Acknowledged"),

@@ -151,10 +151,10 @@ def test_a_place_of_tests_has_parameters_that_exist(network: Network) -> None:
 
 
 def test_rules_name_kinds_of_places_and_no_station(network: Network) -> None:
-    for rule in (*network.rules.values(), *network.composites.values()):
-        assert not rule.watch.stations, rule.name
-    for rule in network.rules.values():
-        assert not any(part.stations for part in rule.instead), rule.name
+    for name, rule in network.rules.items():
+        assert not any(part.stations for part in (rule.watch, *rule.instead)), name
+    for name, composite in network.composites.items():
+        assert not composite.watch.stations, name
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,8 @@ def test_an_alarm_has_title_place_value_and_level_in_words() -> None:
     line = event("level", level="danger", severity="critical", value=1.9, limit=2.0)
     assert alarm_words.happened(line, "do", "vi") == "Đổi mức, Khẩn cấp, 1,90, ngưỡng 2"
     assert alarm_words.happened(line, None, "vi") == "Đổi mức, Khẩn cấp, 1,9, ngưỡng 2"
+    lull = replace(line, detail={"level": "lull", "severity": "low", "value": 4.6, "limit": 3.0})
+    assert alarm_words.happened(lull, "do", "vi") == "Tạm yên, có thể trở lại, 4,60, ngưỡng 3"
 
 
 def test_words_are_found_without_case_and_diacritics() -> None:
