@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 FILL = """
 insert into reading select channel_id, t, case when extract(hour from t) = 3 then 2.7 else 5 end, 0, 0, t
-from channel, generate_series(%(t0)s::timestamptz, %(t0)s::timestamptz + interval '6 days', interval '5 minutes') t
+from channel, generate_series(%(t0)s::timestamptz, %(t0)s::timestamptz + interval '6 days', interval '1 minute') t
 where channel = 'st-my-thanh/do'
 """
 
