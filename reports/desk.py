@@ -14,8 +14,10 @@ from quantrac.telemetry.errors import TranslatableError
 from reports.ministry.consumer import SETTLED, make, take_turn
 from reports.ministry.file import FiveMinuteFile
 from reports.ministry.file_server import FileServer
-from reports.ministry.slot_figures import files
+from reports.ministry.slot_figures import STRETCH, files
 
+MOST_DAYS: Final = 62
+"""Of one wish to send again."""
 RECEIVERS: Final = """
 select s.station, s.receiver, count(*) filter (where s.owed)::int4 as owed, min(s.time) filter (where s.owed) as oldest,
        max(s.time) filter (where not s.owed) as newest_sent,
@@ -42,6 +44,12 @@ where f.station = %(station)s and f.time > %(after)s and f.time <= %(until)s ord
 
 class NoMinistryFiles(TranslatableError):
     """A station whose file says nothing of the ministry's, or nothing of a receiver."""
+
+    exit_code = 2
+
+
+class TooManyDays(TranslatableError):
+    """A wish to send more again than goes in one piece."""
 
     exit_code = 2
 
@@ -125,19 +133,25 @@ def owe_again(
     """Make the files of the slots after < t <= until that are not there or not right, and owe all, whatever was sent.
 
     A slot that is not over is left alone: its file goes by itself once it is whole.
-    To one receiver of the station, or (None) to each; returns how many sendings are owed. Audited.
-    Raises NoMinistryFiles.
+    To one receiver of the station, or (None) to each; returns how many sendings are owed. A day is a transaction and
+    an act of the audit: the maker of new files waits for one day, and what ends in the middle has done whole days.
+    Raises NoMinistryFiles, TooManyDays.
     """
-    receivers = _receivers(station, receiver)
-    with conn.transaction():
-        take_turn(conn, station.station)
-        over = min(until, now - SETTLED)
-        for made in files(conn, station, after, over):
-            make(conn, station, made, now)
-        span = {"station": station.station, "after": after, "until": over}
-        count = conn.execute(OWE_AGAIN, {**span, "receivers": receivers, "now": now}).rowcount
-        detail = {"from": after.isoformat(), "to": until.isoformat(), "receiver": receiver, "files": count}
-        audit.record(conn, now, person, "resend", f"ministry {station.station}", reason, detail)
+    receivers, count = _receivers(station, receiver), 0
+    if (days := -((after - until) // STRETCH)) > MOST_DAYS:
+        raise TooManyDays("from, to: found {days} days, expected at most {most}", days=days, most=MOST_DAYS)
+    until = min(until, now - SETTLED)
+    while after < until:
+        end = min(after + STRETCH, until)
+        with conn.transaction():
+            take_turn(conn, station.station)
+            for made in files(conn, station, after, end):
+                make(conn, station, made, now)
+            span = {"station": station.station, "after": after, "until": end}
+            owed = conn.execute(OWE_AGAIN, {**span, "receivers": receivers, "now": now}).rowcount
+            detail = {"from": after.isoformat(), "to": end.isoformat(), "receiver": receiver, "files": owed}
+            audit.record(conn, now, person, "resend", f"ministry {station.station}", reason, detail)
+        after, count = end, count + owed
     return count
 
 

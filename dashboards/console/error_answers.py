@@ -48,7 +48,7 @@ from quantrac.desks.stages import BadStage
 from quantrac.desks.trace import NothingToTrace
 from quantrac.observe.logs import logger
 from quantrac.telemetry.errors import QuantracError
-from reports.desk import NoMinistryFiles
+from reports.desk import NoMinistryFiles, TooManyDays
 from reports.disclosure.year import NotDisclosed
 from reports.exports.selection import BadSelection, UnknownName
 from reports.spans import BadSpan
@@ -89,6 +89,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     NoSuchFile: 404,
     BadChange: 422,
     NoMinistryFiles: 422,
+    TooManyDays: 422,
 }
 """Of refusals; any other is a conflict with what is so already."""
 SAID: Final[dict[type[Exception], str]] = {

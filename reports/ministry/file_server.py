@@ -12,6 +12,8 @@ FULL: Final = re.compile(r"no space|disk full|quota|insufficient (storage|disk|s
 """How servers say that they have no room."""
 MOST_LETTERS: Final = 300
 """Of what a server says."""
+MOST_BYTES: Final = 1_000_000
+"""Of a file that is read back: ours are a thousand times smaller, and what is longer is none of ours."""
 PART: Final = ".part"
 
 

@@ -15,13 +15,11 @@ from pathlib import PurePosixPath
 from typing import Any, Final, NoReturn, TypeVar
 
 from quantrac.config.receivers import Receiver
-from reports.ministry.file_server import Failure, NotDelivered, part_of, refusal
+from reports.ministry.file_server import MOST_BYTES, Failure, NotDelivered, part_of, refusal
 from reports.ministry.logins import ReceiverLogin
 
 PATIENCE_S: Final = 20.0
 """Longest wait for one answer."""
-MOST_BYTES: Final = 1_000_000
-"""Of a file that is read back."""
 NOT_NOW: Final = ("421", "425", "426", "530")
 """Closing, no data connection, data connection lost, not logged in: nothing else would be taken either (RFC 959). So
 would nothing whatever the server says before we are in."""

@@ -32,6 +32,7 @@ select f.station, f.time, f.name, f.content, s.attempts,
        s.attempts > 0 or (s.sent is null and s.sends > 0) as is_in_doubt
 from ministry_sending s join ministry_file f using (station, time)
 where s.receiver = %(receiver)s and s.owed and s.due_at <= %(now)s and s.time > %(after)s and s.time <= %(until)s
+  and coalesce(s.failure in ('refused', 'full'), false) = %(was_refused)s
 order by s.time, s.station limit %(most)s for update of s skip locked
 """
 """A file that the maker recomputes just now is passed by: to wait for it would hold up the others."""
@@ -115,11 +116,15 @@ def send_owed(conn: Connection, receiver: str, server: FileServer, clock: Callab
 
 
 def _due(conn: Connection, receiver: str, now: datetime) -> list[OwedFile]:
-    """Return what is due, at most MOST: new files, then others, both oldest first."""
+    """Return what is due, at most MOST: new files, others, then what was refused before, each oldest first.
+
+    So files of one station that a receiver never takes cost those of the others nothing.
+    """
     found: list[OwedFile] = []
-    for after, until in ((now - NEW, LATEST), (EARLIEST, now - NEW)):
-        asked = {"receiver": receiver, "now": now, "after": after, "until": until, "most": MOST - len(found)}
-        found += rows_of(conn, OwedFile, OWED, asked)
+    spans = (now - NEW, LATEST, False), (EARLIEST, now - NEW, False), (EARLIEST, LATEST, True)
+    for after, until, was_refused in spans:
+        asked = {"receiver": receiver, "now": now, "after": after, "until": until, "was_refused": was_refused}
+        found += rows_of(conn, OwedFile, OWED, {**asked, "most": MOST - len(found)})
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, cast
 import asyncssh
 
 from quantrac.config.receivers import Receiver
-from reports.ministry.file_server import Failure, NotDelivered, part_of, refusal
+from reports.ministry.file_server import MOST_BYTES, Failure, NotDelivered, part_of, refusal
 from reports.ministry.logins import ReceiverLogin
 
 PATIENCE_S: Final = 60.0
@@ -97,7 +97,7 @@ class SftpServer:
         sftp = await self._sftp()
         try:
             async with sftp.open(place, "rb") as file:
-                return cast("bytes", await file.read())
+                return cast("bytes", await file.read(MOST_BYTES))
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
             return None
 

@@ -22,8 +22,8 @@ from quantrac.database import feed as change_feed
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
-from reports.desk import NoMinistryFiles, fates, mismatches, owe_again, receiver_states
-from reports.ministry import consumer
+from reports.desk import MOST_DAYS, NoMinistryFiles, TooManyDays, fates, mismatches, owe_again, receiver_states
+from reports.ministry import consumer, sender
 from reports.ministry.file import FiveMinuteFile
 from reports.ministry.file_server import Failure, NotDelivered, refusal
 from reports.ministry.sender import FIRST_WAIT, MOST, give_up, send_owed
@@ -102,7 +102,7 @@ class Ministry:
             while consumer.round_of(self.conn, self.feed, lambda: {STATION: self.station}, self.now):
                 pass
 
-    def send(self, server: Any, receiver: str = "department") -> tuple[int, int, bool]:
+    def send(self, server: Any, receiver: str = "department") -> sender.RoundOutcome:
         with self.rights("quantrac_ingest"):
             return send_owed(self.conn, receiver, server, lambda: self.now)
 
@@ -240,6 +240,39 @@ def test_a_lost_acknowledgement_sends_nothing_twice_and_a_full_disk_stops_no_oth
     assert ministry.send(server) == (0, 1, True)
     ministry.now += FIRST_WAIT
     assert ministry.send(server) == (1, 0, False), "what nobody may read back is given again"
+
+
+def test_files_that_a_receiver_never_takes_hold_up_neither_new_nor_other_old_ones(
+    ministry: Ministry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "MOST", 5)
+    server = MemoryServer()
+    server.refuses = "2026112400"  # of eleven slots: two rounds of refusals, and their first wait is over
+    for slot in range(1, 15):
+        ministry.measure(slot)
+    ministry.now = MIDNIGHT + timedelta(hours=2)
+    ministry.make()
+    for _ in range(3):
+        ministry.send(server)
+        ministry.now += FIRST_WAIT
+    assert server.given == ["202611240100", "202611240105", "202611240110"]
+    ministry.measure(24)
+    ministry.now += consumer.SETTLED
+    ministry.make()
+    assert ministry.send(server).sent == 1
+
+
+def test_a_wish_to_send_again_has_a_bound_and_each_of_its_days_is_an_act_of_its_own(ministry: Ministry) -> None:
+    for slot in (1, 300):
+        ministry.measure(slot)
+    ministry.now = MIDNIGHT + timedelta(days=2)
+    longest, who = timedelta(days=MOST_DAYS), (None, "an", "mất tệp", ministry.now)
+    with ministry.rights("quantrac_console"):
+        with pytest.raises(TooManyDays, match=f"found {MOST_DAYS + 1} days, expected at most {MOST_DAYS}"):
+            owe_again(ministry.conn, ministry.station, MIDNIGHT, MIDNIGHT + longest + FIVE, *who)
+        assert owe_again(ministry.conn, ministry.station, MIDNIGHT, MIDNIGHT + longest, *who) == 4
+    acts = ministry.conn.execute("select detail->'files' from v_audit where act = 'resend' order by at").fetchall()
+    assert acts == [(2,), (2,)]
 
 
 def test_what_is_long_over_is_made_only_where_a_file_was(ministry: Ministry, monkeypatch: pytest.MonkeyPatch) -> None:

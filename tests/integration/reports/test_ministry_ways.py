@@ -12,7 +12,7 @@ import pytest
 from quantrac.config.receivers import Receiver
 from quantrac.mqtt import Delivery, MqttAddress, Session, Subscription
 from quantrac.private_services.mosquitto import PrivateMosquitto
-from reports.ministry.file_server import Failure, FileServer, NotDelivered
+from reports.ministry.file_server import MOST_BYTES, Failure, FileServer, NotDelivered
 from reports.ministry.ftp import FtpServer
 from reports.ministry.logins import BadLogins, ReceiverLogin, logins
 from reports.ministry.mqtt import MqttBroker
@@ -47,6 +47,9 @@ def test_by_sftp_a_file_appears_whole_in_its_folder_and_only_at_the_server_that_
                 assert server.get("2026/11/a.txt") == content
             server.close()  # as when the line is cut
             server.put("b.txt", b"third\r\n")
+            (tmp_path / "root/in/long.txt").write_bytes(bytes(MOST_BYTES + 9))
+            assert server.get("long.txt") == bytes(MOST_BYTES), "a receiver's disk does not fill our memory"
+            (tmp_path / "root/in/long.txt").unlink()
             (tmp_path / "root/in/2026/full.txt").mkdir()
             with pytest.raises(NotDelivered) as refused:
                 server.put("2026/full.txt", b"x")

@@ -54,6 +54,9 @@ VIETNAMESE: Final = {
     "QUANTRAC_CONFIG_EDITABLE is not set for the console: change the file by command": (
         "bảng điều khiển không được phép sửa tệp (QUANTRAC_CONFIG_EDITABLE): hãy dùng lệnh"
     ),
+    "from, to: found {days} days, expected at most {most}": (
+        "khoảng thời gian dài {days} ngày, tối đa {most} ngày: hãy chia thành nhiều lần"
+    ),
     "the file of {station} names no receivers for the ministry's files": (
         "tệp cấu hình của {station} không có nơi nhận tệp gửi Bộ"
     ),
