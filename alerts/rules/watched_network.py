@@ -6,6 +6,7 @@ person confirms it; what takes rules, levels or stations away is taken when noth
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,12 +53,13 @@ class RefusedFiles:
 
 
 class WatchedNetwork:
-    """Says when the files of a network have changed."""
+    """Says when the files of a network have changed; several threads may ask."""
 
     def __init__(self, root: Path, overlay: str | None = None) -> None:
         """Read the network. Raises ConfigErrors."""
         self._root = root
         self._overlay = overlay
+        self._lock = threading.Lock()
         self._stamp, self._texts = _stamp(root), _texts(root)
         self._is_open = False
         """The files have changed, and nothing is decided yet."""
@@ -80,6 +82,10 @@ class WatchedNetwork:
         What is refused is logged, once; the rules in force stay. `confirmed_at`: when a person last said that files
         that are gone or empty shall be so.
         """
+        with self._lock:
+            return self._changed(now, confirmed_at)
+
+    def _changed(self, now: datetime, confirmed_at: datetime | None) -> Network | None:
         stamp, self._whole_at = _stamp(self._root), self._whole_at or now
         if stamp != self._stamp:
             self._stamp, self._changed_at, self._is_open = stamp, now, True

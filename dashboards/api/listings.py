@@ -51,8 +51,10 @@ DAY_OF: Final = (
 """Local midnight before a reading."""
 STAGE: Final = f"""
 cross join (select time_zone from network) n
-left join v_stage g on g.channel = v.channel and g."time" = {DAY_OF.format("v.time")}
+left join lateral (
+  select stage from v_stage where channel = v.channel and "time" = {DAY_OF.format("v.time")} limit 1) g on true
 """
+"""Of each item alone: joined to the view as a whole, every day of the network was judged for it."""
 
 # Fragments of ours, no text of anybody's.
 STATIONS: Final = ApiCollection(

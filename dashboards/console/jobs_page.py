@@ -44,6 +44,7 @@ def add_jobs_page(app: FastAPI, console: Console, templates: Jinja2Templates) ->
             context |= {
                 "jobs": jobs.jobs(conn, console.clock()), "runs": jobs.history(conn, job or None), "chosen": job,
                 "due_words": due_words, "may_run": by.login is None or by.may(DeskAct.JOBS, None),
+                "sees_errors": by.may(DeskAct.AUDIT, None),
             }  # fmt: skip
         return templates.TemplateResponse(request, "jobs.html", context)
 

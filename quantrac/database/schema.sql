@@ -1414,6 +1414,7 @@ CREATE TABLE public.job_run (
     rows integer,
     asked_by text,
     reason text,
+    tries integer DEFAULT 0 NOT NULL,
     CONSTRAINT job_run_check CHECK (((asked_by IS NOT NULL) OR (outcome <> 'asked'::text))),
     CONSTRAINT job_run_outcome_check CHECK ((outcome = ANY (ARRAY['asked'::text, 'running'::text, 'done'::text, 'failed'::text])))
 );
@@ -1421,6 +1422,8 @@ CREATE TABLE public.job_run (
 COMMENT ON COLUMN public.job_run.rows IS 'how many rows, files or other things it made, changed or removed';
 
 COMMENT ON COLUMN public.job_run.asked_by IS 'null: its due time asked for it';
+
+COMMENT ON COLUMN public.job_run.tries IS 'how often it was begun; a failed one is begun again after a while';
 
 CREATE TABLE public.lacking (
     channel_id integer NOT NULL,
@@ -2699,7 +2702,8 @@ CREATE VIEW public.v_job AS
     detail,
     rows,
     asked_by,
-    reason
+    reason,
+    tries
    FROM public.job_run;
 
 CREATE VIEW public.v_latest AS
@@ -3184,8 +3188,9 @@ CREATE VIEW public.v_stage AS
 UNION ALL
 ( WITH made_of AS MATERIALIZED (
          SELECT channel_made_of.channel_id,
-            channel_made_of.source
+            array_agg(channel_made_of.source) AS sources
            FROM public.channel_made_of
+          GROUP BY channel_made_of.channel_id
         )
  SELECT c.station,
     c.channel,
@@ -3208,11 +3213,12 @@ UNION ALL
     d."time",
     NULL::bigint AS sign_off_id,
     c.parameter
-   FROM (((((public.network w
+   FROM ((((((public.network w
      CROSS JOIN ( SELECT ( SELECT consumer."position"
                    FROM public.consumer
                   WHERE (consumer.consumer = 'quality'::text)) AS "position") q)
      CROSS JOIN public.channel c)
+     LEFT JOIN made_of m USING (channel_id))
      JOIN public.daily d USING (channel_id))
      CROSS JOIN LATERAL ( SELECT ((d."time" AT TIME ZONE w.time_zone))::date AS day,
             (((((d."time" AT TIME ZONE w.time_zone))::date + 1))::timestamp without time zone AT TIME ZONE w.time_zone) AS ends) l)
@@ -3222,11 +3228,11 @@ UNION ALL
             bool_or(((t.history_tests <> '{}'::text[]) AND ((q."position" IS NULL) OR (EXISTS ( SELECT
                    FROM public.change n
                   WHERE ((n.station = t.station) AND (n.id > q."position") AND (n.cause = 'reading'::text) AND (n.channels @> ARRAY[t.channel_id]) AND (n.from_t <= l.ends) AND (n.to_t > d."time"))))))) AS waits
-           FROM (made_of m
-             JOIN public.channel t ON ((t.channel_id = m.source)))
-          WHERE ((m.channel_id = c.channel_id) AND (EXISTS ( SELECT
+           FROM (unnest(m.sources) source(source)
+             JOIN public.channel t ON ((t.channel_id = source.source)))
+          WHERE (EXISTS ( SELECT
                    FROM public.daily i
-                  WHERE ((i.channel_id = m.source) AND (i."time" = d."time")))))) o)
+                  WHERE ((i.channel_id = source.source) AND (i."time" = d."time"))))) o)
   WHERE c.derived);
 
 COMMENT ON VIEW public.v_stage IS 'signed_by without approved_by: a second person has still to sign; reopened_cause: what reopened the day since';

@@ -38,6 +38,8 @@ class JobRun:
     detail: str | None
     asked_by: str | None
     reason: str | None
+    tries: int
+    """How often it was begun: a job that failed is tried again."""
 
     @property
     def seconds(self) -> float | None:

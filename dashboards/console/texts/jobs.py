@@ -35,6 +35,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "run_running": ("đang chạy", "runs"),
     "run_done": ("xong", "done"),
     "run_failed": ("không thành công", "failed"),
+    "run_failed_words": (
+        "việc chưa làm được, hệ thống tự thử lại; quản trị viên xem được nguyên nhân tại đây",
+        "it could not be done and is tried again; administrators see the reason here",
+    ),
+    "run_tries": ("đã thử {count} lần", "tried {count} times"),
     "due_seconds": ("mỗi {count} giây", "every {count} s"),
     "due_minutes": ("mỗi {count} phút", "every {count} min"),
     "due_hours": ("mỗi {count} giờ", "every {count} h"),

@@ -91,4 +91,5 @@ def _words(run: JobRun, zone: ZoneInfo) -> str:
     took = "" if run.seconds is None else f"  {run.seconds:.1f} s"
     rows = "" if run.rows is None else f"  {run.rows} rows"
     asked = "" if run.asked_by is None else f"  (asked for by {run.asked_by})"
-    return f"{shown(run.due_at, zone)}  {run.outcome}{took}{rows}  {run.detail or ''}{asked}".rstrip()
+    tried = f" after {run.tries} tries" if run.tries > 1 else ""
+    return f"{shown(run.due_at, zone)}  {run.outcome}{tried}{took}{rows}  {run.detail or ''}{asked}".rstrip()

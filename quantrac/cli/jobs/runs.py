@@ -1,5 +1,7 @@
 """Runs a job once for each due time, kept as rows of `job_run`; a due time that was missed is caught up once.
 
+A job that failed is tried again after a minute, then after two, and so on; after MOST_TRIES it waits for its next due
+time.
 What a person asks to be run is a row of its own, in place of no due time.
 """
 
@@ -8,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from quantrac.database.pool import Connection
@@ -17,6 +19,9 @@ from quantrac.observe import logs, metrics
 from quantrac.telemetry.due_times import Due, latest_due
 
 JOB_LOCK: Final = 0x5154
+FIRST_WAIT: Final = timedelta(minutes=1)
+MOST_TRIES: Final = 6
+"""Within half an hour: what still fails then is no passing trouble."""
 
 RUNS = metrics.counter("quantrac_jobs_runs_total", "Jobs run, by outcome.", ["job", "outcome"])
 log = logs.logger(__name__)
@@ -27,11 +32,13 @@ on conflict (job) do update set due = excluded.due, registered_at = excluded.reg
 """
 FORGET: Final = "delete from job where job <> all(%s)"
 CLAIM: Final = """
-insert into job_run as r (job, due_at, started_at, outcome) values (%s, %s, %s, 'running')
-on conflict (job, due_at) do update set started_at = excluded.started_at where r.outcome = 'running'
+insert into job_run as r (job, due_at, started_at, outcome, tries) values (%s, %s, %s, 'running', 1)
+on conflict (job, due_at) do update set started_at = excluded.started_at, outcome = 'running', tries = r.tries + 1,
+  finished_at = null, rows = null, detail = null
+where r.outcome in ('running', 'failed')
 """
 CLAIM_ASKED: Final = """
-update job_run set started_at = %s, outcome = 'running'
+update job_run set started_at = %s, outcome = 'running', tries = tries + 1
 where job = %s and due_at = %s and outcome in ('asked', 'running')
 """
 FINISH: Final = """
@@ -39,9 +46,12 @@ update job_run set finished_at = %s, outcome = %s, rows = %s, detail = %s where 
 """
 DONE: Final = """
 select exists (
-  select from job_run where job = %s and due_at between %s and %s and outcome <> 'running' and asked_by is null)
+  select from job_run
+  where job = %(job)s and due_at between %(due_at)s and %(now)s and outcome <> 'running' and asked_by is null
+    and (outcome <> 'failed' or tries >= %(most)s or finished_at + %(wait)s * 2 ^ greatest(tries - 1, 0) > %(now)s))
 """
-"""Due times that have not come do not count: a clock that was ahead has run them."""
+"""A failed run is none once it is to be tried again. Due times that have not come do not count: a clock that was ahead
+has run them."""
 ASKED: Final = """
 select due_at from job_run where job = %s and asked_by is not null and outcome in ('asked', 'running') order by due_at
 """
@@ -80,7 +90,8 @@ def run_if_due(conn: Connection, job: Job, clock: Callable[[], datetime]) -> boo
     """
     now = clock()
     due_at = latest_due(job.due, now, time_zone(conn))
-    if conn.execute(DONE, [job.name, due_at, now]).fetchone() == (True,):
+    asked = {"job": job.name, "due_at": due_at, "now": now, "most": MOST_TRIES, "wait": FIRST_WAIT}
+    if conn.execute(DONE, asked).fetchone() == (True,):
         return False
     with _turn(conn, job) as has_turn:
         if not has_turn or conn.execute(CLAIM, [job.name, due_at, clock()]).rowcount != 1:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import psycopg
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from alerts.rules.watched_network import WatchedNetwork
 from alerts.watchdogs.books import check_books
@@ -28,7 +23,8 @@ from alerts.watchdogs.ministry_files import check_ministry
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
 from quantrac.cli.jobs import ministry
-from quantrac.cli.jobs.runs import Done, Job, register, run_asked, run_if_due
+from quantrac.cli.jobs.clock import JobClock, wall_clock
+from quantrac.cli.jobs.runs import Done, Job, register
 from quantrac.cli.jobs.upkeep import (
     apply_retention,
     compress_old,
@@ -44,17 +40,17 @@ from quantrac.database.backup import backup_into
 from quantrac.database.beat import Beat, worker_name
 from quantrac.database.migration import refuse_old_database
 from quantrac.database.outage import is_outage, persist
-from quantrac.database.pool import Connection, DatabaseUnreachable, connect, one_line
+from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import health, logs
-from quantrac.telemetry.due_times import Due, Every, OnDays, next_due, parse_due
+from quantrac.telemetry.due_times import Every, OnDays, parse_due
 from reports.bulletins.periods import period_before
 from reports.completeness.causes import explain_days
 
-CATCH_UP: Final = timedelta(seconds=15)
-"""How often missed due times are looked for, after a start and when the database was away, and what people ask for."""
 BACKUP_AT: Final = time(1, 30)
 COMPRESS_AT: Final = time(4, 0)
 ORDER_AT: Final = time(4, 30)
+LOOK_S: Final = 2.0
+"""How often the files are looked at for changed plans."""
 SILENCE_EVERY: Final = timedelta(seconds=30)
 CALIBRATIONS_EVERY: Final = timedelta(minutes=5)
 ROUND_S: Final = 1.0
@@ -77,21 +73,21 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
-        quick, slow, bulletins = jobs_of(watched), [causes_job(), *chunk_jobs(url)], bulletin_jobs(watched)
+        quick, slow = jobs_of(watched), [causes_job(), *chunk_jobs(url)]
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
-        persist(lambda: _register([*quick, *slow, *bulletins], url), "jobs", stop=stop)
-        stack.callback(start_clock(quick, url, zone).shutdown)
+        plans = BulletinPlans(watched, [*quick, *slow], url)
+        persist(plans.register, "jobs", stop=stop)
+        stack.callback(JobClock(quick, url, zone).stop)
         # On clocks of their own, one at a time: the search for silent stations never waits for them.
-        stack.callback(start_clock(slow, url, zone).shutdown)
-        stack.callback(start_clock(bulletins, url, zone).shutdown)
+        stack.callback(JobClock(slow, url, zone).stop)
+        bulletins = JobClock(plans.jobs, url, zone)
+        stack.callback(bulletins.stop)
+        follower = threading.Thread(target=plans.follow_until, args=[bulletins, stop], daemon=True)
+        follower.start()
+        stack.callback(follower.join, JOIN_S)
         stack.callback(ministry.start(settings, watched, url, stop).join, JOIN_S)
         pulse.beat_until(stop)
-
-
-def wall_clock() -> datetime:
-    """Return the time of this machine, UTC."""
-    return datetime.now(UTC)
 
 
 def jobs_of(watched: WatchedNetwork) -> list[Job]:
@@ -189,57 +185,42 @@ def chunk_jobs(url: str) -> list[Job]:
     ]
 
 
-def start_clock(jobs: Sequence[Job], url: str, zone: ZoneInfo) -> BackgroundScheduler:
-    """Start APScheduler with each job at its due times, and with what catches up; one job at a time.
+class BulletinPlans:
+    """The jobs of bulletins, as network.yaml plans them now; the other jobs stay as they are."""
 
-    Whether one has come is decided by the network's zone at that moment: after an edit of `time_zone` it is caught up.
-    """
-    scheduler = BackgroundScheduler(
-        executors={"default": ThreadPoolExecutor(1)},
-        job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
-        timezone=UTC,
-    )
-    for job in jobs:
-        scheduler.add_job(run_due, _Trigger(job.due, zone), args=[[job], url], id=job.name)
-    scheduler.add_job(
-        run_due, IntervalTrigger(seconds=CATCH_UP.total_seconds()), args=[jobs, url], id="catch-up",
-        next_run_time=wall_clock(),
-    )  # fmt: skip
-    scheduler.start()
-    return scheduler
+    def __init__(self, watched: WatchedNetwork, others: Sequence[Job], url: str) -> None:
+        self._watched, self._others, self._url = watched, others, url
+        self.jobs = bulletin_jobs(watched)
 
+    def register(self) -> bool:
+        """Write down all jobs, for the page and for who asks for a run."""
+        with connect(self._url, "quantrac jobs") as conn:
+            register(conn, [*self._others, *self.jobs], wall_clock())
+        return True
 
-def _register(jobs: Sequence[Job], url: str) -> None:
-    with connect(url, "quantrac jobs") as conn:
-        register(conn, jobs, wall_clock())
+    def follow_until(self, clock: JobClock, stop: threading.Event) -> None:
+        """Look for changed plans until stopped; what nobody foresaw costs one look."""
+        while not stop.wait(LOOK_S):
+            try:
+                self.follow(clock)
+            except Exception:  # the boundary of the thread
+                log.exception("plans_not_taken")
 
-
-def run_due(jobs: Sequence[Job], url: str) -> None:
-    """Run what people asked for, and those of `jobs` whose latest due time has not been run.
-
-    Without a database they wait for the next try.
-    """
-    try:
-        with connect(url, "quantrac jobs") as conn:
-            run_asked(conn, jobs, wall_clock)
-            for job in jobs:
-                run_if_due(conn, job, wall_clock)
-    except (DatabaseUnreachable, psycopg.Error) as error:
-        if not is_outage(error):
-            raise
-        log.warning("jobs_postponed", why=one_line(error))
-
-
-class _Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
-    """Gives APScheduler the due times of a job."""
-
-    def __init__(self, due: Due, zone: ZoneInfo) -> None:
-        self._due = due
-        self._zone = zone
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """Return the first due time after the last one, or after now."""
-        return next_due(self._due, now if previous_fire_time is None else max(previous_fire_time, now), self._zone)
+    def follow(self, clock: JobClock) -> None:
+        """Take changed plans; without a database they are taken at a later look."""
+        self._watched.current(wall_clock())
+        planned = bulletin_jobs(self._watched)
+        if [(job.name, job.due) for job in planned] == [(job.name, job.due) for job in self.jobs]:
+            return
+        before, self.jobs = self.jobs, planned
+        try:
+            self.register()
+        except (DatabaseUnreachable, psycopg.Error) as error:
+            self.jobs = before
+            if not is_outage(error):
+                raise
+            return
+        clock.take(planned)
 
 
 class _Pulse:

@@ -23,13 +23,22 @@ async def test_jobs_are_shown_with_next_times_and_runs_and_whoever_may_asks_for_
     officer = with_session(session_of(configured, "Hoa", NOW, RoleGrant(Role.DATA_OFFICER)))
     operator = with_session(session_of(configured, "Bình", NOW, RoleGrant(Role.OPERATOR)))
     monday = Job("backup", OnDays(time(6, 30), EachWeek(0)), lambda conn, now: Done(3, "<b>3</b> files"))
-    register(configured, [monday, Job("silence", Every(timedelta(seconds=30)), lambda conn, now: Done(0, ""))], NOW)
+    admin = with_session(session_of(configured, "Quản", NOW, RoleGrant(Role.ADMINISTRATOR)))
+    silence = Job("silence", Every(timedelta(seconds=30)), lambda conn, now: Done(0, ""))
+    broken = Job("causes", Every(timedelta(hours=1)), lambda conn, now: Done(int("/srv/secret"), ""))
+    register(configured, [monday, silence, broken], NOW)
     assert run_if_due(configured, monday, lambda: NOW)
+    assert run_if_due(configured, broken, lambda: NOW)
+    assert run_if_due(configured, broken, lambda: NOW + timedelta(minutes=1))
     async with served(database, None) as (http, _):
         page = await http.get("/jobs", headers=officer)
         expected = ("06:30 thứ hai hằng tuần", "06:30 30/11/2026", "mỗi 30 giây", "&lt;b&gt;3&lt;/b&gt; files")
         assert [words for words in expected if words not in page.text] == []
         assert "Monday at 06:30" in text_of(await http.get("/jobs?job=backup&lang=en", headers=officer))
+        assert "/srv/secret" in (await http.get("/jobs", headers=admin)).text
+        assert "/srv/secret" not in page.text, "what a program says of its failure is for those who look after it"
+        assert "việc chưa làm được, hệ thống tự thử lại" in page.text
+        assert "(đã thử 2 lần)" in page.text
         asked = {"job": "backup", "reason": "thử"}
         assert (await http.post("/api/jobs/run", json=asked, headers=operator)).status_code == 403
         assert (await http.post("/api/jobs/run", json=asked, headers=officer)).status_code == 200

@@ -92,7 +92,27 @@ def test_a_failed_job_leaves_its_reason_and_nothing_half_done(conn: Connection) 
     assert run_if_due(conn, Job("counted", Every(HOUR), work), at(NOON)) is True
     assert [row[1:] for row in rows(conn)] == [("failed", "ValueError: no room")]
     assert conn.execute("select count(*) from audit").fetchone() == (0,)
-    assert run_if_due(conn, Job("counted", Every(HOUR), work), at(NOON)) is False, "it waits for the next due time"
+    assert run_if_due(conn, Job("counted", Every(HOUR), work), at(NOON)) is False, "not at once again"
+
+
+def test_a_failed_job_is_tried_again_later_and_later_and_not_for_ever(conn: Connection) -> None:
+    ran: list[datetime] = []
+
+    def work(_: Connection, now: datetime) -> Done:
+        ran.append(now)
+        if len(ran) <= 8:
+            raise ValueError("no room")
+        return Done(1, "done")
+
+    hourly = Job("counted", Every(HOUR), work)
+    for seconds in range(0, 3500, 30):
+        run_if_due(conn, hourly, at(NOON + timedelta(seconds=seconds)))
+    assert [(now - NOON).total_seconds() for now in ran] == [0, 60, 180, 420, 900, 1860], "then it waits"
+    for minutes in (60, 61, 63, 64):
+        run_if_due(conn, hourly, at(NOON + timedelta(minutes=minutes)))
+    newest, older = desk.history(conn, "counted")
+    assert (older.outcome, older.tries, older.seconds) == ("failed", 6, 0)
+    assert (newest.outcome, newest.tries, newest.detail) == ("done", 3, "done")
 
 
 def test_what_a_person_asks_for_runs_once_beside_the_due_times_and_stands_in_the_audit(conn: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree
@@ -10,8 +11,9 @@ import psycopg
 import pytest
 
 from alerts.rules.watched_network import WatchedNetwork
-from quantrac.cli.jobs.runs import run_if_due
-from quantrac.cli.jobs.service import bulletin_jobs, causes_job, jobs_of
+from quantrac.cli.jobs.clock import JobClock
+from quantrac.cli.jobs.runs import Job, run_if_due
+from quantrac.cli.jobs.service import BulletinPlans, bulletin_jobs, causes_job, jobs_of
 from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
 from quantrac.desks.network import apply_network
@@ -49,3 +51,33 @@ def test_changed_files_hold_from_the_next_run_and_wrong_ones_change_nothing(tmp_
     assert changed.after_ms == 25 * 60_000
     file.write_text(text.replace("{after: 15m, severity: high,", "{after: soon, severity: high,"), encoding="utf-8")
     assert watched.current(NOW).settings.silence == changed
+
+
+class TakenJobs(JobClock):
+    """A clock that only notes what it is given."""
+
+    def __init__(self) -> None:
+        self.taken: list[list[str]] = []
+
+    def take(self, jobs: Sequence[Job]) -> None:
+        self.taken.append([f"{job.name} {job.due}" for job in jobs])
+
+
+def test_a_changed_plan_of_a_bulletin_is_taken_while_jobs_run_goes_on(
+    conn: Connection, database: str, tmp_path: Path
+) -> None:
+    root = Path(copytree(CONFIGS, tmp_path / "configs"))
+    watched, clock = WatchedNetwork(root), TakenJobs()
+    plans = BulletinPlans(watched, jobs_of(watched), database)
+    plans.register()
+    plans.follow(clock)
+    assert clock.taken == []
+    file, text = root / "network.yaml", (CONFIGS / "network.yaml").read_text(encoding="utf-8")
+    file.write_text(text.replace('at: "monday 06:30"', 'at: "tuesday 07:15"'), encoding="utf-8")
+    plans.follow(clock)
+    plans.follow(clock)
+    assert len(clock.taken) == 1
+    assert "bulletin-water-week tuesday 07:15" in clock.taken[0]
+    due = "select due from v_schedule where job = %s"
+    assert conn.execute(due, ["bulletin-water-week"]).fetchone() == ("tuesday 07:15",)
+    assert conn.execute(due, ["silence"]).fetchone() == ("every 30 s",)
