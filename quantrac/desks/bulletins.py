@@ -32,7 +32,7 @@ from reports.bulletins.bulletin import BulletinDraft, BulletinWords, Documents, 
 from reports.bulletins.figures import collect
 from reports.bulletins.periods import period_before, period_of
 from reports.bulletins.printer import pdf
-from reports.bulletins.templates import LANGUAGES, PARTS, BadTemplate
+from reports.bulletins.templates import LANGUAGES, NEVER_EMPTY, PARTS, BadTemplate
 
 MOST_SEGMENTS: Final = 2
 LONGEST_WORDS: Final = 8000
@@ -246,6 +246,7 @@ def edit(
         raise BadBulletin("the text has {length} characters, at most {most}", length=len(text), most=LONGEST_WORDS)
     if "\0" in text:
         raise BadBulletin("the text has a NUL, which is no character to read")
+    _check_words(part, text)
     if part == "sms":
         _check_short(text)
     said = {
@@ -267,6 +268,8 @@ def approve(
     Raises BadBulletin, BadTemplate, CannotPrint.
     """
     found = _open_draft(conn, number)
+    for part, text in ((part, text) for own in found.words.values() for part, text in own.items()):
+        _check_words(part, text)
     made = making.documents(found.draft, found.words, network)
     said = {
         "id": number, "now": now, "person": person, "digest": making.digest(made),
@@ -444,6 +447,12 @@ def _cut(text: str) -> str:
     while gsm.length(text).segments > MOST_SEGMENTS:
         text = f"{text.removesuffix('...').rpartition(' ')[0]}..."
     return text
+
+
+def _check_words(part: str, text: str) -> None:
+    """Refuse a message without words. Raises BadBulletin."""
+    if part in NEVER_EMPTY and not text.strip():
+        raise BadBulletin("the {part} has no words, and people would be sent it", part=part)
 
 
 def _check_short(text: str) -> None:

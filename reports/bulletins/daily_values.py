@@ -15,7 +15,8 @@ from quantrac.telemetry.local_time import INSTANT, Calendar
 DAYS: Final = """
 select d.station, channel, d.parameter, (d.time at time zone (select time_zone from network))::date as day,
        d.value, d.min as low, d.max as high, d.valid and d.value is not null as valid,
-       coalesce(s.stage = 'reviewed', false) as reviewed
+       coalesce(s.stage = 'reviewed', false) as reviewed,
+       exists (select from v_channel c where c.channel = d.channel) as in_use
 from v_daily d left join (
   select channel, time, stage from v_stage
   where time >= %(low)s and time < %(high)s and station = any(%(stations)s) and parameter = any(%(parameters)s)) s
@@ -39,6 +40,8 @@ class DayValue(NamedTuple):
     """Enough readings count."""
     reviewed: bool
     """A person has signed it."""
+    in_use: bool = True
+    """The channel is one of today's; False: it was renamed or taken away since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,25 @@ def daily_values(
 
 
 def by_measure(values: Iterable[DayValue]) -> Mapping[tuple[str, str], list[DayValue]]:
-    """Return the days by station and parameter: of the channel called like the parameter, else the first. Pure."""
+    """Return the days by station and parameter. Pure.
+
+    Of the channels in use that called like the parameter counts, else the first. Days before it was there come from
+    those that are in use no more: a channel that has another name now is one course.
+    """
     found: dict[tuple[str, str], dict[str, list[DayValue]]] = defaultdict(lambda: defaultdict(list))
     for one in values:
         found[one.station, one.parameter][one.channel].append(one)
-    return {measure: channels.get("/".join(measure)) or channels[min(channels)] for measure, channels in found.items()}
+    return {measure: _course("/".join(measure), channels) for measure, channels in found.items()}
+
+
+def _course(named: str, channels: Mapping[str, list[DayValue]]) -> list[DayValue]:
+    """Return one value a day: of the channel that counts, else of those that were renamed or taken away."""
+    ranked = sorted(channels, key=lambda channel: (not channels[channel][0].in_use, channel != named, channel))
+    days: dict[date, DayValue] = {}
+    for place, channel in enumerate(ranked):
+        if place == 0 or not channels[channel][0].in_use:
+            days = {one.day: one for one in channels[channel]} | days
+    return [days[day] for day in sorted(days)]
 
 
 def of_period(values: Iterable[DayValue], days: Sequence[date]) -> PeriodValue:

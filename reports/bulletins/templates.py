@@ -7,13 +7,11 @@ read what they are given, name nothing that is not there, and end within bounds 
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from html import escape
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from jinja2 import (
@@ -27,18 +25,15 @@ from jinja2 import (
 )
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_mark_safe
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from quantrac.config.bulletins import BulletinKind
 from quantrac.telemetry.errors import QuantracError
 from reports.bulletins import calendar_chart, line_chart, notation
+from reports.bulletins.sandbox import MOST_CHARACTERS, Sandbox, StepBound
 
 SHIPPED: Final = Path(__file__).parent / "templates"
 OWN_FOLDER: Final = "bulletins"
 LANGUAGES: Final = ("vi", "en")
-MOST_STEPS: Final = 400_000
-"""Lines of templates that are carried out for one text; the longest shipped page takes a tenth."""
-MOST_CHARACTERS: Final = 4_000_000
 PARTS: Final[Mapping[BulletinKind, tuple[str, ...]]] = {
     BulletinKind.WATER_WEEK: ("title", "summary", "note", "sms"),
     BulletinKind.FARMERS_DAY: ("title", "summary", "note", "sms", "zalo"),
@@ -47,13 +42,10 @@ PARTS: Final[Mapping[BulletinKind, tuple[str, ...]]] = {
     BulletinKind.YEAR: ("title", "summary", "note"),
 }
 """The words that a person may change in a draft."""
+NEVER_EMPTY: Final = ("title", "sms", "zalo")
+"""What people are sent: nobody gets a message without words."""
 ASSEMBLED: Final = ("mail", "page")
 """What is made of figures and words."""
-FILTERS: Final = frozenset({
-    "capitalize", "count", "d", "default", "e", "escape", "first", "float", "groupby", "int", "join", "last", "length",
-    "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "round", "safe", "select", "selectattr",
-    "sort", "string", "sum", "title", "trim", "unique", "upper",
-})  # fmt: skip
 FORBIDDEN: Final = (nodes.Macro, nodes.CallBlock, nodes.Import, nodes.FromImport)
 
 
@@ -61,18 +53,6 @@ class BadTemplate(QuantracError):
     """A template that cannot be used; the text names file and line."""
 
     exit_code = 2
-
-
-class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja without loops over what was not given, and without texts that grow by themselves."""
-
-    intercepted_binops = frozenset({"*", "**", "%"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Multiply numbers alone, and only so large; `%` formats nothing."""
-        if not all(isinstance(one, int | float) and abs(one) < 1e12 for one in (left, right)) or operator == "**":
-            raise SecurityError(f"found {operator} of something else than two numbers")
-        return super().call_binop(context, operator, left, right)
 
 
 class TemplateFinding(NamedTuple):
@@ -104,8 +84,7 @@ class Templates:
             "full_day": notation.full_day, "short_day": notation.short_day, "spans": notation.spans,
             "paragraphs": _paragraphs,
         }  # fmt: skip
-        kept = {name: self._sandbox.filters[name] for name in FILTERS}
-        self._sandbox.filters = kept | own
+        self._sandbox.filters |= own
         self._sandbox.globals = {
             "calendar": lambda days: do_mark_safe(calendar_chart.calendar(days, language)),
             "curve": lambda curve: do_mark_safe(line_chart.curve(curve, language)),
@@ -116,7 +95,7 @@ class Templates:
         name = self.name_of(kind, part)
         try:
             template = self._sandbox.get_template(name)
-            with _Bounds(self._is_template):
+            with StepBound(self._is_template):
                 pieces, length = [], 0
                 for piece in template.generate(**given):
                     pieces.append(piece)
@@ -125,7 +104,10 @@ class Templates:
                         raise SecurityError(f"the text grew beyond {MOST_CHARACTERS} characters")
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
             raise BadTemplate(str(self._finding(name, error))) from error
-        return "".join(pieces) if name.endswith(".html") else "".join(pieces).strip()
+        text = "".join(pieces) if name.endswith(".html") else "".join(pieces).strip()
+        if part in NEVER_EMPTY and not text:
+            raise BadTemplate(f"{self.place_of(name)}:1: found no words, expected a text: people are sent it")
+        return text
 
     def name_of(self, kind: BulletinKind, part: str) -> str:
         """Return the name of the template of a part. Raises BadTemplate."""
@@ -165,30 +147,6 @@ class Templates:
         frames = [one for one in traceback.extract_tb(error.__traceback__) if self._is_template(one.filename)]
         place, line = (frames[-1].filename, frames[-1].lineno or 1) if frames else (str(self.place_of(name)), 1)
         return TemplateFinding(place, line, str(error) or type(error).__name__)
-
-
-class _Bounds:
-    """Ends templates of this thread that take too many steps; other code of the thread is not counted."""
-
-    def __init__(self, counts: Callable[[str], bool]) -> None:
-        self._counts, self._steps = counts, 0
-        self._before: Any = None
-
-    def __enter__(self) -> None:
-        self._before = sys.gettrace()
-        sys.settrace(self._call)
-
-    def __exit__(self, *_: object) -> None:
-        sys.settrace(self._before)
-
-    def _call(self, frame: FrameType, _: str, __: Any) -> Any:
-        return self._step if self._counts(frame.f_code.co_filename) else None
-
-    def _step(self, _: FrameType, __: str, ___: Any) -> Any:
-        self._steps += 1
-        if self._steps > MOST_STEPS:
-            raise SecurityError(f"the template did not end within {MOST_STEPS} steps")
-        return self._step
 
 
 def _in(write: Callable[..., str], language: str, *given: Any) -> str:

@@ -19,6 +19,8 @@ COLUMNS: Final = ("water_temp", "salinity", "ph", "alkalinity", "transparency", 
 JUDGED_ALWAYS: Final = ("salinity", "do", "ph")
 """Without values and limits of these nobody says that water may be taken in."""
 COMPARED: Final = "salinity"
+ENOUGH_DAYS: Final = 0.75
+"""Of the days, as of the readings of a day: of a week six. With fewer nobody says that water may be taken in."""
 Figures = dict[str, Any]
 
 
@@ -76,7 +78,7 @@ def water_figures(
         lacks = [
             one
             for one, cell in zip(table, cells, strict=True)
-            if one["parameter"] in JUDGED_ALWAYS and (cell["mean"] is None or not _has_limit(one))
+            if one["parameter"] in JUDGED_ALWAYS and (cell["days"] < ENOUGH_DAYS * len(days) or not _has_limit(one))
         ]
         compared = of_period(then.get((place.station, COMPARED), ()), days_before).mean
         present = next(

@@ -89,6 +89,9 @@ def test_a_bulletin_goes_from_figures_to_each_person_once_and_never_changes_once
         desk.edit(week, made.bulletin_id, "vi", "note", "khác", "Bình", NOW, made.edition)
     with pytest.raises(desk.BadBulletin, match="3 segments, at most 2"):
         desk.edit(week, made.bulletin_id, "vi", "sms", "x" * 400, "Hoa", NOW)
+    for part in ("title", "sms"):
+        with pytest.raises(desk.BadBulletin, match=f"the {part} has no words"):
+            desk.edit(week, made.bulletin_id, "vi", part, " \n", "Hoa", NOW)
     again = desk.make(week, network, BulletinKind.WATER_WEEK, "2026-W48", "Hoa", NOW)
     assert (again.bulletin_id, again.words["vi"]["note"]) == (made.bulletin_id, "Triều cường ngày 2/12.")
     with pytest.raises(desk.BadBulletin, match="is not over"):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from alerts.telling import gsm
 from quantrac.config.bulletins import BulletinKind
+from quantrac.config.limits import Averaging, DecreeLimit
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.desks.bulletins import _cut, short
@@ -20,7 +21,7 @@ from quantrac.telemetry.words import Words
 from reports.bulletins.air import air_figures
 from reports.bulletins.bulletin import BulletinDraft, written
 from reports.bulletins.calendar_chart import calendar
-from reports.bulletins.daily_values import DayValue
+from reports.bulletins.daily_values import DayValue, by_measure
 from reports.bulletins.line_chart import curve, scale
 from reports.bulletins.notation import bounds, number, signed, spans
 from reports.bulletins.periods import period_before, period_of, week_with, year_before
@@ -97,6 +98,40 @@ def test_without_limits_or_values_nobody_says_that_water_may_be_taken() -> None:
     assert [row["verdict"] for row in found["rows"]] == ["unknown"] * 3
 
 
+@pytest.mark.parametrize(("valid", "verdict"), [(1, "unknown"), (5, "unknown"), (6, "take"), (7, "take")])
+def test_water_may_be_taken_in_only_where_most_days_of_the_week_are_known(valid: int, verdict: str) -> None:
+    """75 % of the days, as the ministry asks of the readings of a day; a limit that is passed on one day is enough."""
+    limits = [
+        DecreeLimit(
+            name=f"x/{name}/pond", decree="QCVN", article="1", parameter=name, case="pond", title=Words("ao", "pond"),
+            average=Averaging.VALUE, low=low, high=None, first=None, last=None, confirmed=True,
+        )
+        for name, low in (("salinity", 5.0), ("do", 3.5), ("ph", 7.0))
+    ]  # fmt: skip
+    days = [date(2026, 3, 2) + timedelta(days=n) for n in range(7)]
+    values = [
+        DayValue("st-a", f"st-a/{name}", name, day, 8.0, 8.0, 8.0, n < valid, True)
+        for n, day in enumerate(days) for name in ("salinity", "do", "ph")
+    ]  # fmt: skip
+    (found,) = water_figures(PLACES[:1], limits, values, [], days, days)["rows"]
+    assert found["verdict"] == verdict
+    salty = [one._replace(value=2.0) for one in values]
+    assert water_figures(PLACES[:1], limits, salty, [], days, days)["rows"][0]["verdict"] == "wait"
+
+
+def test_a_channel_that_was_renamed_is_one_course_and_a_second_probe_is_none() -> None:
+    first, second, third = (date(2026, 3, 2) + timedelta(days=n) for n in range(3))
+
+    def measured(name: str, day: date, value: float, *, in_use: bool) -> DayValue:
+        return DayValue("st-a", f"st-a/{name}", "do", day, value, value, value, True, True, in_use)
+
+    old = [measured("do", day, 1.0, in_use=False) for day in (first, second)]
+    new = [measured("oxygen", day, 2.0, in_use=True) for day in (second, third)]
+    deep = [measured("z_deep", day, 9.0, in_use=True) for day in (first, second, third)]
+    (course,) = by_measure([*old, *new, *deep]).values()
+    assert [(one.day, one.value) for one in course] == [(first, 1.0), (second, 2.0), (third, 2.0)]
+
+
 def test_of_what_is_measured_and_sent_nothing_all_days_lack_and_nobody_says_that_it_is_not_measured() -> None:
     days = [date(2026, 3, 1), date(2026, 3, 2)]
     place = PLACES[0]._replace(measures=frozenset({"salinity"}))
@@ -170,6 +205,16 @@ def test_a_page_has_the_row_of_limits_and_marks_what_is_unreviewed(network: Netw
         ("{{ 'x' * 999999999 }}", "something else than two numbers"),
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
         ("{% for a in lists %}{{ long }}{% endfor %}", "characters"),
+        ("{% set x = long %}" + "{% set x = x ~ x %}" * 40, "characters"),
+        ("{% set x = long %}" + "{% set x = x + x %}" * 40, "characters"),
+        ("{% set x = long %}" + "{% set x = [x, x] | join %}" * 40, "characters"),
+        ("{% set x = long %}" + "{% set x %}{{ x }}{{ x }}{% endset %}" * 40, "characters"),
+        ("{% set x = [long] %}" + "{% set x = [x, x] %}" * 40 + "{{ x }}", "characters"),
+        ("{% set x = [long] %}" + "{% set x = [x, x] %}" * 40 + "{% set x = x | string %}", "characters"),
+        ("{{ long | replace('x', long) }}", "characters"),
+        ("{{ lists | join(long) }}", "characters"),
+        ("{{ 'x'.ljust(999999999) }}", "unsafe"),
+        ("{{ '{:>999999999}'.format(1) }}", "unsafe"),
         ("{{ range(9) }}", "'range' is undefined"),
         ("{% include '../network.yaml' %}", "found no template"),
     ],
@@ -191,9 +236,10 @@ def test_own_templates_are_checked_too(network: Network, tmp_path: Path) -> None
     (own / "note.vi.txt").write_text("{% macro m() %}{% endmacro %}", "utf-8")
     (own / "note.en.txt").write_text("{{ figures.nothing }}", "utf-8")
     (own / "nothing.vi.txt").write_text("", "utf-8")
+    (own / "water-week.sms.vi.txt").write_text("{# nothing yet #}\n", "utf-8")
     found = check_templates(replace(network, root=tmp_path))
     assert [line.removeprefix(f"{own}/").partition(" ")[0] for line in found] == [
-        "nothing.vi.txt:1:", "note.vi.txt:1:", "note.en.txt:1:",
+        "nothing.vi.txt:1:", "note.vi.txt:1:", "water-week.sms.vi.txt:1:", "note.en.txt:1:",
     ]  # fmt: skip
 
 

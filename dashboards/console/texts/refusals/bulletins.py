@@ -27,6 +27,9 @@ VIETNAMESE: Final = {
     "the bulletin {number} is approved and never changes: make it again": (
         "bản tin {number} đã duyệt nên không đổi được: hãy lập lại thành lần mới"
     ),
+    "the {part} has no words, and people would be sent it": (
+        "phần {part} không có chữ nào mà sẽ được gửi đi: hãy viết nội dung"
+    ),
     "the short message has {segments} segments, at most {most}": ("tin nhắn dài {segments} phần, nhiều nhất {most}"),
     "the console could not read network.yaml yet": ("bảng điều khiển chưa đọc được network.yaml"),
     "found the {found} {name}, expected a {expected}": ("có {found} {name}, cần {expected}"),
