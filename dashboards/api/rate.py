@@ -17,13 +17,16 @@ class RateBound:
         self._left: dict[str, tuple[float, float]] = {}
         self._lock = Lock()
 
-    def wait_s(self, account: str, at_s: float, cost: float = 1) -> float:
-        """Take a request of an account; return 0, or after how many seconds it may come. `at_s`: any steady clock."""
+    def wait_s(self, account: str, at_s: float, cost: float = 1, *, takes: bool = True) -> float:
+        """Take a request of an account; return 0, or after how many seconds it may come.
+
+        `at_s`: any steady clock. `takes` False: only tell.
+        """
         with self._lock:
             left, since_s = self._left.pop(account, (self._most, at_s))
             left = min(self._most, left + (at_s - since_s) * self._each_s)
             wait_s = max(0.0, (cost - left) / self._each_s)
-            self._left[account] = (left if wait_s else left - cost, at_s)
+            self._left[account] = (left - cost if takes and not wait_s else left, at_s)
             if len(self._left) > MOST_ACCOUNTS:
                 del self._left[next(iter(self._left))]
         return wait_s

@@ -20,6 +20,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from dashboards.console.context import Console
+from dashboards.console.strangers import network_of
 from quantrac.config.config_folder import NoSuchFile, file_named
 from quantrac.database import audit
 from quantrac.desks import sessions, tokens
@@ -89,8 +90,8 @@ class Visitor:
 
     @property
     def account(self) -> str:
-        """The key by which bounds for one account count: login or token, else the network address."""
-        return self.login or self.address
+        """The key by which bounds for one account count: login or token, else the network that they come from."""
+        return self.login or network_of(self.address)
 
     @property
     def sees_people(self) -> bool:
@@ -204,9 +205,12 @@ async def while_signed_in(
 
 
 def _program(token: str, console: Console, address: str) -> Visitor:
+    """Return the program whose token it is. Raises SignInNeeded, AskedTooOften."""
+    console.guesses.check(address, time.monotonic())
     with console.pool.connection() as conn:
         found = tokens.holder(conn, token, console.clock())
     if found is None:
+        console.guesses.note(address, token, time.monotonic())
         raise SignInNeeded("the token is unknown, revoked or over")
     return Visitor(found.name, found.name, (), address, token=found)
 

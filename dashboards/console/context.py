@@ -20,6 +20,7 @@ from dashboards.console.provider import ProviderSettings
 from dashboards.console.public_reader import PublicReader
 from dashboards.console.rule_library import RuleLibrary
 from dashboards.console.tide_table import TideTable
+from dashboards.console.token_guesses import TokenGuesses
 from dashboards.console.watcher import Watcher
 from quantrac.config.config_folder import ConfigFolder
 from quantrac.config.settings import Settings
@@ -142,6 +143,8 @@ class Console:
     """People may change the files."""
     push: Callable[[str], StationPush] | None = None
     """Makes the link to a station; raises QuantracError where there can be none. None: the settings name no keys."""
+    guesses: TokenGuesses = field(default_factory=TokenGuesses)
+    """Wrong tokens of programs."""
     pushing: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     """Station to which a thread sends its configuration → by whom and since when."""
     long_reads: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(LONG_READS))

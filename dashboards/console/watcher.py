@@ -34,6 +34,10 @@ FIRST_LOOK_S: Final = 10.0
 """How long the first who comes waits for the look."""
 
 
+END_S: Final = 5.0
+"""Longest wait for the thread at the end."""
+
+
 class NothingSeenYet(QuantracError):
     """The console cannot look at the database."""
 
@@ -81,8 +85,11 @@ class Watcher:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the thread after `stop` was set; raises what ended it before, if anything did."""
-        self._thread.join()
+        """Wait for the thread after `stop` was set, END_S at most; raises what ended it before, if anything did.
+
+        What it asks a database that says nothing is for nobody then.
+        """
+        self._thread.join(END_S)
         if self._failure is not None:
             raise self._failure
 

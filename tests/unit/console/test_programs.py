@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboards.api.answers import AskedTooOften
 from dashboards.api.cursors import BadCursor, cursor_of, key_of
 from dashboards.api.rate import RateBound
+from dashboards.console.admission import Visitor
+from dashboards.console.token_guesses import AT_ONCE, TokenGuesses
 from dashboards.sensorthings.compiler import Compiler
 from dashboards.sensorthings.expressions import parse_filter
 from dashboards.sensorthings.model import ENTITIES
@@ -82,6 +85,28 @@ def test_any_option_is_read_or_refused(name: str, text: str) -> None:
 def test_any_path_names_something_or_nothing(text: str) -> None:
     found = read_path(text)
     assert found is None or found.steps or text == ""
+
+
+def test_who_tries_many_tokens_waits_and_a_program_with_an_old_one_costs_its_neighbours_nothing() -> None:
+    guesses = TokenGuesses()
+    for number in range(AT_ONCE - 2):
+        guesses.note(f"2001:db8:1:2::{number:x}", f"guess {number}", 100.0)
+    for _ in range(500):
+        guesses.check("2001:db8:1:2::1", 100.0)
+        guesses.note("2001:db8:1:2::1", "one that was revoked", 100.0)
+    guesses.note("2001:db8:1:2::2", "one guess more", 100.0)
+    with pytest.raises(AskedTooOften) as refused:
+        guesses.check("2001:db8:1:2:ffff::9", 100.0)
+    assert refused.value.wait_s == pytest.approx(10)
+    guesses.check("2001:db8:1:3::1", 100.0)
+    guesses.check("2001:db8:1:2::1", 111.0)
+
+
+def test_a_subscriber_s_whole_network_is_one_account_where_nobody_signed_in() -> None:
+    """A household has 2^64 addresses of IPv6 (RFC 6177), and each would have had a bucket of its own."""
+    first, second = (Visitor(None, "", (), f"2001:db8:1:2::{end}").account for end in ("1", "ffff"))
+    assert first == second != Visitor(None, "", (), "2001:db8:1:3::1").account
+    assert Visitor("an", "An", (), "2001:db8:1:2::1").account == "an"
 
 
 @given(st.text(max_size=80))
