@@ -17,7 +17,7 @@ CAP: Final = "urn:oasis:names:tc:emergency:cap:1.2"
 SEVERITY: Final[Mapping[str, str]] = {"critical": "Extreme", "high": "Severe", "medium": "Moderate", "low": "Minor"}
 """CAP's word for ours."""
 AHEAD: Final = timedelta(hours=24)
-"""A message of an alarm that stands holds for so long; then it is asked for again."""
+"""A message of an alarm that stands holds for so long; then another one takes its place."""
 
 
 class CapAlarm(msgspec.Struct, frozen=True):
@@ -53,33 +53,36 @@ class CapSource(NamedTuple):
 def cap_message(alarm: CapAlarm, source: CapSource, now: datetime, language: Language, zone: ZoneInfo) -> bytes:
     """Return the message: an alert while the alarm stands, its cancellation once it is over or taken back.
 
+    One identifier is one message, whenever it is asked for. An alarm that outlasts its message is updated each AHEAD.
     Times are those of a zone, as CAP wants them: with an offset, never Z.
     """
-    root = Element("alert", xmlns=CAP)
-    first, sent = f"{source.sender}.{alarm.alarm_id}.{alarm.published_at:%Y%m%d%H%M%S}", alarm.published_at
-    is_over = alarm.ended_at is not None
+    root, said, is_over = Element("alert", xmlns=CAP), texts(language), alarm.ended_at is not None
+    number = max(0, ((alarm.ended_at or now) - alarm.published_at) // AHEAD)
+    sent = alarm.published_at + number * AHEAD
+    before = number if is_over else number - 1
     _texts(root, {
-        "identifier": f"{first}.end" if is_over else first,
+        "identifier": f"{_identifier(alarm, source, 0)}.end" if is_over else _identifier(alarm, source, number),
         "sender": source.sender,
         "sent": _time(alarm.ended_at or sent, zone),
         "status": "Actual",
-        "msgType": "Cancel" if is_over else "Alert",
+        "msgType": "Cancel" if is_over else "Update" if number else "Alert",
         "scope": "Public",
     })  # fmt: skip
-    if is_over:
-        _texts(root, {"references": f"{source.sender},{first},{_time(sent, zone)}"})
-    info = SubElement(root, "info")
+    if before >= 0:
+        told = _time(alarm.published_at + before * AHEAD, zone)
+        _texts(root, {"references": f"{source.sender},{_identifier(alarm, source, before)},{told}"})
+    info, title = SubElement(root, "info"), alarm.title or said["public_alarm_untitled"]
     _texts(info, {
         "language": "vi-VN" if language == "vi" else "en-US",
         "category": "Env",
-        "event": alarm.title,
+        "event": title,
         "urgency": "Past" if is_over else "Immediate",
         "severity": SEVERITY.get(alarm.severity, "Unknown"),
         "certainty": "Observed",
         "onset": _time(alarm.raised_at, zone),
-        "expires": _time(alarm.ended_at or now + AHEAD, zone),
+        "expires": _time(alarm.ended_at or sent + AHEAD, zone),
         "senderName": source.name,
-        "headline": f"{alarm.place}: {alarm.title}",
+        "headline": f"{alarm.place}: {title}",
         "description": alarm.description,
         "instruction": alarm.instruction,
         "web": source.address,
@@ -105,15 +108,21 @@ def rss_list(alarms: Iterable[CapAlarm], source: CapSource, title: str, language
         over = "" if alarm.ended_at is None else f"{said['public_over']}: "
         words = " ".join(filter(None, (alarm.description, alarm.instruction)))
         _texts(item, {
-            "title": f"{over}{alarm.place}: {alarm.title}",
+            "title": f"{over}{alarm.place}: {alarm.title or said['public_alarm_untitled']}",
             "link": link,
             "description": words,
             "pubDate": format_datetime((alarm.ended_at or alarm.published_at).astimezone(zone)),
         })  # fmt: skip
         state = "" if alarm.ended_at is None else ".end"
         guid = SubElement(item, "guid", isPermaLink="false")
-        guid.text = f"{source.sender}.{alarm.alarm_id}.{alarm.published_at:%Y%m%d%H%M%S}{state}"
+        guid.text = f"{_identifier(alarm, source, 0)}{state}"
     return _bytes(root)
+
+
+def _identifier(alarm: CapAlarm, source: CapSource, number: int) -> str:
+    """Return the name of the first message of an alarm (0), or of the update of so many."""
+    first = f"{source.sender}.{alarm.alarm_id}.{alarm.published_at:%Y%m%d%H%M%S}"
+    return f"{first}.{number}" if number else first
 
 
 def _texts(parent: Element, each: Mapping[str, str]) -> None:

@@ -78,8 +78,7 @@ def add_exports_page(app: FastAPI, console: Console, templates: Jinja2Templates)
         with console.long_read() as conn:
             calendar = Calendar(time_zone(conn))
             span = calendar.midnight(first), calendar.midnight(last + timedelta(days=1))
-            of_station = tuple(one for one in channel if one.startswith(f"{station}/"))
-            chosen = ExportRange(*span, (station,), of_station, resolution=resolution)
+            chosen = ExportRange(*span, (station,), tuple(channel), resolution=resolution)
             channels_of(conn, chosen)
             rows = expected_rows(conn, chosen)
             if rows > MOST_ROWS.get(file_format, MOST_OF_OTHERS):

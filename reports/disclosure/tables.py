@@ -146,14 +146,21 @@ UNSIGNED: Final = Table(
 )  # fmt: skip
 QUERIED: Final = (STATIONS, COMPLETENESS, FLAGS, REVIEWS, UNSIGNED)
 YEARS_CHANNELS: Final = """
-select channel from channel c where parameter <> all(%(housekeeping)s) and exists (
-  select from daily d where d.channel_id = c.channel_id and d.time >= %(after)s and d.time < %(until)s)
+select channel from (
+  select channel from channel c where parameter <> all(%(housekeeping)s) and exists (
+    select from daily d where d.channel_id = c.channel_id and d.time >= %(after)s and d.time < %(until)s)
+  union
+  select channel from v_completeness
+  where parameter <> all(%(housekeeping)s) and time >= %(after)s and time < %(until)s) own
 order by channel collate "C"
 """
 
 
 def years_channels(conn: Connection, after: object, until: object) -> list[str]:
-    """Return the channels with values in a year, in their order; those of the stations themselves are left out."""
+    """Return the channels of a year in their order; those of the stations themselves are left out.
+
+    Also those that should have measured and were silent all year: the shares of the year say so.
+    """
     asked = {"after": after, "until": until, "housekeeping": [parameter.id for parameter in HOUSEKEEPING]}
     return [channel for (channel,) in conn.execute(YEARS_CHANNELS, asked)]
 

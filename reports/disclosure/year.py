@@ -55,10 +55,10 @@ def write_year(
         raise NotDisclosed("the year {year} is not over", year=year)
     with in_one_moment(conn):
         channels = tables.years_channels(conn, after, until)
-        if not channels:
-            raise NotDisclosed("there are no daily values of {year}", year=year)
         asked: dict[str, object] = {"channels": channels, "after": after, "until": until, "year": year}
         days, unsigned, first = conn.execute(DAYS, asked).fetchone() or (0, 0, None)
+        if not days:
+            raise NotDisclosed("there are no daily values of {year}", year=year)
         if unsigned and not marks_unsigned:
             raise NotDisclosed(
                 "{unsigned} of {days} days of channels in {year} are not signed as reviewed, the first one is {first}: "

@@ -63,7 +63,7 @@ copy (
     where channel = %(channel)s and k.time > %(after)s and k.time <= %(until)s
       and k.approved_at <= coalesce(%(as_of)s, k.approved_at)
       and (k.revoked_at is null or k.revoked_at > %(as_of)s)
-    order by k.time, k.correction_id)
+    order by k.time, k.correction_id desc)
   select {UTC.format("r.time")}, {LOCAL.format("r.time")}, r.station, r.channel, r.parameter, r.value, r.unit,
          r.raw_value, r.state, r.quality, r.tests, v.flag,
          case when v.flag is not null then {WORDS.format("v.by")} end,

@@ -25,9 +25,9 @@ where (%(stations)s::text[] is null or c.station = any(%(stations)s))
 """
 CHANNELS: Final = f'select c.channel {CHOSEN} order by c.channel collate "C"'  # a constant
 EXPECTED: Final = f"""
-select coalesce(sum(extract(epoch from %(until)s::timestamptz - %(after)s::timestamptz) / c.interval_s), 0)::int8
+select coalesce(sum(expected_on_day(c.channel_id, %(after)s, %(until)s)), 0)::int8
 {CHOSEN}
-"""  # noqa: S608
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "bulletins prevail.",
     ),
     "public_alarms": ("Cảnh báo", "Alarms"),
+    "public_alarm_untitled": ("Cảnh báo môi trường", "Environmental alarm"),
     "public_over": ("Đã hết", "Over"),
     "public_since": ("từ", "since"),
     "public_feed": ("Cảnh báo (RSS)", "Alarms (RSS)"),

@@ -11,6 +11,7 @@ import typer
 
 from quantrac.cli.arguments import AsJson, Person, answer, group
 from quantrac.cli.environment import configured_network, database
+from quantrac.cli.whole_file import whole_file
 from quantrac.config.bulletins import BulletinKind
 from quantrac.config.settings import Settings
 from quantrac.database.time_zone import time_zone
@@ -82,7 +83,9 @@ def show(
         found = desk.bulletin(conn, number)
         for part, file in (("pdf", pdf), ("html", html)):
             if file is not None:
-                file.write_bytes(desk.document(conn, network, found, language, part))
+                content = desk.document(conn, network, found, language, part)
+                with whole_file(file) as out:
+                    out.write(content)
         intact = found.digest is None or desk.is_intact(conn, found)
     words = [f"{part}:\n{text}\n" for part, text in found.words.get(language, {}).items()]
     state = f"bulletin {number}: {found.kind} {found.period}, version {found.version}, {found.state}"

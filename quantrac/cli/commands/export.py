@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
 from quantrac.cli.arguments import AsJson, answer, group, moment
 from quantrac.cli.environment import configured_network, database
+from quantrac.cli.whole_file import whole_file
 from quantrac.database.time_zone import time_zone
 from reports.exports.formats import FileFormat, Resolution
 
@@ -54,7 +54,7 @@ def readings(
         span = _span(after, until, zone)
         then = None if as_of is None else moment(as_of, "--as-of", zone)
         chosen = selection.ExportRange(*span, tuple(station), tuple(channel), then, resolution)
-        with _open(output) as out:
+        with nullcontext(sys.stdout.buffer) if output is None else whole_file(output) as out:
             count = export.export(conn, chosen, file_format, out)
     what = "readings" if resolution is Resolution.RAW else f"{resolution} values"
     print(f"{count} {what}{'' if output is None else f' in {output}'}", file=sys.stderr)
@@ -89,18 +89,3 @@ def _span(after: str, until: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     if span[0] >= span[1]:
         raise typer.BadParameter(f"found {until}, which is not after --from {after}", param_hint="--to")
     return span
-
-
-@contextmanager
-def _open(output: Path | None) -> Iterator[IO[bytes]]:
-    """Open the file beside its place and move it there when it is whole."""
-    if output is None:
-        yield sys.stdout.buffer
-        return
-    part = output.with_name(output.name + ".part")
-    try:
-        with part.open("wb") as out:
-            yield out
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ import typer
 from quantrac.cli.arguments import AsJson, Person, answer, day, group, moment
 from quantrac.cli.commands.bulletins import bulletin, templates
 from quantrac.cli.environment import configured_network, database
+from quantrac.cli.whole_file import whole_file
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
 
@@ -238,7 +239,7 @@ def years(
                 raise typer.BadParameter("needs --year", param_hint="--output")
             newest = found[0].version if found else 1
             found = [versions.disclosure(conn, of_year, newest if version is None else version)]
-            with output.open("wb") as out:
+            with whole_file(output) as out:
                 out.writelines(versions.parts(conn, found[0].year, found[0].version))
     answer(found, (_version(one) for one in found), as_json=as_json)
 

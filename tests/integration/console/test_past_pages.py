@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dashboards.console import disclosures_page, exports_page
+from dashboards.console import completeness_page, disclosures_page, exports_page
 from ingest.rollups import consumer as rollups
 from quantrac.database.pool import Connection
 from quantrac.desks.roles import Role, RoleGrant
@@ -169,6 +169,8 @@ async def test_whoever_may_read_a_station_downloads_its_readings_in_each_format(
         unknown = await http.get(f"{day}&channel=st-my-thanh/none", headers=reader)
         assert (unknown.status_code, "st-my-thanh/do" in unknown.text) == (422, True)
         assert "st-tran-de" not in unknown.text
+        both = await http.get(f"{day}&channel=st-my-thanh/do&channel=st-tran-de/do", headers=reader)
+        assert (both.status_code, "st-tran-de/do" in both.text) == (422, True), "a file without it would look whole"
         monkeypatch.setattr(exports_page, "MOST_OF_OTHERS", 1000)
         refused = await http.get(f"{day}&channel=st-my-thanh/do", headers=reader)
         assert (refused.status_code, "khoảng 1440 dòng là quá nhiều" in refused.text) == (422, True)
@@ -198,7 +200,11 @@ async def test_nothing_of_a_download_stays_and_whoever_asks_for_its_head_has_not
         assert (await http.get("/disclosures/2025/1", headers=reader)).content == b"bytes"
         monkeypatch.setattr(exports_page, "export", None)
         monkeypatch.setattr(disclosures_page, "part", None)
-        for path, name in ((file, "st-my-thanh-raw-2026-11-23-2026-11-23.csv"), ("/disclosures/2025/1", "quantrac-")):
+        monkeypatch.setattr(completeness_page, "completeness_report", None)
+        for path, name in (
+            (file, "st-my-thanh-raw-2026-11-23-2026-11-23.csv"), ("/disclosures/2025/1", "quantrac-"),
+            (f"{HERE}/completeness.csv?month=2026-11", "completeness-2026-11.csv"),
+        ):  # fmt: skip
             head = await http.head(path, headers=reader)
             assert (head.status_code, head.content, name in head.headers["content-disposition"]) == (200, b"", True)
         assert (await http.head(f"{file}&channel=st-my-thanh/none", headers=reader)).status_code == 422

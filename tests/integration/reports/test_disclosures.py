@@ -156,6 +156,19 @@ def test_the_archive_says_what_it_holds_and_every_sum_is_right(filled: Connectio
     assert _table(archive, "unsigned_days.csv") == []
 
 
+def test_a_channel_that_was_silent_all_year_is_in_the_dictionary_and_in_the_shares(filled: Connection) -> None:
+    _sign(filled, "2025-03-02", "2025-03-03")
+    add_channel(filled, "turbidity")
+    archive = zipfile.ZipFile(io.BytesIO(_archive(filled)))
+    assert [row["channel"] for row in _table(archive, "channels.csv")][-1] == "st-test/turbidity"
+    (year,) = [
+        row for row in _table(archive, "completeness.csv")
+        if (row["channel"], row["period"]) == ("st-test/turbidity", "2025")
+    ]  # fmt: skip
+    assert (year["expected"], year["received"], year["valid"]) == ("525600", "0", "0")
+    assert year["lacking"] == "unknown 525600"
+
+
 def test_days_that_nobody_signed_are_refused_or_marked(filled: Connection) -> None:
     _sign(filled, "2025-03-02")
     with pytest.raises(NotDisclosed, match=r"2 of 4 days of channels in 2025 .* the first one is 2025-03-03"):

@@ -26,7 +26,7 @@ from reports.exports.columns import RAW
 from reports.exports.export import export
 from reports.exports.formats import FileFormat, Resolution
 from reports.exports.netcdf import NotOneStation
-from reports.exports.selection import BadSelection, ExportRange, UnknownName
+from reports.exports.selection import BadSelection, ExportRange, UnknownName, expected_rows
 from reports.exports.workbook import TooLargeForExcel
 from tests.fixtures import stations
 from tests.integration.database.conftest import NOON, World, add_channel
@@ -333,3 +333,25 @@ def test_a_reader_who_goes_away_leaves_a_connection_that_works(world: World, sto
         assert world.conn.info.transaction_status is before
     else:
         pytest.fail("nobody read, and nothing was said")
+
+
+def test_as_of_a_moment_the_correction_that_was_shown_then_is_named(world: World) -> None:
+    world.reading(NOON)
+    for value, by, approved, revoked in ((6.0, "An", 1, 9), (7.0, "Bình", 3, None)):
+        at, until = NOON + timedelta(hours=approved), None if revoked is None else NOON + timedelta(hours=revoked)
+        world.conn.execute(
+            "insert into correction (channel_id, time, value, by, reason, at, approved_by, approved_at, revoked_by,"
+            " revoked_at) values (%s, %s, %s, %s, 'why', %s, 'Hoa', %s, %s, %s)",
+            [world.channel_id, NOON, value, by, at, at, None if until is None else "Hoa", until],
+        )
+    frame = _csv(world, replace(DAY, as_of=NOON + timedelta(hours=5)))
+    assert (frame["value"][0], frame["corrected_by"][0]) == (7.0, "Bình")
+
+
+def test_how_large_a_file_will_be_is_told_by_the_intervals_of_then(world: World) -> None:
+    world.conn.execute(
+        "insert into channel_interval (channel_id, interval_s, during)"
+        " values (%s, 1, tstzmultirange(tstzrange(%s, %s)))",
+        [world.channel_id, NOON - timedelta(hours=3), NOON - timedelta(hours=1)],
+    )
+    assert expected_rows(world.conn, DAY) == 22 * 60 + 2 * 3600

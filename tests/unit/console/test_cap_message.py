@@ -31,9 +31,9 @@ INFO = [
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d")
 
 
-def parsed(alarm: CapAlarm) -> tuple[dict[str, str], dict[str, str]]:
+def parsed(alarm: CapAlarm, now: datetime = NOW) -> tuple[dict[str, str], dict[str, str]]:
     """Return the elements of a message and of its info, after holding it against the standard."""
-    root = ET.fromstring(cap_message(alarm, SOURCE, NOW, "vi", ZONE))
+    root = ET.fromstring(cap_message(alarm, SOURCE, now, "vi", ZONE))
     found = []
     for element, order in ((root, ORDER), (root.find(f"{{{CAP}}}info"), INFO)):
         assert element is not None
@@ -68,6 +68,27 @@ def test_one_that_is_over_cancels_the_message_that_was_sent() -> None:
     assert (alert["msgType"], info["urgency"]) == ("Cancel", "Past")
     assert alert["identifier"] != first["identifier"]
     assert alert["references"] == f"{first['sender']},{first['identifier']},{first['sent']}"
+
+
+def test_one_identifier_is_one_message_and_an_alarm_that_outlasts_it_is_updated() -> None:
+    """CAP 1.2, 3.2.1: an update supersedes the earlier message that it refers to."""
+    first, info = parsed(ALARM)
+    assert info["expires"] == "2026-11-25T10:10:00+07:00"
+    assert parsed(ALARM, RAISED + timedelta(hours=20)) == (first, info), "whenever it is asked for"
+    next_day, later = parsed(ALARM, RAISED + timedelta(hours=25))
+    assert (next_day["msgType"], next_day["sent"]) == ("Update", "2026-11-25T10:10:00+07:00")
+    assert next_day["references"] == f"{first['sender']},{first['identifier']},{first['sent']}"
+    assert next_day["identifier"] != first["identifier"]
+    assert later["expires"] == "2026-11-26T10:10:00+07:00"
+    over, _ = parsed(msgspec.structs.replace(ALARM, ended_at=RAISED + timedelta(hours=30)))
+    assert over["references"] == f"{first['sender']},{next_day['identifier']},{next_day['sent']}"
+
+
+def test_an_alarm_without_a_title_has_an_event_all_the_same() -> None:
+    bare = msgspec.structs.replace(ALARM, title="")
+    assert parsed(bare)[1]["event"] == "Cảnh báo môi trường"
+    (item,) = ET.fromstring(rss_list([bare], SOURCE, "Mạng", "vi", ZONE)).iter("item")
+    assert item.findtext("title") == "Sông Mỹ Thanh (cửa): Cảnh báo môi trường"
 
 
 def test_times_have_an_offset_also_in_utc() -> None:
