@@ -38,7 +38,7 @@ from dashboards.console.guard import Guard
 from dashboards.console.jobs_page import add_jobs_page
 from dashboards.console.ministry_page import add_ministry_page
 from dashboards.console.network_pages import add_network_data, add_network_pages, described
-from dashboards.console.numbers import given, number
+from dashboards.console.numbers import given, number, signed
 from dashboards.console.oidc_sign_in import add_oidc_sign_in
 from dashboards.console.outside import add_outside
 from dashboards.console.overview_data import add_overview_data
@@ -131,15 +131,20 @@ def _templates(app: FastAPI, console: Console, provider: Provider | None) -> Jin
     templates = Jinja2Templates(
         HERE / "templates", context_processors=[lambda request: {"is_encrypted": is_encrypted(request)}]
     )
-    filters = local_time, one_way, number, given, counted
+    filters = local_time, one_way, number, signed, given, counted
     templates.env.filters |= {written.__name__: written for written in filters}
     templates.env.globals |= {
         "asset": assets.address, "modules_of": modules_of, "texts_of": texts_of, "grafana": console.grafana,
         "described": described, "trace_address": trace_address, "decimals_of": decimals_of, "changed": changed,
-        "has_passwords": console.rules.passwords,
+        "has_passwords": console.rules.passwords, "has_public_pages": lambda: _has_public_pages(console),
         "provider_name": None if provider is None else provider.settings.name,
     }  # fmt: skip
     return templates
+
+
+def _has_public_pages(console: Console) -> bool:
+    library = console.library()
+    return library is not None and library.network.settings.public is not None
 
 
 def _answer_head(app: FastAPI) -> None:

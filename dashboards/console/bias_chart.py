@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from dashboards.console.numbers import number
+from dashboards.console.numbers import signed
 from dashboards.console.texts import Language, texts
 from quantrac.desks.laboratory_results import ComparedResult, measured
 from quantrac.telemetry.words import counted
@@ -40,7 +40,7 @@ def bias_chart(found: Sequence[ComparedResult], title: str, language: Language, 
     band = [(x(t), one.bias.allowed) for t, _, one in points if one.bias.allowed is not None]
     parts = [_band([(at, y(allowed), y(-allowed)) for at, allowed in band])] if band else []
     for value in (-reach / 1.15, 0.0, reach / 1.15):
-        label = number(value, resolution, language)
+        label = signed(value, resolution, language)
         parts.append(f'<line class="grid" x1="{LEFT}" y1="{y(value)}" x2="{WIDTH - RIGHT}" y2="{y(value)}"/>')
         parts.append(f'<text text-anchor="end" x="{LEFT - 6}" y="{y(value)}" dy="0.35em">{label}</text>')
     for t, anchor in {first: "start", last: "end"}.items():
@@ -49,7 +49,7 @@ def bias_chart(found: Sequence[ComparedResult], title: str, language: Language, 
     for t, difference, one in points:
         at = one.row.sampled_at.astimezone(zone)
         verdict = "" if one.bias.verdict is None else f", {text[f'sample_{one.bias.verdict}']}"
-        words = f"{at:%d/%m/%Y}: {number(difference, resolution, language)} {unit}{verdict}"
+        words = f"{at:%d/%m/%Y}: {signed(difference, resolution, language)} {unit}{verdict}"
         sign = _sign(one.bias.verdict, x(t), y(difference))
         parts.append(f"<g><title>{html.escape(words)}</title>{sign}</g>")
     words = html.escape(f"{text['sample_bias']}: {title}, {counted(len(points), text['sample_results'])}")

@@ -27,6 +27,14 @@ def number(value: float, decimals: int, language: Language, digits: int = 3) -> 
     return text.replace(".", ",") if language == "vi" else text
 
 
+def signed(value: float, decimals: int, language: Language) -> str:
+    """Return a difference with its sign, a minus and no hyphen; what is 0 as it is written has none."""
+    text = number(abs(value), decimals, language)
+    if not text.strip("0.,"):
+        return text
+    return f"{'+' if value > 0 else '−'}{text}"
+
+
 def given(value: float, language: Language) -> str:
     """Return a limit or another given number: with the decimals that it was written with, four at most."""
     decimals = next((places for places in range(4) if round(value, places) == value), 4)

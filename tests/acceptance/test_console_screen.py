@@ -78,6 +78,10 @@ def test_numbers_times_and_ranges_are_written_as_they_are(screen: Page, still: S
         ([[0.1, 0.2, 0.30000000000000004], "en"], ["0.1", "0.2", "0.3"]), ([[0, 20, 40], "en"], ["0", "20", "40"]),
         ([[0, 1e300], "vi"], ["0", "1,00 × 10³⁰⁰"]), ([[], "vi"], []),
     )  # fmt: skip
+    calls(
+        "numbers", "axisLabels",
+        ([[0, 1], ["mở", "đóng"], "vi"], ["mở", "đóng"]), ([[0, 0.5], None, "vi"], ["0,0", "0,5"]),
+    )  # fmt: skip
     good = [5, 6, None, 5.5]
     calls(
         "scale", "heightOf",

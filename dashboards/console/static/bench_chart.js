@@ -1,7 +1,7 @@
 // The workbench's picture: the line of a channel, selected by mouse or keyboard; lanes of what blames it; companions.
 import { covered, previewOf, within } from "./correction.js";
 import { counted, LANG, TEXT, ZONE, element } from "./page.js";
-import { axisWidth, inWords, number, tickLabels } from "./numbers.js";
+import { axisOf, axisWidth, inWords, number } from "./numbers.js";
 import { addSign, SAMPLE_INK } from "./hatch.js";
 import { heightOf } from "./scale.js";
 import { axisTimes, timeText } from "./times.js";
@@ -112,7 +112,7 @@ function plot(place, data, channel, view, height, more) {
       {
         stroke: soft, grid, space: 28,
         size: (/** @type {any} */ _, /** @type {string[] | null} */ labels) => (room = Math.max(height > SMALL ? LEFT : room, axisWidth(labels))),
-        values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => tickLabels(ticks, LANG),
+        ...axisOf(channel.states, LANG),
       },
     ],
     series: [

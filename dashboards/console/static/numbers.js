@@ -86,6 +86,28 @@ export function tickLabels(ticks, lang) {
   return ticks.map((tick) => (tick === 0 ? "0" : scientific(tick, 2, lang)));
 }
 
+/**
+ * Return the labels of an axis: of states the words of 0 and 1, else numbers.
+ * @param {number[]} ticks
+ * @param {string[] | null | undefined} states
+ * @param {string} lang
+ */
+export function axisLabels(ticks, states, lang) {
+  return states ? ticks.map((tick) => states[tick] ?? "") : tickLabels(ticks, lang);
+}
+
+/**
+ * Return where an axis has labels and which: what uPlot asks of it.
+ * @param {string[] | null | undefined} states
+ * @param {string} lang
+ */
+export function axisOf(states, lang) {
+  const values = (/** @type {any} */ _, /** @type {number[]} */ ticks) => axisLabels(ticks, states, lang);
+  const splits = (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) =>
+    [0, 1].filter((state) => low <= state && state <= high);
+  return states ? { splits, values } : { values };
+}
+
 /** Return the room for the labels of an axis, px. @param {string[] | null} labels */
 export const axisWidth = (labels) => 14 + 7 * Math.max(...(labels || [""]).map((label) => label.length));
 

@@ -1,7 +1,7 @@
 // Draws lines of channels over one time axis: the good readings as a line, or means with the band from least to greatest;
 // quality, state, limits and marks in the picture, each in a form of its own.
 import { LANG, TEXT, ZONE } from "./page.js";
-import { axisWidth, given, inWords, number, tickLabels } from "./numbers.js";
+import { axisOf, axisWidth, given, inWords, number } from "./numbers.js";
 import { addSign, colour, fillHatched, SAMPLE_INK, SIGNS, SPELLS } from "./hatch.js";
 import { heightOf } from "./scale.js";
 import { axisTimes, timeText } from "./times.js";
@@ -255,6 +255,12 @@ function seriesOf(line, scale) {
   return [{ scale, stroke: line.ink, width: 1.6, dash: line.dash, points: { size: 4, fill: line.ink }, paths }, hidden, hidden];
 }
 
+/** Return what 0 and 1 are called on an axis, where all its lines say the same. @param {Line[]} lines */
+function statesOn(lines) {
+  const states = lines[0]?.states;
+  return states && lines.every((line) => line.states?.join("|") === states.join("|")) ? states : null;
+}
+
 /** @param {Line[]} lines @param {string} scale @param {Limit[]} limits */
 function height(lines, scale, limits) {
   const own = lines.filter((line) => line.scale === scale);
@@ -275,7 +281,7 @@ export function makePlot(place, lines, setting) {
   const scales = [...new Set(lines.map((line) => line.scale))];
   const axis = (/** @type {string} */ scale) => ({
     scale, stroke: soft, grid: scale === scales[0] ? grid : { show: false }, size: (/** @type {any} */ _, /** @type {string[] | null} */ labels) => axisWidth(labels), side: scale === "y" ? 3 : 1,
-    values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => tickLabels(ticks, LANG),
+    ...axisOf(statesOn(lines.filter((line) => line.scale === scale)), LANG),
   });
   place.replaceChildren();
   return new uPlot({

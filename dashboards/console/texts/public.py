@@ -3,6 +3,7 @@
 from typing import Final
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "public_pages": ("Trang công khai", "Public page"),
     "public_title": ("Nước và không khí hôm nay", "Water and air today"),
     "public_too_often": (
         "Địa chỉ này hỏi quá nhiều lần. Xin thử lại sau {seconds} giây.",

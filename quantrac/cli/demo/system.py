@@ -114,6 +114,7 @@ class DemoSystem:
             self._pause_for("console")
         address = f"http://127.0.0.1:{self._console_port}"
         self._say(f"console       {address}/ to read")
+        self._say(f"              {address}/public as everybody sees it")
         self._say(f"              {address}/enter/{sign_in_link(self.database_url)} to act, signed in")
 
     def watch(self) -> None:

@@ -27,7 +27,9 @@ def test_each_verdict_has_a_sign_of_its_own_and_everything_is_inside() -> None:
     drawn = bias_chart(found, 'Oxy "hòa tan" <b>', "vi", ZONE)
     assert [drawn.count(f'class="{kind}"') for kind in ("within", "beyond", "unjudged", "tolerance")] == [1] * 4
     assert "Oxy &quot;hòa tan&quot; &lt;b&gt;" in drawn
-    assert "24/11/2026: 0,10 mg/l, trong sai số" in drawn
+    assert "24/11/2026: +0,10 mg/l, trong sai số" in drawn
+    assert "25/09/2026: −0,20 mg/l" in drawn, "a minus, no hyphen"
+    assert not re.search(r">-\d", drawn)
     assert "style=" not in drawn
     for x, y in re.findall(r"(?:M|L|\s|\")(\d+\.?\d*),(\d+\.?\d*)", drawn):
         assert 0 <= float(x) <= WIDTH

@@ -324,6 +324,7 @@ def test_every_page_says_whether_its_line_is_encrypted(language: str) -> None:
     loader = jinja2.FileSystemLoader(HERE / "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.ChainableUndefined)
     environment.globals |= {"asset": str, "modules_of": modules_of, "texts_of": texts_of, "described": described}
+    environment.globals["has_public_pages"] = bool
     names = ("one_way", "number", "given", "local_time", "object_words", "detail_line")
     environment.filters |= dict.fromkeys(names, lambda given, *_: given)
     words = texts("en" if language == "en" else "vi")
