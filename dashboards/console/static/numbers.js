@@ -109,7 +109,7 @@ export function axisOf(states, lang) {
 }
 
 /** Return the room for the labels of an axis, px. @param {string[] | null} labels */
-export const axisWidth = (labels) => 14 + 7 * Math.max(...(labels || [""]).map((label) => label.length));
+export const axisWidth = (labels) => 18 + 7 * Math.max(...(labels || [""]).map((label) => label.length));
 
 /**
  * Return a limit or another given number: with the decimals that it was written with, four at most.
