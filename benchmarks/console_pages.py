@@ -165,6 +165,7 @@ def pages(alarm: int) -> dict[str, str]:
         "audit": "/audit", "accounts": "/accounts", "account": "/account",
         "field book": f"/field-book?station={STATION}", "samples": f"/samples?station={STATION}",
         "VN_AQI of a year": f"/aqi?year={month[:4]}",
+        "limits": f"/limits?decree=qcvn-08-2023&station=st-my-thanh&month={month}",
         "bulletins": "/bulletins", "jobs": "/jobs", "shift of 31 days": "/shift", "shifts": "/shifts",
         "a shift": "/shifts/900", "people": "/people", "a person": "/people/77", "a new person": "/people/new",
         "roster": "/people/roster", "who is told": "/people/told?rule=do-low/act&station=st-my-thanh",

@@ -34,6 +34,8 @@ SIZES: Final = (6, 200)
 CHANNELS: Final = 12
 MINUTE_S: Final = 12.0
 MINUTE: Final = timedelta(minutes=1)
+BACK: Final = timedelta(days=2)
+"""So long ago their first minute is: their clocks go faster than ours."""
 READINGS_OF_A_SLOT: Final = 5
 RECEIVER: Final = {
     "host": "127.0.0.1",
@@ -90,7 +92,7 @@ def _has_begun(conn: Connection, consumer: str) -> bool:
 
 def _report(conn: Connection, stations: int, seconds: float) -> int:
     """Let all stations report in turn, minute after minute; return how many minutes of theirs have gone by."""
-    time_of, order, minutes = bucket_start(datetime.now(UTC), SLOT) - timedelta(days=2), list(range(stations)), 0
+    time_of, order, minutes = bucket_start(datetime.now(UTC), SLOT) - BACK, list(range(stations)), 0
     begun = time.monotonic()
     while time.monotonic() - begun < seconds or minutes % READINGS_OF_A_SLOT:
         time_of, minutes = time_of + MINUTE, minutes + 1
@@ -115,10 +117,12 @@ def _config(folder: Path, stations: int) -> Path:
     yaml = YAML()
     network = yaml.load(folder / "network.yaml")
     network["receivers"] = {"department": RECEIVER}
+    begins = (datetime.now(UTC) - BACK - timedelta(days=1)).date().isoformat()
     yaml.dump(network, folder / "network.yaml")
     for number in range(stations):
         file = folder / "stations" / f"{station_name(number)}.yaml"
         spec = yaml.load(file)
+        spec["in_service"] = begins  # else the causes of years without readings are looked for meanwhile
         spec["ministry"] = {"code": f"ST_{number:05d}", "folder": "{code}", "receivers": ["department"]}
         yaml.dump(spec, file)
     return folder

@@ -36,6 +36,7 @@ from dashboards.console.field_book_page import add_field_book_page
 from dashboards.console.file_page import add_configuration_pages
 from dashboards.console.guard import Guard
 from dashboards.console.jobs_page import add_jobs_page
+from dashboards.console.limits_page import add_limits_page
 from dashboards.console.ministry_page import add_ministry_page
 from dashboards.console.network_pages import add_network_data, add_network_pages, described
 from dashboards.console.numbers import given, number, signed
@@ -104,6 +105,7 @@ def create_app(console: Console, hosts: frozenset[str]) -> FastAPI:
     add_jobs_page(app, console, templates)
     add_bulletins_page(app, console, templates)
     add_aqi_page(app, console, templates)
+    add_limits_page(app, console, templates)
     add_search(app, console)
     add_outside(app, console, templates)
     may_read, bound = Depends(Gate(console, DeskAct.READ)), RateBound()

@@ -10,10 +10,12 @@ import httpx
 import pytest
 
 from dashboards.console import completeness_page, disclosures_page, exports_page
+from dashboards.console.rule_library import RuleLibrary
 from ingest.rollups import consumer as rollups
+from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
 from quantrac.desks.roles import Role, RoleGrant
-from tests.fixtures.console import session_of, text_of, with_session
+from tests.fixtures.console import CONFIGS, session_of, text_of, with_session
 from tests.integration.console.test_admission import served
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -208,3 +210,22 @@ async def test_nothing_of_a_download_stays_and_whoever_asks_for_its_head_has_not
             head = await http.head(path, headers=reader)
             assert (head.status_code, head.content, name in head.headers["content-disposition"]) == (200, b"", True)
         assert (await http.head(f"{file}&channel=st-my-thanh/none", headers=reader)).status_code == 422
+
+
+async def test_limits_of_a_decree_stand_beside_how_often_a_station_was_beyond_them(
+    database: str, past: Connection
+) -> None:
+    """QCVN 08:2023/BTNMT, table 2: dissolved oxygen at least 6 mg/l in class A, 5 in class B; here it was 5."""
+    library = RuleLibrary.of(load_network(CONFIGS), NOW.date())
+    reader = with_session(session_of(past, "An", NOW, RoleGrant(Role.VIEWER, frozenset({"st-my-thanh"}))))
+    async with served(database, None, library=lambda: library) as (http, _):
+        page = text_of(await http.get("/limits?decree=qcvn-08-2023&month=2026-11&lang=en", headers=reader))
+        for words in (
+            "Dissolved oxygen ≥ 6 mg/l rivers, class A (good) (unconfirmed) 22 of 22 values 5.00 01:00 23/11/2026",
+            "Dissolved oxygen ≥ 5 mg/l rivers, class B (fair) (unconfirmed) 0 of 22 values –",
+            "Ammonium nitrogen protection of human health ≤ 0.3 mg/l single values 12/09/2023 – ✓ table 1",
+        ):
+            assert words in page
+        nothing = await http.get("/limits?decree=none&station=st-tran-de&month=2026-01", headers=reader)
+        assert "không có giá trị hợp lệ nào" in text_of(nothing), "the first decree, a station that they may read"
+        assert 'value="st-tran-de"' not in nothing.text
