@@ -22,7 +22,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "decree_unconfirmed": ("chưa đối chiếu văn bản", "unconfirmed"),
     "decree_exceeded": ("Số lần vượt", "Exceeded"),
     "decree_of_values": ("{exceeded} trên {values} giá trị", "{exceeded} of {values} values"),
-    "decree_worst": ("Xa giới hạn nhất", "Farthest beyond"),
+    "decree_worst": ("Giá trị vượt xa nhất", "Farthest beyond"),
     "decree_help": (
         "Chỉ tính giờ hợp lệ. Giới hạn của giá trị đo được so với trung bình giờ; giới hạn trung bình được so với "
         "kênh trung bình tương ứng; giới hạn năm chỉ tính khi năm đã hết (quantrac report exceedances --year).",

@@ -40,6 +40,7 @@ VIETNAMESE: Final[Mapping[str, str]] = {
 }
 """English sentence of a refusal → Vietnamese; a sentence stands in one module only."""
 WORDS: Final[Mapping[str, str]] = {
+    "title": "tiêu đề",
     "unacknowledged": "chưa xác nhận",
     "acknowledged": "đã xác nhận",
     "shelved": "tạm gác",
