@@ -21,7 +21,7 @@ def test_a_folder_of_flagged_files_is_scored_and_a_file_without_flags_is_named(t
         )
     (tmp_path / "sonde.csv.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
     (tmp_path / "visits.csv").write_text("time,person\n2026-03-01T00:00:00Z,A\n", "utf-8")
-    lines = list(quality_scores.run(str(tmp_path)))
+    lines = list(quality_scores.run(tmp_path))
     assert "visits.csv: no parameter with a flag beside it; left out" in lines
     temperature, ph = lines.index("sonde water_temp: 8 rejected"), lines.index("sonde ph: 0 rejected")
     # Eight of ten that the broken thermometer gives are rejected, of 88 good ones it blames two; F1 = 2·8 / (10 + 8).
@@ -34,4 +34,4 @@ def test_a_folder_of_flagged_files_is_scored_and_a_file_without_flags_is_named(t
 
 @pytest.mark.parametrize(("folder", "said"), [(None, "name a folder"), ("", "no CSV file with flags")])
 def test_no_folder_and_an_empty_one_are_said(folder: str | None, said: str, tmp_path: Path) -> None:
-    assert said in "".join(quality_scores.run(None if folder is None else str(tmp_path)))
+    assert said in "".join(quality_scores.run(None if folder is None else tmp_path))
