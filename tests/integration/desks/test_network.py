@@ -128,7 +128,7 @@ def test_what_applying_would_do_is_shown_and_nothing_is_done(known: Connection, 
     before = known.execute("select * from channel order by channel_id").fetchall()
     by_name = {each.applied.station: each for each in foresee(known, wanted, NOW).stations}
     assert by_name[STATION].applied.removed == ("ph",)
-    assert by_name[STATION].applied.changed == ("do",)
+    assert by_name[STATION].applied.changed == ("do", "do_sat"), "saturation was judged beside the pH that goes"
     assert by_name["st-vinh-chau"].applied.outcome == "deactivated"
     assert by_name["st-dai-ngai"].applied.outcome == "unchanged"
     agents = {name: by_name[name].agent for name in (STATION, "st-tran-de", "st-dai-ngai")}
