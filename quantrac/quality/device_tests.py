@@ -47,7 +47,7 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
         for test in (
             DeviceTest(
                 name=immersion.TEST,
-                needs=(frozenset(immersion.IN_AIR),),
+                needs=(frozenset(immersion.WET),),
                 back_s=immersion.DAY_S + immersion.WITNESS_S,
                 ahead_s=0.0,
                 judge=immersion.out_of_water,

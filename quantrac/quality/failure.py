@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from quantrac.quality.past import end_within, first_within
 from quantrac.quality.series import DeviceSeries, Evidence, Floats, Mask
@@ -29,8 +30,12 @@ LEAST: Final = 2
 """So many impossible values before a value, with one after it, make a failing sensor."""
 PARAMETERS: Final = ("water_temp", "ec", "salinity", "do", "do_sat", "ph")
 """A turbidity sensor gives impossible values whenever something swims by."""
+SENSORS: Final = (("water_temp",), ("ec",), ("do", "do_sat"), ("ph",))
+"""What each sensor of a sonde gives. Salinity is none: fresh water may have exactly none of it, in ice water, too."""
 TOGETHER: Final = 2
-"""Where so many parameters of a sonde read exactly zero at once, they give nothing."""
+"""Where so many sensors of a sonde read exactly zero at once, they give nothing."""
+LOWEST: Final = {"water_temp": COLDEST, "do": -0.5, "do_sat": -5.0, "salinity": -0.5}
+"""Where no oxygen or salt is, a sensor may read a little less than that; others have the catalogue's limit."""
 DEAD: Final = {"ec": 0.0, "ph": 0.0}
 """At or below this the sensor gives nothing at all. (No oxygen may be true, at the bottom; no salt, in a river.)"""
 
@@ -39,7 +44,7 @@ def failing(series: DeviceSeries) -> list[Evidence]:
     """Judge each parameter of a sonde by what it gave in the hours around."""
     first, end = first_within(series.time_us, BACK_S), end_within(series.time_us, AHEAD_S)
     places = np.arange(len(series))
-    zeros = np.sum([series.values[name] == 0 for name in PARAMETERS if name in series.values], axis=0)
+    zeros = _zeros(series)
     found = []
     for name in PARAMETERS:
         if name not in series.values:
@@ -56,7 +61,17 @@ def failing(series: DeviceSeries) -> list[Evidence]:
     return found
 
 
+def _zeros(series: DeviceSeries) -> npt.NDArray[np.intp]:
+    """Count the sensors that read exactly zero at each time."""
+    zeros = np.zeros(len(series), np.intp)
+    for parameters in SENSORS:
+        given = [series.values[name] == 0 for name in parameters if name in series.values]
+        zeros += np.any(given, axis=0) if given else 0
+    return zeros
+
+
 def _impossible(name: str, value: Floats) -> Mask:
-    low, high = (COLDEST, WARMEST) if name == "water_temp" else CATALOGUE[name].plausible
-    impossible = (value < low) | (value > high)
-    return impossible | (value <= DEAD.get(name, -np.inf))
+    low, high = CATALOGUE[name].plausible
+    if name == "water_temp":
+        high = WARMEST
+    return (value < LOWEST.get(name, low)) | (value > high) | (value <= DEAD.get(name, -np.inf))

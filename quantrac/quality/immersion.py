@@ -22,8 +22,8 @@ from quantrac.telemetry.parameters import WATER
 from quantrac.telemetry.quality import Quality
 
 TEST: Final = "out_of_water"
-IN_AIR: Final = {"ec": 0.02, "salinity": 0.01}
-"""Up to this no water of a river, a lake or the sea is measured: mS/cm, ‰."""
+IN_AIR_MS: Final = 0.02
+"""Up to this no river, lake or sea conducts, mS/cm. (Fresh water may have no salinity.)"""
 WET: Final = {"ec": 0.5, "salinity": 0.25}
 """Drops on a probe measure no more than this, mS/cm, ‰."""
 SHARE: Final = 0.05
@@ -48,24 +48,25 @@ def out_of_water(series: DeviceSeries) -> list[Evidence]:
     """Judge a device with conductivity or salinity.
 
     Where nothing conducts, conductivity and salinity fail. Where thermometer or level bear it out within some hours,
-    all that the device measures in water fails.
+    all that the device measures in water fails, also where drops still conduct.
     """
-    source = next(name for name in IN_AIR if name in series.values)
+    source = next(name for name in WET if name in series.values)
     value = series.values[source]
     day, places = first_within(series.time_us, DAY_S), np.arange(len(series))
     salt = value > WET[source]
     of_day = lowest(np.where(salt, value, np.nan), day, places)
     of_day[mean_within(salt.astype(np.float64), day, places) < MOSTLY] = np.nan
-    limit = np.fmax(IN_AIR[source], np.minimum(SHARE * of_day, WET[source]))
+    nothing = IN_AIR_MS if source == "ec" else -np.inf
+    limit = np.fmax(nothing, np.minimum(SHARE * of_day, WET[source]))
     dry = value <= limit
     witnesses = np.concatenate([[0], np.cumsum(dry & _borne_out(series, dry, day))])
     lifted = dry & (witnesses[places + 1] > witnesses[first_within(series.time_us, WITNESS_S)])
     about: dict[str, Floats] = {"conducts": value}
-    score = limit / np.maximum(value, limit / 100)
+    score = np.where(dry, limit / np.maximum(value, limit / 100), 0.0)
     found = []
     for name in series.values:
         if name in IN_WATER:
-            fails = dry if name in CONDUCTING else lifted
+            fails = lifted | (value <= nothing) if name in CONDUCTING else lifted
             flag = np.where(fails, Quality.FAIL, Quality.GOOD).astype(np.int8)
             flag[np.isnan(value) | np.isnan(series.values[name])] = Quality.NOT_EVALUATED
             found.append(Evidence(TEST, name, flag, np.where(fails, score, 0.0), about))

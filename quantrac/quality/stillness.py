@@ -3,7 +3,8 @@
 What it sees: a stuck sensor, and a device whose buffer repeats its last record, long before the flat-line test does, on
 instruments whose steps are finer than what the water does. What it cannot see: a stuck sensor of a coarse instrument.
 A calm stretch at a coarse resolution repeats by itself: how often a value repeats at its stillest in the week before
-says how much a run is worth, so such a channel accuses nobody.
+says how much a run is worth, so such a channel accuses nobody. Nor does one that rests at its lowest: fresh water after
+rain, no oxygen, ice, a gauge that has fallen dry.
 
 Source: the probability of a run of repeats, p^n; after the persistence test of meteorological networks (WMO-No. 8,
 Guide to Instruments and Methods of Observation). The limits are ours.
@@ -16,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from quantrac.quality.past import REACH_S, Blocks, Places, first_within, highest, mean_within
-from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats
+from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats, Mask
 from quantrac.telemetry.parameters import AIR, WATER
 from quantrac.telemetry.quality import Quality
 
@@ -53,7 +54,8 @@ def frozen(series: DeviceSeries) -> list[Evidence]:
     found = []
     for name in names:
         run = _run(repeats[name], since)
-        decades = np.fmax(run * worth[name], together)
+        alone = np.where(_at_the_floor(blocks, series.values[name]), 0.0, run * worth[name])
+        decades = np.fmax(alone, together)
         flag = _flags(decades, series.values[name])
         about: dict[str, Floats] = {"repeats": run}
         found.append(Evidence(TEST, name, flag, decades / DECADES, about))
@@ -81,6 +83,11 @@ def _worth(blocks: Blocks, repeats: Floats, recent: Places) -> Floats:
     share = mean_within(repeats, recent, np.arange(1, len(repeats) + 1))
     usual = blocks.usual(blocks.quantile(share, 1.0), STILLEST)
     return -np.log10(np.clip(usual, FINEST, 1.0))
+
+
+def _at_the_floor(blocks: Blocks, value: Floats) -> Mask:
+    """Tell where a value is no higher than any of the week before: nature may hold it there."""
+    return value <= blocks.usual(blocks.quantile(value, 0.0), 0.0)
 
 
 def _run(repeats: Floats, since: Places) -> Floats:

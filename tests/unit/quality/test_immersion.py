@@ -36,6 +36,8 @@ def test_a_river_as_fresh_as_the_mekong_and_a_tide_that_turns_fresh_are_water() 
     series = estuary(4)
     fresh = with_values(series, {"ec": series.values["ec"] / 200})
     assert not (flags(TEST, fresh)["ph"] >= Quality.SUSPECT).any()
+    coarse = {"ec": series.values["ec"] / 400, "salinity": np.zeros(len(series))}
+    assert not any((flag >= Quality.SUSPECT).any() for flag in flags(TEST, with_values(series, coarse)).values())
     hours = (series.time_us - series.time_us[0]) / 3.6e9
     front = with_values(series, {"ec": np.maximum(0.2, 20 - 5 * hours)})
     assert not (flags(TEST, front)["ph"] >= Quality.SUSPECT).any()

@@ -72,6 +72,8 @@ def test_a_frozen_sensor_and_a_frozen_buffer_are_found_and_a_calm_coarse_one_is_
         value[1200:1208] = value[1200]
     assert all(blamed(flag)[0] == 1202 for flag in found("frozen", series, buffer).values())
 
+    dry = {"water_level": np.where(np.arange(len(series)) >= 1200, 0.2, series.values["water_level"])}
+    assert not blamed(found("frozen", series, dry)["water_level"]), "it rests at its lowest"
     coarse = {"ph": np.round(series.values["ph"] * 2) / 2}
     assert not blamed(found("frozen", series, coarse)["ph"])
 
@@ -96,7 +98,9 @@ def test_what_a_failing_sensor_gives_between_impossible_values_fails_with_them()
     assert blamed(found("failing", series, {"ph": ph})["ph"]) == [100, 103, 104, 105, 106, 107, 108, 150]
     zeros = {name: np.where(np.arange(len(series)) == 90, 0.0, series.values[name]) for name in ("water_temp", "do")}
     assert blamed(found("failing", series, zeros)["do"]) == [90]
-    assert not blamed(found("failing", series, {"do": zeros["do"]})["do"]), "the bottom may have no oxygen"
+    bottom = {name: np.where(np.arange(len(series)) > 90, 0.0, series.values[name]) for name in ("do", "do_sat")}
+    fresh = {"salinity": np.zeros(len(series))}
+    assert not blamed(found("failing", series, bottom | fresh)["do"]), "the bottom may have no oxygen"
 
 
 def test_a_fouled_window_is_suspected_after_most_of_a_day_and_a_tide_of_mud_is_not() -> None:
