@@ -51,7 +51,7 @@ def ph_oxygen(series: DeviceSeries) -> list[Evidence]:
     first, end = first_within(series.time_us, DAY_S), np.arange(1, len(series) + 1)
     there = np.concatenate([[0], np.cumsum(~np.isnan(excess))])
     day = np.where(there[end] - there[first] >= LEAST, mean_within(excess, first, end), np.nan)
-    about = {"above": day, "saturation": saturation}
+    about = {"above": day, "saturation": mean_within(saturation, first, end)}
     doubted = {"ph": ph > HIGH_PH} | dict.fromkeys(OXYGEN, (saturation < LOW_SATURATION) & (ph <= HIGH_PH))
     return [
         Evidence(TEST, name, _flags(day, doubt, series.values[name]), day / HIGH, about)

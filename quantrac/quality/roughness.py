@@ -52,5 +52,5 @@ def _of_one(name: str, value: Floats, blocks: Blocks, first: Places) -> Evidence
     rough = np.where(np.isnan(residual) | np.isnan(usual), np.nan, residual > TIMES * usual)
     share = mean_within(rough, first, end)
     found = np.select([share >= 2 * SHARE, share >= SHARE], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD)
-    flag = np.where(np.isnan(share) | np.isnan(value), Quality.NOT_EVALUATED, found).astype(np.int8)
+    flag = np.where(np.isnan(share * usual) | np.isnan(value), Quality.NOT_EVALUATED, found).astype(np.int8)
     return Evidence(TEST, name, flag, share / SHARE, {"rough": 100 * share, "usual": usual})

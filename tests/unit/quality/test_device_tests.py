@@ -88,6 +88,7 @@ def test_evidence_is_of_the_shape_of_the_series_and_its_words_are_filled(test: D
         assert len(evidence.flag) == len(evidence.score) == len(series)
         found = np.flatnonzero(evidence.flag >= Quality.SUSPECT)
         assert (evidence.score[found] >= 1).all()
+        assert all(np.isfinite(figures[found]).all() for figures in evidence.about.values())
         figures = {name: float(value[found[0]]) if len(found) else 1.0 for name, value in evidence.about.items()}
         assert "{" not in test.found.vi.format(**figures) + test.found.en.format(**figures)
 
