@@ -87,7 +87,7 @@ def _state(name: str, vi: str, en: str, off: Words, on: Words) -> Parameter:
 
 # fmt: off
 WATER: Final = (
-    _mean("water_temp", "Nhiệt độ nước", "Water temperature", "Cel", "°C", 2, (-5, 80), (5, 45), "Temp"),
+    _mean("water_temp", "Nhiệt độ nước", "Water temperature", "Cel", "°C", 2, (-5, 80), (-2.5, 45), "Temp"),
     _mean("ph", "pH", "pH", "[pH]", "", 2, (0, 14), (2, 12), "pH"),
     _mean("do", "Oxy hòa tan", "Dissolved oxygen", "mg/L", "mg/l", 2, (0, 50), (0, 25), "DO"),
     _mean("do_sat", "Độ bão hòa oxy", "Oxygen saturation", "%", "%", 1, (0, 500), (0, 300), "DO_SAT"),
@@ -136,7 +136,7 @@ AIR: Final = (
     _mean("hcl", "HCl", "Hydrogen chloride", "ug/m3", "µg/m³", 1, (-30, 30000), (-30, 3000), "HCl"),
     _mean("mercury_vapour", "Hơi thủy ngân", "Mercury vapour", "ug/m3", "µg/m³", 3, (-1, 1000), (-1, 100), "VHg"),
     _mean("o2", "Oxy (khí)", "Oxygen (air)", "%", "%", 2, (0, 100), (0, 25), "O2"),
-    _mean("air_temp", "Nhiệt độ không khí", "Air temperature", "Cel", "°C", 1, (-52, 60), (5, 48), "AT"),
+    _mean("air_temp", "Nhiệt độ không khí", "Air temperature", "Cel", "°C", 1, (-52, 60), (-40, 52), "AT"),
     _mean("humidity", "Độ ẩm", "Relative humidity", "%", "%", 1, (0, 100), (5, 100), "RH"),
     _mean("pressure", "Khí áp", "Air pressure", "hPa", "hPa", 1, (500, 1100), (940, 1050), "P"),
     _mean("wind_speed", "Tốc độ gió", "Wind speed", "m/s", "m/s", 1, (0, 75), (0, 75), "WS"),
