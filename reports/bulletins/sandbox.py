@@ -80,17 +80,36 @@ class Sandbox(ImmutableSandboxedEnvironment):
         text: str = (markup_join if about.autoescape else str_join)(pieces)
         return text
 
+    def measured(self, value: Any) -> Any:
+        """Return a list, tuple or mapping of a template: what `sum` adds up, and `==` compares, is no longer."""
+        return _measured(value)
+
     def _generate(self, source: nodes.Template, *args: Any, **given: Any) -> str:
-        return super()._generate(_JoinedByUs().visit(source), *args, **given)
+        return super()._generate(_AskingUs().visit(source), *args, **given)
 
 
-class _JoinedByUs(NodeTransformer):
-    """Lets `~` ask the sandbox, which Jinja's own does not."""
+class _AskingUs(NodeTransformer):
+    """Lets `~` and what is put together of several values ask the sandbox, which Jinja's own do not."""
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Call:  # noqa: N802  # Jinja names it
         self.generic_visit(node)
-        joined = nodes.EnvironmentAttribute("joined", lineno=node.lineno)
-        return nodes.Call(joined, node.nodes, [], None, None, lineno=node.lineno)
+        return _asked("joined", node.nodes)
+
+    def visit_List(self, node: nodes.List | nodes.Dict) -> nodes.Call:  # noqa: N802
+        self.generic_visit(node)
+        return _asked("measured", [node])
+
+    visit_Dict = visit_List  # noqa: N815
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Expr:  # noqa: N802
+        self.generic_visit(node)
+        return _asked("measured", [node]) if node.ctx == "load" else node
+
+
+def _asked(method: str, given: list[nodes.Expr]) -> nodes.Call:
+    """Return the call of a method of the sandbox."""
+    own = nodes.EnvironmentAttribute(method, lineno=given[0].lineno)
+    return nodes.Call(own, given, [], None, None, lineno=given[0].lineno)
 
 
 def length_of(value: Any, most: int = MOST_CHARACTERS) -> int:
