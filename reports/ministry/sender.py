@@ -27,15 +27,17 @@ LONGEST_WAIT: Final = timedelta(minutes=10)
 
 TURN_LOCK: Final = 0x5154_0022
 TURN: Final = "select pg_try_advisory_lock(%s, hashtext(%s))"
-OWED: Final = """
+_OWED: Final = """
 select f.station, f.time, f.name, f.content, s.attempts,
        s.attempts > 0 or (s.sent is null and s.sends > 0) as is_in_doubt
 from ministry_sending s join ministry_file f using (station, time)
 where s.receiver = %(receiver)s and s.owed and s.due_at <= %(now)s and s.time > %(after)s and s.time <= %(until)s
   and coalesce(s.failure in ('refused', 'full'), false) = %(was_refused)s
-order by s.time, s.station limit %(most)s for update of s skip locked
+order by {} limit %(most)s for update of s skip locked
 """
 """A file that the maker recomputes just now is passed by: to wait for it would hold up the others."""
+OWED: Final = _OWED.format("s.time, s.station")
+REFUSED: Final = _OWED.format("s.due_at, s.time, s.station")
 TRY: Final = """
 update ministry_sending set attempts = attempts + 1, sent = null where station = %s and time = %s and receiver = %s
 """
@@ -116,15 +118,16 @@ def send_owed(conn: Connection, receiver: str, server: FileServer, clock: Callab
 
 
 def _due(conn: Connection, receiver: str, now: datetime) -> list[OwedFile]:
-    """Return what is due, at most MOST: new files, others, then what was refused before, each oldest first.
+    """Return what is due, at most MOST: new files, others, both oldest first; then what was refused, by due times.
 
-    So files of one station that a receiver never takes cost those of the others nothing.
+    So files of one station that a receiver never takes cost those of the others nothing, also where it refused both.
     """
     found: list[OwedFile] = []
     spans = (now - NEW, LATEST, False), (EARLIEST, now - NEW, False), (EARLIEST, LATEST, True)
     for after, until, was_refused in spans:
         asked = {"receiver": receiver, "now": now, "after": after, "until": until, "was_refused": was_refused}
-        found += rows_of(conn, OwedFile, OWED, {**asked, "most": MOST - len(found)})
+        query = REFUSED if was_refused else OWED
+        found += rows_of(conn, OwedFile, query, {**asked, "most": MOST - len(found)})
     return found
 
 

@@ -246,6 +246,7 @@ def test_files_that_a_receiver_never_takes_hold_up_neither_new_nor_other_old_one
     ministry: Ministry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "MOST", 5)
+    monkeypatch.setattr(sender, "LONGEST_WAIT", FIRST_WAIT)  # so that those refused are always more than a round
     server = MemoryServer()
     server.refuses = "2026112400"  # of eleven slots: two rounds of refusals, and their first wait is over
     for slot in range(1, 15):
@@ -260,6 +261,16 @@ def test_files_that_a_receiver_never_takes_hold_up_neither_new_nor_other_old_one
     ministry.now += consumer.SETTLED
     ministry.make()
     assert ministry.send(server).sent == 1
+    server.refuses = "20261124"  # its disk is full for a while
+    ministry.measure(25)
+    ministry.now += FIVE
+    ministry.make()
+    assert ministry.send(server).sent == 0
+    server.refuses = "2026112400"
+    for _ in range(3):
+        ministry.now += FIRST_WAIT
+        ministry.send(server)
+    assert server.given[-1] == "202611240205", "each of those refused has its turn, not the oldest again and again"
 
 
 def test_a_wish_to_send_again_has_a_bound_and_each_of_its_days_is_an_act_of_its_own(ministry: Ministry) -> None:
