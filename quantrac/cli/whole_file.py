@@ -10,7 +10,14 @@ from typing import IO
 
 @contextmanager
 def whole_file(place: Path) -> Iterator[IO[bytes]]:
-    """Open a file beside its place and move it there when it is whole; what ends before leaves what was there."""
+    """Open a file beside its place and move it there when it is whole; what ends before leaves what was there.
+
+    A pipe or a device, such as /dev/null, is written as it is: nothing takes its place.
+    """
+    if place.exists() and not place.is_file():
+        with place.open("wb") as out:
+            yield out
+        return
     part = place.with_name(place.name + ".part")
     try:
         with part.open("wb") as out:
