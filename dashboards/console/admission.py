@@ -206,12 +206,13 @@ async def while_signed_in(
 
 def _program(token: str, console: Console, address: str) -> Visitor:
     """Return the program whose token it is. Raises SignInNeeded, AskedTooOften."""
-    console.guesses.check(address, time.monotonic())
+    console.guesses.check(address, token, time.monotonic())
     with console.pool.connection() as conn:
         found = tokens.holder(conn, token, console.clock())
     if found is None:
         console.guesses.note(address, token, time.monotonic())
         raise SignInNeeded("the token is unknown, revoked or over")
+    console.guesses.note_right(token)
     return Visitor(found.name, found.name, (), address, token=found)
 
 

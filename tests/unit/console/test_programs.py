@@ -92,14 +92,25 @@ def test_who_tries_many_tokens_waits_and_a_program_with_an_old_one_costs_its_nei
     for number in range(AT_ONCE - 2):
         guesses.note(f"2001:db8:1:2::{number:x}", f"guess {number}", 100.0)
     for _ in range(500):
-        guesses.check("2001:db8:1:2::1", 100.0)
+        guesses.check("2001:db8:1:2::1", "one that was revoked", 100.0)
         guesses.note("2001:db8:1:2::1", "one that was revoked", 100.0)
     guesses.note("2001:db8:1:2::2", "one guess more", 100.0)
     with pytest.raises(AskedTooOften) as refused:
-        guesses.check("2001:db8:1:2:ffff::9", 100.0)
+        guesses.check("2001:db8:1:2:ffff::9", "another guess", 100.0)
     assert refused.value.wait_s == pytest.approx(10)
-    guesses.check("2001:db8:1:3::1", 100.0)
-    guesses.check("2001:db8:1:2::1", 111.0)
+    guesses.check("2001:db8:1:3::1", "another guess", 100.0)
+    guesses.check("2001:db8:1:2::1", "another guess", 111.0)
+
+
+def test_whoever_guesses_shuts_out_no_program_of_his_network_whose_token_is_right() -> None:
+    guesses = TokenGuesses()
+    guesses.note_right("a right one")
+    for number in range(AT_ONCE):
+        guesses.note("192.0.2.1", f"guess {number}", 100.0)
+    guesses.check("192.0.2.1", "a right one", 100.0)
+    guesses.note("192.0.2.1", "a right one", 100.0)  # revoked meanwhile
+    with pytest.raises(AskedTooOften):
+        guesses.check("192.0.2.1", "a right one", 100.0)
 
 
 def test_a_subscriber_s_whole_network_is_one_account_where_nobody_signed_in() -> None:
