@@ -39,6 +39,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "việc chưa làm được, hệ thống tự thử lại; quản trị viên xem được nguyên nhân tại đây",
         "it could not be done and is tried again; administrators see the reason here",
     ),
+    "run_asked_failed": (
+        "việc chưa làm được và không tự chạy lại; quản trị viên xem được nguyên nhân tại đây",
+        "it could not be done and is not tried again by itself; administrators see the reason here",
+    ),
     "run_tries": ("đã thử {count} lần", "tried {count} times"),
     "due_seconds": ("mỗi {count} giây", "every {count} s"),
     "due_minutes": ("mỗi {count} phút", "every {count} min"),

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from dashboards.console.jobs_page import due_words
-from quantrac.cli.jobs.runs import Done, Job, register, run_if_due
+from quantrac.cli.jobs.runs import Done, Job, register, run_asked, run_if_due
 from quantrac.database.pool import Connection
+from quantrac.desks.jobs import run_now
 from quantrac.desks.roles import Role, RoleGrant
 from quantrac.telemetry.due_times import EachWeek, Every, OnDays
 from tests.fixtures.console import session_of, text_of, with_session
@@ -39,6 +40,10 @@ async def test_jobs_are_shown_with_next_times_and_runs_and_whoever_may_asks_for_
         assert "/srv/secret" not in page.text, "what a program says of its failure is for those who look after it"
         assert "việc chưa làm được, hệ thống tự thử lại" in page.text
         assert "(đã thử 2 lần)" in page.text
+        run_now(configured, "causes", "Hoa", "thử", NOW + timedelta(minutes=2))
+        assert run_asked(configured, [broken], lambda: NOW + timedelta(minutes=2)) == 1
+        alone = await http.get("/jobs?job=causes", headers=officer)
+        assert "không tự chạy lại" in alone.text, "what a person asked for runs once"
         asked = {"job": "backup", "reason": "thử"}
         assert (await http.post("/api/jobs/run", json=asked, headers=operator)).status_code == 403
         assert (await http.post("/api/jobs/run", json=asked, headers=officer)).status_code == 200
