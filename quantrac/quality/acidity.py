@@ -4,6 +4,7 @@ What it sees: a pH probe that reads high, and an oxygen probe that reads low, fo
 first day on and without any log: water in which much oxygen is missing cannot have kept the pH of water in balance with
 the air. Where the pH itself is higher than such water has, the pH is doubted, else the oxygen, both where both are off.
 What it cannot see: a pH that reads low (acid soils and rivers do that), and fresh water, whose pH goes its own way.
+It only suspects: water of 2.5 mmol/l alkalinity or more keeps such a pH without oxygen, when it is warm.
 
 Source: carbonate system of sea water (Dickson, Sabine, Christian 2007, Guide to best practices for ocean CO2
 measurements): near pH 8.1 in balance with the air; about one mole of CO2 for each mole of oxygen that is used. The
@@ -34,7 +35,7 @@ DAY_S: Final = 25 * 3600.0
 LEAST: Final = 8
 """So many values of both must be there in a day."""
 HIGH: Final = 0.35
-"""By so much the day's pH exceeds that of its oxygen; twice as much fails."""
+"""By so much the day's pH exceeds that of its oxygen."""
 HIGH_PH: Final = 8.2
 """Above this the pH is doubted."""
 LOW_SATURATION: Final = 80.0
@@ -61,7 +62,6 @@ def ph_oxygen(series: DeviceSeries) -> list[Evidence]:
 
 
 def _flags(day: Floats, doubted: Mask, value: Floats) -> Flags:
-    level = np.select([day >= 2 * HIGH, day >= HIGH], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD)
-    flag = np.where(doubted, level, Quality.GOOD).astype(np.int8)
+    flag = np.where(doubted & (day >= HIGH), Quality.SUSPECT, Quality.GOOD).astype(np.int8)
     flag[np.isnan(day) | np.isnan(value)] = Quality.NOT_EVALUATED
     return flag

@@ -7,7 +7,7 @@
 
 What they see: a channel that is scaled or mapped wrongly, a wrong salinity or pressure set in the instrument, one of
 the two channels broken. What they cannot see: an error that both share, and which of the two is wrong: both are in
-doubt.
+doubt, and neither fails, for one of them is right.
 
 Sources: Benson and Krause 1984 (oxygen, as APHA 4500-O G prints it); UNESCO 1983, Technical Papers in Marine Science
 44, and PSS-78 (salinity); molar masses 30.006 and 46.006 (NO as NO2); tolerances are ours, beyond the accuracy of both.
@@ -100,8 +100,8 @@ def _pair(
 def _evidence(
     test: str, values: Mapping[str, Floats], parameters: tuple[str, ...], score: Floats, given: Floats, expected: Floats
 ) -> list[Evidence]:
-    """Doubt all the parameters of a pair where the score is above 1, fail them from twice that on."""
-    found = np.select([score >= 2, score >= 1], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD)
+    """Doubt all the parameters of a pair from a score of 1 on."""
+    found = np.where(score >= 1, Quality.SUSPECT, Quality.GOOD)
     flag = np.where(np.isnan(score), Quality.NOT_EVALUATED, found).astype(np.int8)
     return [
         Evidence(

@@ -54,6 +54,9 @@ def test_oxygen_that_reads_low_is_doubted_where_the_ph_is_that_of_water_with_oxy
     assert blamed(doubt["do_sat"])[-1] == len(series) - 1
     assert blamed(doubt["do_sat"]) == blamed(doubt["do"])
     assert not blamed(doubt["ph"])
+    alkaline = low | {"do_sat": np.full(len(series), 10.0), "ph": np.full(len(series), 8.1)}
+    # Water of 4 mmol/l alkalinity, 30 °C and 15 ‰ has about pH 8.1 at 10 % (constants of Dickson and Millero 1987).
+    assert Quality.FAIL not in found("ph_oxygen", series, alkaline)["do"], "a doubt, no proof"
     fresh = low | {"ec": series.values["ec"] / 100, "salinity": series.values["salinity"] / 100}
     assert (found("ph_oxygen", series, fresh)["do_sat"] == Quality.NOT_EVALUATED).all()
 
