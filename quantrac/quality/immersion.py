@@ -2,7 +2,8 @@
 
 What it sees: a probe in air, in its cup, or lifted for a service. The conductivity falls to nothing at once, so all
 that the device measures in water is no value of it, if thermometer or level bear it out: else the conductivity sensor
-alone may be broken. What it cannot see: a probe that hangs at a wrong depth, and air as warm as the water.
+alone may be broken. Air is full of oxygen: a device that measures little of it stands in water, as when a sluice lets
+fresh water in. What it cannot see: a probe that hangs at a wrong depth, and air as warm as the water.
 
 Source: the limits are ours. Below 20 µS/cm there is rain and melted snow, and hardly a river (Hem 1985, USGS
 Water-Supply Paper 2254). The fall relative to the day before serves salt water, where drops on the probe still conduct:
@@ -15,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from quantrac.quality.companions import saturated_oxygen
 from quantrac.quality.past import Places, first_within, highest, lowest, mean_within
 from quantrac.quality.series import DeviceSeries, Evidence, Floats, Mask
 from quantrac.quality.thermometer import COLDEST, WARMEST
@@ -34,6 +36,8 @@ CONDUCTING: Final = frozenset({"ec", "salinity", "tds"})
 """What is measured by conducting."""
 LEFT_C: Final = 0.5
 """By so much the temperature leaves the range of the day's water, °C."""
+IN_AIR_SATURATION: Final = 70.0
+"""Less oxygen than this no probe measures in air, %; the pressure at 2,500 m leaves 74 %."""
 SHALLOW_M: Final = 0.2
 """Level at which a device may stand dry, m."""
 WITNESS_S: Final = 6 * 3600.0
@@ -60,7 +64,7 @@ def out_of_water(series: DeviceSeries) -> list[Evidence]:
     limit = np.fmax(nothing, np.minimum(SHARE * of_day, WET[source]))
     dry = value <= limit
     witnesses = np.concatenate([[0], np.cumsum(dry & _borne_out(series, dry, day))])
-    lifted = dry & (witnesses[places + 1] > witnesses[first_within(series.time_us, WITNESS_S)])
+    lifted = dry & ~_lacks_oxygen(series) & (witnesses[places + 1] > witnesses[first_within(series.time_us, WITNESS_S)])
     about: dict[str, Floats] = {"conducts": value}
     score = np.where(dry, limit / np.maximum(value, limit / 100), 0.0)
     found = []
@@ -71,6 +75,16 @@ def out_of_water(series: DeviceSeries) -> list[Evidence]:
             flag[np.isnan(value) | np.isnan(series.values[name])] = Quality.NOT_EVALUATED
             found.append(Evidence(TEST, name, flag, np.where(fails, score, 0.0), about))
     return found
+
+
+def _lacks_oxygen(series: DeviceSeries) -> Mask:
+    """Tell where the device measures less oxygen than air would give it."""
+    if "do_sat" in series.values:
+        return series.values["do_sat"] < IN_AIR_SATURATION
+    if "do" in series.values and "water_temp" in series.values:
+        full = saturated_oxygen(series.values["water_temp"], np.zeros(len(series)))
+        return series.values["do"] < IN_AIR_SATURATION / 100 * full
+    return np.zeros(len(series), np.bool_)
 
 
 def _borne_out(series: DeviceSeries, dry: Mask, day: Places) -> Mask:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.quality.series import DeviceSeries
 from quantrac.telemetry.quality import Quality
 from tests.unit.quality.devices import estuary, flags, with_values
 
@@ -41,3 +43,13 @@ def test_a_river_as_fresh_as_the_mekong_and_a_tide_that_turns_fresh_are_water() 
     hours = (series.time_us - series.time_us[0]) / 3.6e9
     front = with_values(series, {"ec": np.maximum(0.2, 20 - 5 * hours)})
     assert not (flags(TEST, front)["ph"] >= Quality.SUSPECT).any()
+
+
+@pytest.mark.parametrize("oxygen", ["do", "do_sat"])
+def test_fresh_water_with_little_oxygen_that_a_sluice_lets_in_is_water(oxygen: str) -> None:
+    series, opened = estuary(4), slice(300, 348)
+    values = {name: series.values[name].copy() for name in ("ec", "water_temp", "ph", oxygen)}
+    values["ec"][opened], values["water_temp"][opened], values["ph"][opened] = 0.22, 24.0, 5.0
+    values[oxygen][opened] = {"do": 2.0, "do_sat": 24.0}[oxygen]  # Benson and Krause: 8.4 mg/l is full at 24 °C
+    found = flags(TEST, DeviceSeries(series.time_us, values, series.resolution, series.interval_s))
+    assert not any((flag >= Quality.SUSPECT).any() for flag in found.values())
