@@ -2,7 +2,8 @@
 
 What it sees: a sensor that gives what cannot be (beyond the range of nature, or nothing at all) again and again: what
 it gives between them merely looks possible. Sensors of one sonde that read exactly zero together give nothing, either:
-none of oxygen, salt and warmth at once. What it cannot see: a sensor that fails within the range of what can be.
+none of oxygen, salt and warmth at once. No oxygen beside a warm thermometer may be true: another sensor may be broken.
+What it cannot see: a sensor that fails within the range of what can be.
 
 Source: the rule of technicians that a sensor which fails is withdrawn from its first failure to its repair; the limits
 of what can be are the parameter catalogue's, for temperature those of the test `thermometer`.
@@ -32,6 +33,7 @@ PARAMETERS: Final = ("water_temp", "ec", "salinity", "do", "do_sat", "ph")
 """A turbidity sensor gives impossible values whenever something swims by."""
 SENSORS: Final = (("water_temp",), ("ec",), ("do", "do_sat"), ("ph",))
 """What each sensor of a sonde gives. Salinity is none: fresh water may have exactly none of it, in ice water, too."""
+OXYGEN: Final = ("do", "do_sat")
 TOGETHER: Final = 2
 """Where so many sensors of a sonde read exactly zero at once, they give nothing."""
 LOWEST: Final = {"water_temp": COLDEST, "do": -0.5, "do_sat": -5.0, "salinity": -0.5}
@@ -50,7 +52,10 @@ def failing(series: DeviceSeries) -> list[Evidence]:
         if name not in series.values:
             continue
         value = series.values[name]
-        impossible = _impossible(name, value) | ((value == 0) & (zeros >= TOGETHER))
+        dead = (value == 0) & (zeros >= TOGETHER)
+        if name in OXYGEN and "water_temp" in series.values:
+            dead &= ~(series.values["water_temp"] > 0)
+        impossible = _impossible(name, value) | dead
         counts = np.concatenate([[0], np.cumsum(impossible)])
         before, after = counts[places] - counts[first], counts[end] - counts[places + 1]
         fails = impossible | ((before >= LEAST) & (after > 0))
