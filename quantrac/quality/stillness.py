@@ -4,7 +4,7 @@ What it sees: a stuck sensor, and a device whose buffer repeats its last record,
 instruments whose steps are finer than what the water does. What it cannot see: a stuck sensor of a coarse instrument.
 A calm stretch at a coarse resolution repeats by itself: how often a value repeats at its stillest in the week before
 says how much a run is worth, so such a channel accuses nobody. Nor does one that rests at its lowest: fresh water after
-rain, no oxygen, ice, a gauge that has fallen dry.
+rain, no oxygen, ice, a gauge that has fallen dry; nor one of little more than nothing.
 
 Source: the probability of a run of repeats, p^n; after the persistence test of meteorological networks (WMO-No. 8,
 Guide to Instruments and Methods of Observation). The limits are ours.
@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from quantrac.quality.accuracy import CLASSES
 from quantrac.quality.past import REACH_S, Blocks, Places, first_within, highest, mean_within
 from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats, Mask
 from quantrac.telemetry.parameters import AIR, WATER
@@ -39,6 +40,8 @@ REPEATS: Final = 2
 """One repeat of everything is a record that was read twice."""
 CALM_BY_NATURE: Final = frozenset({"rain", "solar", "wind_speed", "wind_dir", "humidity", "vn_aqi", "vn_wqi"})
 """These stand still by themselves for days: no rain, night, calm, fog."""
+NOTHING: Final = {name: CLASSES[name].absolute for name in ("do", "do_sat", "salinity")}
+"""Up to this a sensor in order may read where there is nothing, in the parameter's unit."""
 JUDGED: Final = frozenset(parameter.id for parameter in (*WATER, *AIR)) - CALM_BY_NATURE
 
 
@@ -54,7 +57,7 @@ def frozen(series: DeviceSeries) -> list[Evidence]:
     found = []
     for name in names:
         run = _run(repeats[name], since)
-        alone = np.where(_at_the_floor(blocks, series.values[name]), 0.0, run * worth[name])
+        alone = np.where(_at_the_floor(name, blocks, series.values[name]), 0.0, run * worth[name])
         decades = np.fmax(alone, together)
         flag = _flags(decades, series.values[name])
         about: dict[str, Floats] = {"repeats": run}
@@ -85,9 +88,9 @@ def _worth(blocks: Blocks, repeats: Floats, recent: Places) -> Floats:
     return -np.log10(np.clip(usual, FINEST, 1.0))
 
 
-def _at_the_floor(blocks: Blocks, value: Floats) -> Mask:
-    """Tell where a value is no higher than any of the week before: nature may hold it there."""
-    return value <= blocks.usual(blocks.quantile(value, 0.0), 0.0)
+def _at_the_floor(name: str, blocks: Blocks, value: Floats) -> Mask:
+    """Tell where a value is no higher than any of the week before, or nearly nothing: nature may hold it there."""
+    return (value <= blocks.usual(blocks.quantile(value, 0.0), 0.0)) | (np.abs(value) <= NOTHING.get(name, -1.0))
 
 
 def _run(repeats: Floats, since: Places) -> Floats:

@@ -77,6 +77,9 @@ def test_a_frozen_sensor_and_a_frozen_buffer_are_found_and_a_calm_coarse_one_is_
 
     dry = {"water_level": np.where(np.arange(len(series)) >= 1200, 0.2, series.values["water_level"])}
     assert not blamed(found("frozen", series, dry)["water_level"]), "it rests at its lowest"
+    anoxic = series.values["do"].copy()
+    anoxic[800:860], anoxic[1000:1060] = 0.03, 0.05
+    assert not blamed(found("frozen", series, {"do": anoxic})["do"]), "the second night without oxygen, too"
     coarse = {"ph": np.round(series.values["ph"] * 2) / 2}
     assert not blamed(found("frozen", series, coarse)["ph"])
 
@@ -104,6 +107,8 @@ def test_what_a_failing_sensor_gives_between_impossible_values_fails_with_them()
     bottom = {name: np.where(np.arange(len(series)) > 90, 0.0, series.values[name]) for name in ("do", "do_sat")}
     fresh = {"salinity": np.zeros(len(series))}
     assert not blamed(found("failing", series, bottom | fresh)["do"]), "the bottom may have no oxygen"
+    broken = {"ec": np.zeros(len(series))}
+    assert not blamed(found("failing", series, bottom | broken)["do"]), "also where another sensor is broken"
 
 
 def test_a_fouled_window_is_suspected_after_most_of_a_day_and_a_tide_of_mud_is_not() -> None:
