@@ -1,5 +1,8 @@
 """Reads stored readings as alarms see them, as columns, with corrections, findings and verdicts as in `v_reading`.
 
+But for what a test of a whole device merely suspects: it may not know which sensor is wrong, or mistake a flood, and a
+doubt is no reason to keep silent about water without oxygen. What such a test fails counts for nothing, as elsewhere.
+
 One statement gives all of it, for all of it must be of one moment: a reading that `quality` has judged since would lack
 its findings.
 """
@@ -17,6 +20,7 @@ from alerts.evaluating.wrong_clocks import errors_of, measured, of_wrong_clocks,
 from alerts.rules.block import JudgedReadings, ReadingBlock, joined
 from quantrac.database.columns import array, read_columns
 from quantrac.database.pool import Connection
+from quantrac.quality.device_tests import DEVICE_TESTS
 from quantrac.telemetry.quality import Quality, StatelessTest, quality_of
 from quantrac.telemetry.states import State
 
@@ -43,6 +47,7 @@ select kind, channel, time, other, value, a, b from (
         from s cross join lateral (
           select * from reading_flag f where f.channel_id = any(s.ids) and f.time between s.low and s.high offset 0) f
         order by f.channel_id, f.time, f.test, f.flag_id desc) f
+  where f.flag <> 3 or f.test is null or f.test <> all(%(suspecting)s)
   union all
   select 3::int2, k.channel_id, k.time, k.time, coalesce(k.value, 'NaN'), 0::int2, 0::int2
   from s cross join lateral (
@@ -135,6 +140,7 @@ def _parameters(windows: Sequence[ReadingWindow]) -> dict[str, object]:
         "first": instant(min(window.from_ms for window in windows)),
         "last": instant(last_ms),
         "channels": array({window.channel_id for window in windows}),
+        "suspecting": list(DEVICE_TESTS),
     }
 
 

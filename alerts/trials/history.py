@@ -20,6 +20,7 @@ from alerts.evaluating.judged_readings import QUALITIES
 from alerts.evaluating.reading_window import milliseconds
 from alerts.rules.block import ReadingBlock
 from quantrac.database.pool import Connection
+from quantrac.quality.device_tests import DEVICE_TESTS
 
 A_STRETCH: Final = timedelta(days=7)
 EPOCH_MS: Final = 946_684_800_000
@@ -42,6 +43,7 @@ select channel_id, time, coalesce(max(flag) filter (where test is null), 0),
 from (select distinct on (channel_id, time, test) channel_id, time, test, flag from reading_flag
       where channel_id = any(%(ids)s) and time > %(first)s and time <= %(last)s
       order by channel_id, time, test, flag_id desc) g
+where flag <> 3 or test is null or test <> all(%(suspecting)s)
 group by channel_id, time order by channel_id, time
 """
 CORRECTIONS: Final = """
@@ -86,7 +88,7 @@ def stored_stretches(
 
 
 def _read(conn: Connection, names: Mapping[int, str], first: datetime, last: datetime) -> HistoryStretch:
-    window = {"ids": list(names), "first": first, "last": last}
+    window = {"ids": list(names), "first": first, "last": last, "suspecting": list(DEVICE_TESTS)}
     with conn.transaction():
         conn.execute("set local work_mem = '256MB'")  # the arrays of a week must not go through files
         result = conn.execute(READINGS, window, binary=True).pgresult

@@ -221,19 +221,23 @@ def test_danger_in_late_readings_of_a_time_of_a_milder_alarm_is_on_record_and_to
     assert all("0,50" in body for (body,) in told)
 
 
-def test_a_flag_of_the_quality_service_keeps_a_reading_from_raising(
-    conn: Connection, other: Connection, channel_id: int
+@pytest.mark.parametrize(
+    ("test", "flag", "raised"),
+    [("spike", Quality.SUSPECT, False), ("thermometer", Quality.FAIL, False), ("ph_oxygen", Quality.SUSPECT, True)],
+)
+def test_a_flag_of_the_quality_service_keeps_a_reading_from_raising_but_no_mere_doubt_about_its_device(
+    conn: Connection, other: Connection, channel_id: int, test: str, flag: Quality, raised: bool
 ) -> None:
     samples = read_series("2.8x30", MINUTE, start_ms=START_MS)
     with conn.transaction():
         for sample in samples:
             conn.execute(
                 'insert into reading_flag (channel_id, time, test, flag, "by", at) values (%s, %s, %s, %s, %s, %s)',
-                [channel_id, instant(sample.t_ms), "spike", Quality.SUSPECT, "quality", START],
+                [channel_id, instant(sample.t_ms), test, flag, "quality", START],
             )
     store(conn, channel_id, samples)
     run_all(evaluator(other))
-    assert minutes_of(conn) == []
+    assert bool(minutes_of(conn)) == raised
 
 
 def test_the_position_never_passes_that_of_quality(conn: Connection, other: Connection, channel_id: int) -> None:
