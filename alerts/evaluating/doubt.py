@@ -1,7 +1,8 @@
 """Questions alarms: after a flag or correction, would one have risen with the readings as they are judged now?
 
 The rule is run again over the day up to the rise. If its alarm does not stand at the end of that, the alarm is marked
-as questioned, once, and everybody who got a message about it learns of the doubt. Only its readings or a person end it.
+as questioned, once, and everybody who got a message about it learns of the doubt, unless it was over long ago: who
+judges a year again sends nobody messages about last spring. Only its readings or a person end it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 import msgspec
 
 from alerts.alarm.change import Purpose, Recorded
-from alerts.alarm.life import AlarmAct
+from alerts.alarm.life import OVER, AlarmAct, AlarmState
 from alerts.alarm.records import act_on
 from alerts.evaluating.judged_readings import read_blocks
 from alerts.evaluating.late import reach_back_ms, replay
@@ -29,10 +30,12 @@ LOOK_BACK_MS: Final = 86_400_000
 """How much before the rise the rule is run from, at least: a gap may lie within its delay."""
 LONGEST_REACH: Final = timedelta(days=8)
 """A reading can have had a part in an alarm that rose so long after it: the longest window and delay."""
+TOLD_FOR: Final = timedelta(days=7)
+"""People are told of the doubt about an alarm that is over, while it rose no longer ago."""
 
 ANY: Final = "select exists (select from alarm where station = any(%s) and raised_at >= %s and not late)"
 CANDIDATES: Final = """
-select a.alarm_id, a.rule, a.station, a.channel_id, a.severity, a.raised_at, a.texts from alarm a
+select a.alarm_id, a.rule, a.station, a.channel_id, a.severity, a.raised_at, a.texts, a.state from alarm a
 where a.station = %(station)s and (a.channel_id = any(%(channels)s) or a.channel_id is null) and not a.late
   and a.raised_at >= %(from)s and a.raised_at <= %(to)s
   and not exists (select from alarm_event e where e.alarm_id = a.alarm_id and e.event = 'questioned')
@@ -55,6 +58,11 @@ class Candidate:
     severity: Severity
     raised_at: datetime
     texts: RuleTexts
+    is_over: bool
+
+    def is_news(self, now: datetime) -> bool:
+        """Tell whether people still want to hear that it is in doubt: it stands, or rose not long ago."""
+        return not self.is_over or now - self.raised_at <= TOLD_FOR
 
 
 def question(
@@ -103,8 +111,17 @@ def _candidates(conn: Connection, change: Change) -> list[Candidate]:
         "to": change.to_t + LONGEST_REACH,
     }
     return [
-        Candidate(id_, rule, station, channel, Severity.from_word(word), raised_at, msgspec.convert(texts, RuleTexts))
-        for id_, rule, station, channel, word, raised_at, texts in conn.execute(CANDIDATES, window).fetchall()
+        Candidate(
+            id_,
+            rule,
+            station,
+            channel,
+            Severity.from_word(word),
+            raised_at,
+            msgspec.convert(texts, RuleTexts),
+            AlarmState(state) in OVER,
+        )
+        for id_, rule, station, channel, word, raised_at, texts, state in conn.execute(CANDIDATES, window).fetchall()
     ]
 
 

@@ -149,7 +149,8 @@ class Evaluator:
         for doubted, change in question(self._conn, changes, self._still_rises, now):
             EVENTS.labels(change.purpose.value).inc()
             channel = self._channels.get(doubted.channel_id or 0, "")
-            tell(self._conn, change, Audience(doubted.station, (), self._routing), Figures(channel=channel), now)
+            if doubted.is_news(now):
+                tell(self._conn, change, Audience(doubted.station, (), self._routing), Figures(channel=channel), now)
 
     def _still_rises(self, doubted: Candidate) -> bool:
         if doubted.channel_id is None:

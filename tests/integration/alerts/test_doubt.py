@@ -22,8 +22,8 @@ from tests.unit.alerts.rules import ACT, MINUTE, oxygen_rule
 from tests.unit.alerts.series import read_series
 
 
-def evaluate(other: Connection) -> None:
-    worker = Evaluator(other, {CHANNEL: [oxygen_rule(ACT)]}, ROUTING, lambda: START + timedelta(hours=1), (POND,))
+def evaluate(other: Connection, after: timedelta = timedelta(hours=1)) -> None:
+    worker = Evaluator(other, {CHANNEL: [oxygen_rule(ACT)]}, ROUTING, lambda: START + after, (POND,))
     run_all(worker)
 
 
@@ -52,6 +52,18 @@ def test_a_rise_that_rested_on_flagged_readings_is_questioned_once_and_told_to_w
     flag(conn, channel_id, 5, 16, 3)
     evaluate(other)
     assert len(questioned(conn)) == 1
+
+
+def test_nobody_is_told_of_the_doubt_about_an_alarm_that_was_over_long_ago(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    store(conn, channel_id, read_series("5x5 2.5x12 5x60", MINUTE, start_ms=START_MS))
+    evaluate(other, timedelta(hours=2))
+    assert rows(conn, "select cleared_at is not null from v_alarm") == [(True,)]
+    flag(conn, channel_id, 5, 16, 4)  # as when a year is judged again
+    evaluate(other, timedelta(days=60))
+    assert len(questioned(conn)) == 1
+    assert rows(conn, "select count(*) from notification where purpose = 'questioned'") == [(0,)]
 
 
 def test_flags_on_readings_that_had_no_part_in_it_question_nothing(
