@@ -16,7 +16,7 @@ import numpy as np
 
 from quantrac.database.pool import Connection
 from quantrac.desks import review
-from quantrac.desks.acts import Act, BadReview, ReviewedReadings, acts_there
+from quantrac.desks.acts import Act, BadReview, ReviewedReadings, acts_there, version_of
 from quantrac.quality.accuracy import CLASSES
 from quantrac.quality.ledger import Witness
 from quantrac.quality.proposals import Proposal, ProposalKind, proposals_of
@@ -109,16 +109,18 @@ def accept(
     """Do what a proposal proposes: give its readings the verdict `suspect`, or correct them by its straight line.
 
     `place`, `after` and `until` as they were when it was seen. Raises BadReview where nothing of this name is proposed
-    any more; and as `review.flag` and `review.correct`.
+    any more, or somebody reviewed its readings meanwhile; and as `review.flag` and `review.correct`.
     """
     proposal = next((one for one in service_proposals(conn, place, after, until) if one.name == name), None)
-    if proposal is None:
+    # To work it out takes seconds to minutes: what others did since stands.
+    seen = 0 if proposal is None else version_of(acts_there(conn, proposal.stretch))
+    if proposal is None or _reviewed(conn, proposal):
         raise BadReview("found {name}: it is not proposed, or no more; look again at what is", name=name)
     whole = f"{reason.strip()} ({proposal.reasons_vi})" if reason.strip() else ""
     if proposal.kind == ProposalKind.FLAG:
-        return review.flag(conn, proposal.stretch, Quality.SUSPECT, person, whole, now)
+        return review.flag(conn, proposal.stretch, Quality.SUSPECT, person, whole, now, seen=seen)
     formula = review.CorrectionFormula(added=proposal.added, drift=proposal.gap - proposal.added)
-    return review.correct(conn, proposal.stretch, formula, person, whole, now)
+    return review.correct(conn, proposal.stretch, formula, person, whole, now, seen=seen)
 
 
 def _device_proposals(

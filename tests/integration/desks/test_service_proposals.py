@@ -16,6 +16,7 @@ from quantrac.desks.acts import BadReview
 from quantrac.desks.field_book import DeviceWork, VisitSheet, WorkKind
 from quantrac.desks.laboratory_results import LaboratoryResult
 from quantrac.desks.samples import SampleSheet
+from quantrac.telemetry.quality import Quality
 from tests.fixtures import stations
 from tests.unit.quality.recorded_season import EVERY, SERVICES, TIMES, fouled, season
 
@@ -82,6 +83,12 @@ def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdraw
     signed = ["--person", "lan", "--reason", "rong bám"]
     listed = CliRunner().invoke(app, ["proposals", "st-test", *span, "--json"])
     assert {one["name"] for one in json.loads(listed.output)} == {drift.name, flag.name}
+    with monkeypatch.context() as while_it_is_worked_out:
+        rejected = review.flag(conn, flag.stretch, Quality.FAIL, "minh", "vỡ đầu đo", NOW)
+        while_it_is_worked_out.setattr(service_proposals, "service_proposals", lambda *_: [flag])
+        with pytest.raises(BadReview, match="look again"):
+            service_proposals.accept(conn, flag.name, EC, FIRST, LAST, "lan", "rong bám", NOW)
+        review.withdraw(conn, rejected.review_id, "minh", "nhầm", NOW)
     done = CliRunner().invoke(app, ["accept", flag.name, "st-test", *span, *signed])
     assert done.exit_code == 0, done.output
     act = service_proposals.accept(conn, drift.name, EC, FIRST, LAST, "lan", "rong bám", NOW)
@@ -100,7 +107,7 @@ def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdraw
     conn.execute("reset role")
     said = conn.execute("select person, reason from v_audit where object like 'review%'").fetchall()
     assert sorted((person, reason.split(" (")[0]) for person, reason in said) == [
-        ("lan", "rong bám"), ("lan", "rong bám"), ("lan", "xem lại"),
+        ("lan", "rong bám"), ("lan", "rong bám"), ("lan", "xem lại"), ("minh", "nhầm"), ("minh", "vỡ đầu đo"),
     ]  # fmt: skip
 
 
