@@ -88,8 +88,10 @@ def episodes(decisions: list[Decision]) -> Iterator[Episode]:
 def still_holds(present: RuleState, past: Replay) -> bool:
     """Whether an alarm of the past still holds at the newest fresh reading, and nobody knows of it yet.
 
-    `past` must reach up to the present: its newest reading is the newest fresh one.
+    `past` must reach up to the present: its newest reading is the newest fresh one. In a lull it does not hold.
     """
+    if past.last is None or past.last.level is None or past.last.level.is_lull:
+        return False
     if present.level is not None or past.state.level is None or past.state.cursor_ms != present.cursor_ms:
         return False
     standing = past.state.levels.get(past.state.level)

@@ -187,6 +187,7 @@ def with_lulls(levels: Iterable[Level]) -> tuple[Level, ...]:
     """Return levels from the mildest to the worst with the lull of each side: of the mildest level that has one.
 
     It holds as that level does and is left when nothing has held it for `lull_ms`, so the alarm stands that long.
+    Beside a level as bad as itself it is the milder: people are told of a level of the least severity too.
     """
     own = sorted(levels, key=lambda level: level.badness)
     lulls: dict[Side, list[Level]] = {}
@@ -201,7 +202,7 @@ def with_lulls(levels: Iterable[Level]) -> tuple[Level, ...]:
         )
         for known in lulls.values() for level in known
     ]  # fmt: skip
-    return tuple(sorted([*own, *made], key=lambda level: level.badness))
+    return tuple(sorted([*made, *own], key=lambda level: level.badness))
 
 
 def _days_off(one: Level | LimitFigure, day: date) -> timedelta:

@@ -11,8 +11,9 @@ import pytest
 
 from alerts.alarm.change import EndCause
 from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState, step
+from alerts.evaluating.late import replay, still_holds
 from alerts.rules.block import JudgedReading, ReadingBlock
-from quantrac.config.rules import Level, Side
+from quantrac.config.rules import Level, Side, with_lulls
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 from tests.unit.alerts.rules import ACT, DANGER, MINUTE, WATCH, oxygen_rule, run, small_rule, told
@@ -243,3 +244,21 @@ def test_an_alarm_goes_on_under_the_limit_that_follows(size: int) -> None:
     assert of_dust("51x8 38", -3, size) == [
         ("raised", "above.limit", -3), ("level", "above.limit.2026-01-01", 1), ("cleared", "above.limit.2026-01-01", 5),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_people_are_told_of_a_level_with_a_lull_however_mild_it_is(severity: Severity) -> None:
+    rule = oxygen_rule(*with_lulls([replace(ACT, severity=severity, lull_ms=60 * MINUTE)]))
+    _, decisions = run(rule, read_series("2.8x10 4.6x40 2.8x10 4.6x60", MINUTE))
+    assert told(decisions) == [
+        ("raised", "act", 9), ("level", "lull", 39), ("level", "act", 59), ("level", "lull", 89),
+        ("cleared", "lull", 119),
+    ]  # fmt: skip
+
+
+def test_what_late_readings_reveal_holds_no_more_in_a_lull() -> None:
+    """Between limit and clear limit the lull goes on, but people would be called to water that is well."""
+    rule = oxygen_rule(*with_lulls([replace(ACT, lull_ms=60 * MINUTE)]))
+    for then, holds in (("", True), ("4.6x40 3.2", False)):
+        past = replay(rule, [ReadingBlock.of(read_series(f"2.8x10 {then}", MINUTE))])
+        assert still_holds(RuleState(past.state.cursor_ms), past) is holds, then
