@@ -13,6 +13,7 @@ from quantrac.config.limits import Averaging, DecreeLimits, averaging_of
 from quantrac.config.rule_files import LoadedRules, RuleTest, TestPlace
 from quantrac.config.rules import (
     FARMING_TAGS,
+    LULL,
     OF_AN_INDEX,
     PLACE_TAGS,
     Instead,
@@ -133,6 +134,7 @@ class RuleChecks:
             self._refuse_key((*path, "conditions", name), "found a condition that `when` does not name, allowed none")
         for name, level in rule.holds.items():
             self._check_known((*path, "holds", name, "to"), level.to, self.groups)
+        self._check_names((*path, "holds"), rule.holds)
         if self.stations is not None:
             channels = _channel_names(self.stations)
             for name, condition in rule.conditions.items():
@@ -182,6 +184,7 @@ class RuleChecks:
 
     def _check_levels(self, path: tuple[Key, ...], rule: Rule, side: Side, levels: Mapping[str, LevelSpec]) -> None:
         sign, newest = 1 if side is Side.BELOW else -1, {}
+        self._check_names(path, levels)
         for name, level in levels.items():
             if isinstance(level.limit, str):
                 self._check_limit((*path, name, "limit"), rule, side, level.limit)
@@ -198,6 +201,12 @@ class RuleChecks:
                 where = "at or below" if sign > 0 else "at or above"
                 message = f"found {worse:g}, allowed {where} {milder:g}, the limit of the milder {milder_name!r}"
                 self._refuse((*path, worse_name, "limit"), message)
+
+    def _check_names(self, path: tuple[Key, ...], levels: Iterable[str]) -> None:
+        if LULL in levels:
+            self._refuse_key(
+                (*path, LULL), f"found a level named {LULL!r}, allowed any other: pauses of an alarm have it"
+            )
 
     def _check_limit(self, path: tuple[Key, ...], rule: Rule, side: Side, name: str) -> None:
         """Check that the limit that a level names is one of what the rule watches, averaged as the limit asks."""
