@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from alerts.rules.rule import RuleTexts
+from quantrac.config.rules import Side
 from quantrac.telemetry.severity import Severity
 
 
@@ -125,6 +126,8 @@ class Mark:
     """It is well at present, and what comes within the lull is one of the same alarm."""
     lull: timedelta | None = None
     """Of a rule whose alarms have lulls: a level that was told so long ago is told again."""
+    side: Side | None = None
+    """Of such a rule: trouble on the other side is not that which people were told of."""
 
 
 @dataclass(frozen=True, slots=True)

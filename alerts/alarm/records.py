@@ -41,6 +41,7 @@ class _Reached:
     """The newest."""
     levels: set[str]
     severities: list[Severity]
+    sides: set[str | None]
     told_at: datetime
     """When it last reached a level that was news, by readings."""
 
@@ -66,7 +67,8 @@ from (select %(rule)s::text as rule, %(station)s::text as station, %(channel)s::
 returning alarm_id
 """  # noqa: S608 (words of ours)
 REACHED: Final = f"""
-select detail->>'level', detail->>'severity', time, event = '{AlarmEvent.RAISED}' or coalesce(detail ? 'news', false)
+select detail->>'level', detail->>'severity', detail->>'side', time,
+       event = '{AlarmEvent.RAISED}' or coalesce(detail ? 'news', false)
 from alarm_event
 where alarm_id = %s and event in ('{AlarmEvent.RAISED}', '{AlarmEvent.LEVEL}') order by alarm_event_id
 """  # noqa: S608 (words of ours)
@@ -162,10 +164,14 @@ def _rest(conn: Connection, row: _Row, mark: Mark, time: datetime, now: datetime
 
 
 def _is_told_again(mark: Mark, reached: _Reached, time: datetime) -> bool:
-    """Tell whether a level that an alarm reaches again is told again: the worst always, others once a lull. Pure."""
+    """Tell whether a level that an alarm reaches again is told again: the worst always, others once a lull. Pure.
+
+    Always what is on another side than all before, and what comes after a lull where the rule has none any more.
+    """
     if mark.lull is None:
-        return False
-    return mark.severity is Severity.CRITICAL or time - reached.told_at >= mark.lull
+        return reached.is_lull
+    is_known = mark.side in reached.sides and mark.severity is not Severity.CRITICAL
+    return not is_known or time - reached.told_at >= mark.lull
 
 
 def clear_alarm(
@@ -405,6 +411,7 @@ def _reached(conn: Connection, row: _Row) -> _Reached:
         level=found[-1][0] if found else row.level,
         levels={level for level, *_ in found},
         severities=[row.severity, *(Severity.from_word(word) for _, word, *_ in found)],
+        sides={side for _, _, side, *_ in found},
         told_at=max((time for *_, time, was_told in found if was_told), default=row.raised_at),
     )
 
@@ -417,7 +424,8 @@ def _columns(subject: Subject, mark: Mark, texts: RuleTexts) -> dict[str, Any]:
 
 def _detail(mark: Mark) -> dict[str, Any]:
     """Return what the history keeps of a level."""
-    return _level(mark) | ({} if mark.after_ms is None else {"after_ms": mark.after_ms})
+    own = {"after_ms": mark.after_ms, "side": None if mark.lull is None else mark.side}
+    return _level(mark) | {key: said for key, said in own.items() if said is not None}
 
 
 def _level(mark: Mark) -> dict[str, Any]:

@@ -108,5 +108,7 @@ def _recorded(conn: Connection, event: Event, now: datetime) -> Recorded | None:
     if level is None or decision.kind not in (DecisionKind.RAISED, DecisionKind.LEVEL):
         return None
     lull = timedelta(milliseconds=event.rule.lull_ms) or None
-    mark = Mark(level.name, level.severity, decision.value, level.limit, is_lull=level.is_lull, lull=lull)
+    mark = Mark(
+        level.name, level.severity, decision.value, level.limit, is_lull=level.is_lull, lull=lull, side=level.side
+    )
     return reach_level(conn, event.subject, mark, time, event.rule.texts, now)

@@ -21,7 +21,7 @@ from alerts.telling.contact import Addressee, Recipient
 from alerts.telling.routes import Routing
 from alerts.telling.stages import Matter, recipients
 from quantrac.config.notifications import EscalationStep
-from quantrac.config.rules import Level
+from quantrac.config.rules import Level, Side
 from quantrac.telemetry.severity import Severity
 
 
@@ -182,9 +182,11 @@ def _tellings(course: Sequence[tuple[ChannelRule, Decision]], whom: _Whom, end_m
     """Follow `alerts.telling.messages` where nobody acknowledges.
 
     A rise, each level worse than any before, the steps of escalation and reminders meanwhile but for lulls, and the end
-    to whoever was told. Of an alarm with lulls also the worst level each time it is reached, and others once a lull.
+    to whoever was told. Of an alarm with lulls also the worst level each time it is reached, the first on another side,
+    and others once a lull.
     """
     told: set[Recipient] = set()
+    sides: set[Side] = set()
     stands: tuple[ChannelRule, Level] | None = None
     worst = since_ms = done_ms = told_ms = 0
     for made in (*course, None):
@@ -201,24 +203,31 @@ def _tellings(course: Sequence[tuple[ChannelRule, Decision]], whom: _Whom, end_m
         if decision.kind is DecisionKind.CLEARED:
             ends = [one for one in told if whom.routing.wants_the_end(one.contact, one.medium, Severity(worst))]
             yield PastTelling(decision.t_ms, ends)
-            told, stands, worst = set(), None, 0
+            told, stands, worst, sides = set(), None, 0, set()
         elif decision.level is not None:
             level, before = decision.level, None if stands is None else stands[1]
             if before is None or (before.is_lull and not level.is_lull):
                 since_ms = decision.t_ms
             stands = rule, level
-            if level.severity > worst or _is_told_again(rule, before, decision.t_ms - told_ms, level):
+            since_told_ms = None if level.side not in sides else decision.t_ms - told_ms
+            sides.add(level.side)
+            if level.severity > worst or _is_told_again(rule, before, since_told_ms, level):
                 worst, told_ms = max(worst, level.severity), decision.t_ms
                 people = whom.of(rule, level)
                 told |= set(people)
                 yield PastTelling(decision.t_ms, people)
 
 
-def _is_told_again(rule: ChannelRule, before: Level | None, since_told_ms: int, level: Level) -> bool:
-    """Tell whether a level that an alarm reaches again is told again, as `alerts.alarm.records` does."""
-    if not rule.lull_ms or level.is_lull or before is None or level.severity <= before.severity:
+def _is_told_again(rule: ChannelRule, before: Level | None, since_told_ms: int | None, level: Level) -> bool:
+    """Tell whether a level that an alarm reaches again is told again, as `alerts.alarm.records` does.
+
+    `since_told_ms` is None for a level on another side than all before.
+    """
+    if not rule.lull_ms or level.is_lull or before is None:
         return False
-    return level.severity is Severity.CRITICAL or since_told_ms >= rule.lull_ms
+    if not before.is_lull and level.severity <= before.severity:
+        return False
+    return level.severity is Severity.CRITICAL or since_told_ms is None or since_told_ms >= rule.lull_ms
 
 
 def _calls(

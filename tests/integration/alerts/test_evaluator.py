@@ -160,6 +160,33 @@ def test_the_falls_of_a_night_are_one_alarm_and_the_worst_is_told_each_time(
     assert [(one.t_ms - START_MS) // MINUTE for one in tried.told if one.to] == [19, 169, 239, 484], "as tried, so told"
 
 
+def test_after_a_lull_people_are_told_of_the_other_side_and_of_all_where_the_rule_has_lulls_no_more(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    much = replace(ACT, side=Side.ABOVE, limit=12.0, clear=11.0)
+    rule = oxygen_rule(*with_lulls([replace(ACT, lull_ms=240 * MINUTE), much]))
+    samples: list[JudgedReading] = []
+
+    def told_by(worker: Evaluator, part: str) -> list[str]:
+        fresh = read_series(part, MINUTE, start_ms=START_MS + len(samples) * MINUTE)
+        samples.extend(fresh)
+        store(conn, channel_id, fresh)
+        run_all(worker)
+        told = rows(conn, "select purpose from notification where medium = 'sms' order by notification_id")
+        return [purpose for (purpose,) in told]
+
+    worker = Evaluator(other, {CHANNEL: [rule]}, ROUTING, lambda: START)
+    assert told_by(worker, "2.8x15 4.6x60 2.8x15 4.6x60") == ["raised"]
+    assert told_by(worker, "13x15 4.6x60") == ["raised", "level"]
+    farmer = Addressee(1, "Ông Sáu", "vi", "+84912345678", None, frozenset({"farmers"}), frozenset())
+    decisions = step(rule, RuleState(), ReadingBlock.of(samples)).decisions
+    (tried,) = histories([(rule, decisions)], [farmer], ROUTING, START_MS + 210 * MINUTE)
+    assert [(one.t_ms - START_MS) // MINUTE for one in tried.told if one.to] == [9, 159], "as tried, so told"
+    assert told_by(worker, "2.8x9") == ["raised", "level"]
+    edited = Evaluator(other, {CHANNEL: [oxygen_rule(ACT, much)]}, ROUTING, lambda: START)
+    assert told_by(edited, "2.8x1") == ["raised", "level", "level"]
+
+
 def test_easing_and_coming_back_to_a_level_told_before_sends_nothing_more(
     conn: Connection, other: Connection, channel_id: int
 ) -> None:
