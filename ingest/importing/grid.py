@@ -9,12 +9,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 from openpyxl import load_workbook
 
 from ingest.importing.line import FilePlace, LineProblem, pieces
+from ingest.importing.numbers import CellNumber
 
 EXCEL: Final = ".xlsx"
 PARQUET: Final = ".parquet"
@@ -128,4 +130,4 @@ def _text(cell: object) -> str:
         return cell.isoformat()
     if isinstance(cell, datetime):
         return (cell + ROUNDED).isoformat(sep=" ", timespec="milliseconds")
-    return str(cell)
+    return CellNumber(cell) if isinstance(cell, float | Decimal) else str(cell)

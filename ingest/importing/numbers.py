@@ -26,6 +26,12 @@ EITHER: Final = re.compile(r"[-+]?[1-9]\d{0,2}[.,]\d{3}")
 """One mark with three digits behind it: thousands or decimals."""
 
 
+class CellNumber(str):
+    """A number that a cell of a workbook or of Parquet holds as one: it has one meaning, whatever texts show."""
+
+    __slots__ = ()
+
+
 class UnclearNumbers(QuantracError):
     """The numbers of a column have no meaning that is sure; nothing of the files may be stored."""
 
@@ -40,6 +46,8 @@ def number(text: str, mark: DecimalMark | None = None) -> float | None:
     bare = text.strip()
     if bare.lower() in NO_VALUE:
         return None
+    if isinstance(text, CellNumber):
+        mark = "dot"
     if "," in bare or mark == "comma":
         mark = mark or shown(bare)
         if mark is None:
@@ -78,7 +86,7 @@ def marks_of(values: Iterable[tuple[FilePlace, str, str]]) -> dict[str, DecimalM
     shows: defaultdict[str, dict[DecimalMark, FilePlace]] = defaultdict(dict)
     unclear: defaultdict[str, dict[str, tuple[FilePlace, str]]] = defaultdict(dict)
     for place, name, text in values:
-        if not ("," in text or "." in text):
+        if isinstance(text, CellNumber) or not ("," in text or "." in text):
             continue
         if EITHER.fullmatch(bare := text.strip()):
             unclear[name].setdefault("," if "," in bare else ".", (place, bare))

@@ -172,6 +172,21 @@ def test_a_file_that_is_not_what_its_name_says_is_a_problem(tmp_path: Path, name
     assert str(problem).startswith(f"{file}:1: found ")
 
 
+@pytest.mark.parametrize("said", [None, "comma"])
+def test_a_cell_that_holds_a_number_means_it_whatever_texts_show(tmp_path: Path, said: DecimalMark | None) -> None:
+    """One was typed with a comma, which the workbook kept as a text."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (("time", "ph"), (MORNING, 7.125), (MORNING + timedelta(minutes=5), "7,25"), (MORNING, 7.5)):
+        sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    notation = NOTATION._replace(decimal=said)
+    marks = files.decimal_marks([tmp_path / "a.xlsx"], "csv", notation)
+    read = table.lines(tmp_path / "a.xlsx", notation._replace(marks=marks))
+    assert [line.value for line in read if isinstance(line, ImportLine)] == [7.125, 7.25, 7.5]
+
+
 def test_capitals_in_the_ending_of_a_name_do_not_matter(tmp_path: Path) -> None:
     """As programs for Windows write them."""
     text = "".join(",".join(row) + "\n" for row in ROWS)
