@@ -91,7 +91,7 @@ def tell(
         if ruling.effect is Effect.HOLD:
             withhold(conn, change, ruling.reason, to.groups, now, breaks=to.breaks_quiet_hours)
         return 0
-    if change.is_again:
+    if change.is_again and not matter.by_day:
         await_answer(conn, change.alarm_id, change.severity, to.routing, now)
     if not change.is_news and matter.purpose not in AFTERWARDS:
         return 0

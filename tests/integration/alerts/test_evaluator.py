@@ -185,6 +185,11 @@ def test_after_a_lull_people_are_told_of_the_other_side_and_of_all_where_the_rul
     assert told_by(worker, "2.8x9") == ["raised", "level"]
     edited = Evaluator(other, {CHANNEL: [oxygen_rule(ACT, much)]}, ROUTING, lambda: START)
     assert told_by(edited, "2.8x1") == ["raised", "level", "level"]
+    by_day = replace(rule, texts=replace(rule.texts, by_day=True))
+    routing = replace(ROUTING, repeat=Repeat(every="4h", severity=("high",)))
+    last = Evaluator(other, {CHANNEL: [by_day]}, routing, lambda: START)
+    assert told_by(last, "2.8x15 4.6x60 2.8x15") == ["raised", "level", "level"]
+    assert rows(conn, "select state, call_at from alarm") == [("unacknowledged", None)], "it can wait for the morning"
 
 
 def test_easing_and_coming_back_to_a_level_told_before_sends_nothing_more(
