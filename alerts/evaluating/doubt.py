@@ -94,7 +94,7 @@ def stands_at_rise(conn: Connection, rule: ChannelRule, channel_id: int, raised_
     raised_ms = milliseconds(raised_at)
     start_ms = raised_ms - LOOK_BACK_MS - reach_back_ms(rule)
     block = read_blocks(conn, [ReadingWindow(channel_id, rule.channel, start_ms, raised_ms)]).get(channel_id)
-    return block is not None and replay(rule, [block]).state.level is not None
+    return block is not None and replay(rule, [block]).stands
 
 
 def _any_alarms(conn: Connection, changes: list[Change]) -> bool:

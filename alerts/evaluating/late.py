@@ -39,6 +39,12 @@ class Replay:
     """Where the rule would stand at the end."""
     last: Decision | None
 
+    @property
+    def stands(self) -> bool:
+        """Whether it would stand at a level that people are told of; in a lull it does not."""
+        level = None if self.last is None else self.last.level
+        return self.state.level is not None and level is not None and not level.is_lull
+
 
 def reach_back_ms(rule: ChannelRule) -> int:
     """Return how much before a late reading the replay must begin to know what it could complete."""
@@ -90,9 +96,9 @@ def still_holds(present: RuleState, past: Replay) -> bool:
 
     `past` must reach up to the present: its newest reading is the newest fresh one. In a lull it does not hold.
     """
-    if past.last is None or past.last.level is None or past.last.level.is_lull:
-        return False
     if present.level is not None or past.state.level is None or past.state.cursor_ms != present.cursor_ms:
+        return False
+    if not past.stands:
         return False
     standing = past.state.levels.get(past.state.level)
     return standing is not None and standing.phase is LevelPhase.ACTIVE
