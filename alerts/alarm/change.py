@@ -146,7 +146,7 @@ class Recorded:
     is_worse: bool = False
     """A level more severe than any before."""
     is_again: bool = False
-    """A level that it has reached before and left: not told anew, but people are waited for again."""
+    """A level reached before and left: told anew only if it was withheld, but people are waited for again."""
     cause: EndCause | None = None
     """What ends it (withdrawn)."""
 

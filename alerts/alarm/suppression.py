@@ -37,7 +37,7 @@ def withhold(
 ) -> None:
     """Note that a change makes no message; whom it was for, and whether it breaks quiet hours, is in its history."""
     stop_waiting(conn, change.alarm_id)
-    if change.is_news:
+    if change.is_news or change.is_again:
         detail = {"to": list(to), "breaks": breaks}
         add_event(conn, change.alarm_id, change.time, AlarmEvent.WITHHELD, now, reason=reason, detail=detail)
 

@@ -10,6 +10,7 @@ import pytest
 from alerts.alarm.change import EndCause
 from alerts.alarm.life import AlarmAct
 from alerts.alarm.records import act_on
+from alerts.alarm.suppression import shelve, unshelve
 from alerts.evaluating import past
 from alerts.evaluating.evaluation import RuleState, step
 from alerts.evaluating.evaluator import Evaluator
@@ -189,7 +190,14 @@ def test_after_a_lull_people_are_told_of_the_other_side_and_of_all_where_the_rul
     routing = replace(ROUTING, repeat=Repeat(every="4h", severity=("high",)))
     last = Evaluator(other, {CHANNEL: [by_day]}, routing, lambda: START)
     assert told_by(last, "2.8x15 4.6x60 2.8x15") == ["raised", "level", "level"]
-    assert rows(conn, "select state, call_at from alarm") == [("unacknowledged", None)], "it can wait for the morning"
+    ((alarm, *waiting),) = rows(conn, "select alarm_id, state, call_at from alarm")
+    assert waiting == ["unacknowledged", None], "it can wait for the morning"
+    assert told_by(last, "4.6x60") == ["raised", "level", "level"]
+    shelve(conn, alarm, "lan", "cleaning", START + timedelta(hours=1), START)
+    assert told_by(last, "2.8x15") == ["raised", "level", "level"]
+    unshelve(conn, alarm, "lan", None, START)
+    last.tell_what_is_due()
+    assert told_by(last, "2.8x1") == ["raised", "level", "level", "raised"], "it fell again while it was shelved"
 
 
 def test_easing_and_coming_back_to_a_level_told_before_sends_nothing_more(
