@@ -114,6 +114,8 @@ def reach_level(
     is news at any severity. `parent`: an alarm that explains this one while it stands, so that it makes no message.
     """
     row = _locked(conn, STANDING, [subject.key])
+    if mark.is_lull and (row is None or row.life.state is AlarmState.LATCHED):
+        return None  # of a level that was pending when it was renamed: the level itself is not reached yet
     if row is None:
         raised = raise_alarm(conn, subject, mark, time, texts, now)
         if parent is not None and (born := _locked(conn, BY_NUMBER, [raised.alarm_id])) is not None:

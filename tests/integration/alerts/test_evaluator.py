@@ -198,6 +198,14 @@ def test_after_a_lull_people_are_told_of_the_other_side_and_of_all_where_the_rul
     unshelve(conn, alarm, "lan", None, START)
     last.tell_what_is_due()
     assert told_by(last, "2.8x1") == ["raised", "level", "level", "raised"], "it fell again while it was shelved"
+    assert told_by(last, "4.6x300")[-1] == "cleared"
+    assert told_by(Evaluator(other, {CHANNEL: [rule]}, ROUTING, lambda: START), "2.8x8")[-1] == "cleared"
+    low = replace(ACT, name="low", lull_ms=240 * MINUTE)
+    renamed = Evaluator(other, {CHANNEL: [oxygen_rule(*with_lulls([low]))]}, ROUTING, lambda: START)
+    assert told_by(renamed, "2.8x4")[-1] == "cleared"
+    assert rows(conn, "select level from alarm where cleared_at is null") == [], "its lull has counted, it has not"
+    assert told_by(renamed, "2.8x6")[-1] == "raised"
+    assert rows(conn, "select level from alarm where cleared_at is null") == [("low",)]
 
 
 def test_easing_and_coming_back_to_a_level_told_before_sends_nothing_more(
