@@ -57,12 +57,19 @@ def judgement_of(words: str, said: Mapping[str, Judgement]) -> Judgement | None:
 
 
 def words_of(lines: Iterable[FlagLine], said: Mapping[str, Judgement]) -> dict[str, FlagWords]:
-    """Return every way in which flags are written. Raises UnclearFlags where nobody knows what one means."""
+    """Return every way in which flags are written. Raises UnclearFlags where nobody knows what one means.
+
+    Numbers among which is one that QARTOD has not, such as 0, are those of others: where 0 is good, 1 may be bad.
+    """
     found: dict[str, FlagWords] = {}
     for line in lines:
         if (one := found.get(line.words)) is None:
             one = found[line.words] = FlagWords(line.words, judgement_of(line.words, said), line.place)
         one.count += 1
+    numbers = [one for one in found.values() if one.words.isdecimal()]
+    if any(one.words not in KNOWN for one in numbers):
+        for one in numbers:
+            one.judgement = said.get(one.words)
     if unknown := [one for one in found.values() if one.judgement is None]:
         named = "; ".join(f"{one.first}: {one.words!r} ({one.count} values)" for one in unknown[:MOST_NAMED])
         more = f"; {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""

@@ -12,10 +12,11 @@ from openpyxl import Workbook
 
 from ingest.importing import files, ministry, table
 from ingest.importing.files import NothingToImport
+from ingest.importing.flags import UnclearFlags, words_of
 from ingest.importing.line import FilePlace, ImportLine, LineProblem
 from ingest.importing.names import Names, TargetChannel
 from ingest.importing.numbers import DecimalMark, UnclearNumbers, marks_of, number
-from ingest.importing.table import Notation
+from ingest.importing.table import FlagLine, Notation
 from ingest.importing.times import DateOrder, UnclearDates, moment_ms, order_of
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -134,6 +135,22 @@ def test_dates_are_read_in_the_order_that_holds(text: str, order: DateOrder, hou
 def test_a_date_that_is_none_in_its_order_is_a_problem(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         moment_ms(text, UTC, "day-first")
+
+
+# ---- flags -----------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_are_qartod_s_flags_only_where_all_of_them_may_be() -> None:
+    """With a 0 among them they are others', and 1 may well be what is bad."""
+    place = FilePlace(Path("old.csv"), 2)
+    qartod, others = ([FlagLine(place, "do", 0, word) for word in words] for words in ("134", "01"))
+    assert [one.judgement for one in words_of(qartod, {}).values()] == ["good", "suspect", "fail"]
+    with pytest.raises(UnclearFlags, match=r"'0'.*'1'"):
+        words_of(others, {})
+    with pytest.raises(UnclearFlags, match="'1'"):
+        words_of(others, {"0": "good"})
+    said = words_of(others, {"0": "good", "1": "fail"})
+    assert [one.judgement for one in said.values()] == ["good", "fail"]
 
 
 # ---- kinds of files, names -------------------------------------------------------------------------------------------
