@@ -26,10 +26,8 @@ EITHER: Final = re.compile(r"[-+]?[1-9]\d{0,2}[.,]\d{3}")
 """One mark with three digits behind it: thousands or decimals."""
 
 
-class CellNumber(str):
+class CellNumber(str):  # noqa: SLOT000 (nothing is added)
     """A number that a cell of a workbook or of Parquet holds as one: it has one meaning, whatever texts show."""
-
-    __slots__ = ()
 
 
 class UnclearNumbers(QuantracError):
