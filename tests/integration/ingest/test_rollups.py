@@ -333,7 +333,7 @@ def test_a_consumer_that_the_feed_does_not_know_makes_everything_first(
                 pass
     assert station.execute("select time, flag from reading_flag").fetchall() == [(T0 + timedelta(minutes=30.5), 4)]
     assert hours(station, "st-test/do", "value, count") == [(5.0, 60)]
-    assert station.execute("select count(*) from v_feed where lag_rows = 0").fetchone() == (4,)
+    assert station.execute("select count(*) from v_feed where lag_rows = 0").fetchone() == (len(works(lambda: NOW)),)
 
 
 def month(chance: random.Random, days: int) -> list[Given]:
