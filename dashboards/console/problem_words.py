@@ -223,6 +223,8 @@ _PHRASES: Final = (
     (r"\(device (\S+) has it\)", r"(thiết bị \1 đã có)"),
     (r"\(bus (\S+) has it\)", r"(đường truyền \1 đã có)"),
     (r"; cần text$", "; cần chữ"),
+    (r"\ba level named\b", "mức tên"),
+    (r"\bany other: pauses of an alarm have it", "tên khác: tên này dành cho lúc cảnh báo tạm yên"),
     (r"\bexactly one of\b", "đúng một trong"),
     (r", and only there\b", ", và chỉ ở đó"),
     (r"\ba unit id\b", "địa chỉ"),
