@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from quantrac.config.settings import Settings
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from quantrac.config.loader import Proof
     from quantrac.config.network import Network
     from quantrac.database.pool import Connection
+
+_ACTS: Final[dict[int, Callable[[], None]]] = {}
+"""What each signal asks for; a process has one way to be told of signals."""
 
 
 def configured_network(
@@ -47,14 +51,36 @@ def stop_on_signal(answer: str = "") -> threading.Event:
     """Return an event that SIGINT or SIGTERM sets from now on; the first one is answered on stderr at once."""
     stop = threading.Event()
 
-    def ask(*_: object) -> None:
+    def ask() -> None:
         if answer and not stop.is_set():
-            os.write(sys.stderr.fileno(), f"\n{answer}\n".encode())  # a print may be what the signal interrupted
+            os.write(sys.stderr.fileno(), f"\n{answer}\n".encode())
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
+    act_on_signals({signal.SIGINT: ask, signal.SIGTERM: ask})
     return stop
+
+
+def act_on_signals(acts: Mapping[int, Callable[[], None]]) -> None:
+    """Let a thread of its own do what each signal asks for, from now on; called by the main thread.
+
+    Python runs a handler in the main thread once that runs again. Where the system gives the signal to another thread
+    and the main one waits without a time, it never does: a service ignored SIGTERM. The system's own handler writes to
+    a socket at once, whichever thread it runs in.
+    """
+    if not _ACTS:
+        heard, told = socket.socketpair()
+        told.setblocking(False)
+        signal.set_wakeup_fd(told.detach(), warn_on_full_buffer=False)
+        threading.Thread(target=_act_on, args=[heard], name="signals", daemon=True).start()
+    _ACTS.update(acts)
+    for number in acts:
+        signal.signal(number, lambda *_: None)
+
+
+def _act_on(heard: socket.socket) -> None:
+    while numbers := heard.recv(64):
+        for number in numbers:
+            _ACTS.get(number, lambda: None)()
 
 
 def run_until_signalled(run: Callable[[Settings, threading.Event], None]) -> None:

@@ -217,16 +217,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for mail.jsonl and sms.jsonl")
     wanted = parser.parse_args(arguments)
     wanted.out.mkdir(parents=True, exist_ok=True)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # also in the threads of both: `sigwait` alone gets them
     with (
         MailCatcher(wanted.mail_port, wanted.out / "mail.jsonl") as mail,
         SmsCatcher(wanted.sms_port, wanted.out / "sms.jsonl") as sms,
     ):
         print(f"mail {mail.url}", flush=True)
         print(f"sms {sms.url}", flush=True)
-        stop.wait()
+        signal.sigwait(ends)
 
 
 if __name__ == "__main__":

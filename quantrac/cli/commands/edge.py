@@ -27,7 +27,7 @@ from quantrac.cli.commands.edge_options import (
 )
 from quantrac.cli.commands.edge_options import settings as settings_of
 from quantrac.cli.commands.edge_probe import probe
-from quantrac.cli.environment import stop_on_signal
+from quantrac.cli.environment import act_on_signals, stop_on_signal
 from quantrac.observe import logs
 from quantrac.telemetry.states import State
 
@@ -55,7 +55,7 @@ def run(
     logs.configure(settings.log)
     logs.bind(service="edge", station=station)
     stop, reload = stop_on_signal(), threading.Event()
-    signal.signal(signal.SIGHUP, lambda *_: reload.set())
+    act_on_signals({signal.SIGHUP: reload.set})
     if not run_agent(settings, station, stop=stop, drain_s=drain, reload=reload):
         raise typer.Exit(1)
 
