@@ -6,10 +6,11 @@ import importlib
 import importlib.util
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 
+from quantrac.quality.scores import TestScore
 from quantrac.quality.series import Floats, Mask, Times
 
 MOST_FALSE = 0.01
@@ -20,22 +21,7 @@ STEPS = (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 HOURS = (3, 6, 12, 24, 48)
 
 
-class Judged(Protocol):
-    """A score of what is blamed."""
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-
-    @property
-    def false_share(self) -> float:
-        """Share of the good values that are blamed."""
-
-
-S = TypeVar("S", bound=Judged)
-
-
-def best_of_ioos(time_us: Times, value: Floats, judge: Callable[[Mask], S]) -> S | None:
+def best_of_ioos(time_us: Times, value: Floats, judge: Callable[[Mask], TestScore]) -> TestScore | None:
     """Return the best score of tests laid over one another, at most 1 % false; None where ioos_qc is not installed."""
     if importlib.util.find_spec("ioos_qc") is None:
         return None
@@ -46,10 +32,12 @@ def best_of_ioos(time_us: Times, value: Floats, judge: Callable[[Mask], S]) -> S
     best = judge(blamed)
     for _ in range(MOST_TESTS):
         tried = [(judge(blamed | option), option) for option in options]
-        allowed = [each for each in tried if each[0].false_share <= MOST_FALSE and each[0].f1 > best.f1]
+        allowed = [
+            each for each in tried if (each[0].false_share or 0) <= MOST_FALSE and (each[0].f1 or 0) > (best.f1 or 0)
+        ]
         if not allowed:
             break
-        best, option = max(allowed, key=lambda each: each[0].f1)
+        best, option = max(allowed, key=lambda each: each[0].f1 or 0)
         blamed = blamed | option
     return best
 

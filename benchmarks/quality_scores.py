@@ -22,6 +22,7 @@ from benchmarks.ioos_reference import best_of_ioos
 from ingest.quality import flat, rate, spike
 from ingest.quality.readings import TestedReadings
 from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.quality.scores import TestScore
 from quantrac.quality.series import DeviceSeries, Floats, Mask
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
@@ -42,36 +43,19 @@ class FlaggedSonde:
     rejected: Mapping[str, Mask]
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What a test blames beside what experts reject."""
+def score_of(blamed: Mask, rejected: Mask, value: Floats) -> TestScore:
+    """Score what is blamed by what experts reject, where there is a value."""
+    there = ~np.isnan(value)
+    sets = {"readings": there, "bad": rejected, "flagged": blamed, "hits": blamed & rejected}
+    return TestScore.of("", "", **{name: int(np.count_nonzero(one & there)) for name, one in sets.items()})
 
-    right: int
-    wrong: int
-    bad: int
-    good: int
 
-    @classmethod
-    def of(cls, blamed: Mask, rejected: Mask, value: Floats) -> Score:
-        """Count where there is a value."""
-        there = ~np.isnan(value)
-        counts = (blamed & rejected, blamed & ~rejected, rejected, ~rejected)
-        return cls(*(int(np.count_nonzero(each & there)) for each in counts))
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        return 2 * self.right / max(self.right + self.wrong + self.bad, 1)
-
-    @property
-    def false_share(self) -> float:
-        """Share of the good values that are blamed."""
-        return self.wrong / max(self.good, 1)
-
-    def __str__(self) -> str:
-        precision = self.right / max(self.right + self.wrong, 1)
-        recall = self.right / max(self.bad, 1)
-        return f"P {precision:.2f} R {recall:.3f} F1 {self.f1:.3f} false {100 * self.false_share:.2f} %"
+def printed(score: TestScore) -> str:
+    """Write a score; a share of nothing is 0."""
+    precision, recall, f1, false = (
+        each or 0.0 for each in (score.precision, score.recall, score.f1, score.false_share)
+    )
+    return f"P {precision:.2f} R {recall:.3f} F1 {f1:.3f} false {100 * false:.2f} %"
 
 
 def run(folder: Path | None) -> Iterable[str]:
@@ -129,9 +113,9 @@ def lines_of(sonde: FlaggedSonde) -> Iterator[str]:
         yield f"{sonde.name} {name}: {int(np.count_nonzero(rejected & ~np.isnan(value)))} rejected"
         for title, blamed in tests.items():
             if blamed.any():
-                yield f"  {title}: {Score.of(blamed, rejected, value)}"
-        best = best_of_ioos(sonde.series.time_us, value, partial(Score.of, rejected=rejected, value=value))
-        yield f"  ioos_qc, fitted on these flags: {best if best is not None else 'not installed'}"
+                yield f"  {title}: {printed(score_of(blamed, rejected, value))}"
+        best = best_of_ioos(sonde.series.time_us, value, partial(score_of, rejected=rejected, value=value))
+        yield f"  ioos_qc, fitted on these flags: {'not installed' if best is None else printed(best)}"
 
 
 def channel_tests(series: DeviceSeries, name: str) -> dict[str, Mask]:

@@ -19,8 +19,10 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from numpy.polynomial.polynomial import polyval
 
 from quantrac.quality.series import DeviceSeries, Evidence, Floats
+from quantrac.telemetry.indices.water_chemistry import OXYGEN_FRESH, OXYGEN_SALT, ZERO_CELSIUS_K
 from quantrac.telemetry.quality import Quality
 
 OXYGEN: Final = "oxygen_pair"
@@ -72,9 +74,8 @@ def nitrogen_pair(series: DeviceSeries) -> list[Evidence]:
 
 def saturated_oxygen(temperature: Floats, salinity: Floats) -> Floats:
     """Return the oxygen of saturated water at 1 atm, mg/l, of °C and ‰ (Benson and Krause 1984)."""
-    k = temperature + 273.15
-    fresh = -139.34411 + 1.575701e5 / k - 6.642308e7 / k**2 + 1.243800e10 / k**3 - 8.621949e11 / k**4
-    return np.exp(fresh - salinity * (1.7674e-2 - 10.754 / k + 2140.7 / k**2))
+    by_kelvin = 1 / (temperature + ZERO_CELSIUS_K)
+    return np.exp(polyval(by_kelvin, OXYGEN_FRESH) - salinity * polyval(by_kelvin, OXYGEN_SALT))
 
 
 def practical_salinity(ec: Floats, temperature: Floats | float = 25.0) -> Floats:

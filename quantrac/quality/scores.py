@@ -50,6 +50,15 @@ class TestScore:
     false_share: float | None
     """Of the good readings the share that the test blames."""
 
+    @classmethod
+    def of(cls, parameter: str, test: str, *, readings: int, bad: int, flagged: int, hits: int) -> TestScore:
+        """Return the score that counted readings make."""
+        return cls(
+            parameter, test, readings, bad, flagged, hits,
+            precision=_share(hits, flagged), recall=_share(hits, bad), f1=_share(2 * hits, flagged + bad),
+            false_share=_share(flagged - hits, readings - bad),
+        )  # fmt: skip
+
 
 def scores(counted: Iterable[CountedReadings], tests: Mapping[str, Iterable[str]]) -> list[TestScore]:
     """Return the score of each test by parameter, each alone and together, parameters first singly, then all.
@@ -79,11 +88,7 @@ def _score(parameter: str, test: str, rows: Sequence[CountedReadings], names: fr
     bad = sum(row.readings for row in rows if row.is_bad)
     flagged = sum(row.readings for row in rows if row.blaming & names)
     hits = sum(row.readings for row in rows if row.is_bad and row.blaming & names)
-    return TestScore(
-        parameter, test, readings, bad, flagged, hits,
-        precision=_share(hits, flagged), recall=_share(hits, bad), f1=_share(2 * hits, flagged + bad),
-        false_share=_share(flagged - hits, readings - bad),
-    )  # fmt: skip
+    return TestScore.of(parameter, test, readings=readings, bad=bad, flagged=flagged, hits=hits)
 
 
 def _share(part: int, whole: int) -> float | None:

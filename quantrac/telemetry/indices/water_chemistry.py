@@ -9,6 +9,10 @@ ZERO_CELSIUS_K: Final = 273.15
 AMMONIA_PER_NITROGEN: Final = 17.031 / 14.007
 """mg of NH3 in which there is 1 mg of nitrogen, by the standard atomic masses (IUPAC): N 14.007, H 1.008."""
 
+OXYGEN_FRESH: Final = (-139.34411, 1.575701e5, -6.642308e7, 1.243800e10, -8.621949e11)
+OXYGEN_SALT: Final = (1.7674e-2, -10.754, 2140.7)
+"""Of the logarithm of saturated oxygen, by powers of 1/K; OXYGEN_SALT by ‰ is taken off (Benson and Krause 1984)."""
+
 
 def pka_fresh(temperature: float) -> float:
     """Return pKa in fresh water (Emerson and others 1975)."""
@@ -44,9 +48,9 @@ def toxic_of_ammonium(nh4_n: float, ph: float, pka: float) -> float:
 def saturated(temperature: float, salinity: float) -> float:
     """Return the dissolved oxygen of saturated water at 1 atm (Benson and Krause 1984, as APHA 4500-O G prints it)."""
     k = temperature + ZERO_CELSIUS_K
-    fresh = -139.34411 + 1.575701e5 / k - 6.642308e7 / k**2 + 1.243800e10 / k**3 - 8.621949e11 / k**4
-    salt = salinity * (1.7674e-2 - 10.754 / k + 2140.7 / k**2)
-    return math.exp(fresh - salt)
+    fresh = sum(factor / k**power for power, factor in enumerate(OXYGEN_FRESH))
+    salt = sum(factor / k**power for power, factor in enumerate(OXYGEN_SALT))
+    return math.exp(fresh - salinity * salt)
 
 
 def saturation(do: float, temperature: float, salinity: float) -> float:
