@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -52,9 +53,11 @@ def stop_on_signal(answer: str = "") -> threading.Event:
     stop = threading.Event()
 
     def ask() -> None:
-        if answer and not stop.is_set():
-            os.write(sys.stderr.fileno(), f"\n{answer}\n".encode())
+        is_first = not stop.is_set()
         stop.set()
+        if answer and is_first:
+            with suppress(OSError):  # a terminal that was closed reads no answer
+                os.write(sys.stderr.fileno(), f"\n{answer}\n".encode())
 
     act_on_signals({signal.SIGINT: ask, signal.SIGTERM: ask})
     return stop

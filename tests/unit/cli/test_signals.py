@@ -35,3 +35,23 @@ def test_a_signal_that_another_thread_gets_ends_a_service_whose_main_thread_wait
         [sys.executable, "-c", WAITS % name], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert (done.returncode, done.stdout.split(), done.stderr.split()) == (0, ["reload", "stopped"], ["stopping"])
+
+
+CLOSED = """
+import os, signal
+from quantrac.cli.environment import stop_on_signal
+
+stop = stop_on_signal("stopping")
+os.close(2)
+for _ in range(2):
+    os.kill(os.getpid(), signal.SIGTERM)
+    stop.wait()
+print("stopped")
+"""
+
+
+def test_a_service_whose_terminal_was_closed_ends_all_the_same() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSED], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["stopped"])
