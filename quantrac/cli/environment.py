@@ -53,11 +53,10 @@ def stop_on_signal(answer: str = "") -> threading.Event:
     stop = threading.Event()
 
     def ask() -> None:
-        is_first = not stop.is_set()
-        stop.set()
-        if answer and is_first:
+        if answer and not stop.is_set():
             with suppress(OSError):  # a terminal that was closed reads no answer
                 os.write(sys.stderr.fileno(), f"\n{answer}\n".encode())
+        stop.set()
 
     act_on_signals({signal.SIGINT: ask, signal.SIGTERM: ask})
     return stop

@@ -13,14 +13,16 @@ WAITS = """
 import signal, threading
 from quantrac.cli.environment import act_on_signals, stop_on_signal
 
-stop = stop_on_signal("stopping")
-act_on_signals({signal.SIGHUP: lambda: print("reload", flush=True)})
+stop, reloaded = stop_on_signal("stopping"), threading.Event()
+act_on_signals({signal.SIGHUP: reloaded.set})
 other = threading.Thread(target=threading.Event().wait, daemon=True)
 other.start()
 
 def send():
-    for number in (signal.SIGHUP, signal.SIG%s):
-        signal.pthread_kill(other.ident, number)
+    signal.pthread_kill(other.ident, signal.SIGHUP)
+    reloaded.wait(60)
+    print("reloaded", reloaded.is_set())
+    signal.pthread_kill(other.ident, signal.SIG%s)
 
 threading.Timer(0.2, send).start()
 stop.wait()  # without a time: nothing runs in the main thread until the event is set
@@ -34,7 +36,11 @@ def test_a_signal_that_another_thread_gets_ends_a_service_whose_main_thread_wait
     done = subprocess.run(
         [sys.executable, "-c", WAITS % name], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
-    assert (done.returncode, done.stdout.split(), done.stderr.split()) == (0, ["reload", "stopped"], ["stopping"])
+    assert (done.returncode, done.stdout.split(), done.stderr.split()) == (
+        0,
+        ["reloaded", "True", "stopped"],
+        ["stopping"],
+    )
 
 
 CLOSED = """
