@@ -16,8 +16,9 @@ import re
 from collections.abc import MutableMapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import brotli
 from fastapi import FastAPI, Response
 from fastapi.datastructures import Headers
 from fastapi.staticfiles import StaticFiles
@@ -30,6 +31,9 @@ ASK_AGAIN: Final = "no-cache"
 """For an address without this digest: an upgrade may have changed what stands there."""
 LEAST_PACKED: Final = 500
 """Bytes from which on packing makes a file smaller by more than the head says."""
+BROTLI: Final = 10
+"""Of 0 to 11: an eighth smaller than gzip; 11 takes off another fiftieth in three times as long."""
+Packing = Literal["br", "gzip"]
 _DIGEST: Final = re.compile(r"[0-9a-f]{12}")
 _COMMENT: Final = re.compile(r"/\*\*.*?\*/|(?:^ *|(?<=[;,{}()|&]) )//[^\n]*", re.DOTALL | re.MULTILINE)
 """Of a module: types and what is said of functions; lines of words, and words behind code."""
@@ -69,8 +73,9 @@ class _Kept(StaticFiles):
         if kept is None or scope["method"] not in ("GET", "HEAD"):
             return await super().get_response(path, scope)
         content, headers = _content(kept), {"Cache-Control": FOR_EVER}
-        if len(content) > LEAST_PACKED and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
-            content, headers = _packed(kept), {**headers, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        if len(content) > LEAST_PACKED and (packing := _packing(Headers(scope=scope).get("accept-encoding", ""))):
+            content = _packed(kept, packing)
+            headers |= {"Content-Encoding": packing, "Vary": "Accept-Encoding"}
         media_type, _ = mimetypes.guess_type(kept)
         return Response(content, 200, headers, media_type)
 
@@ -97,8 +102,16 @@ def _content(path: Path) -> bytes:
     return without_comments(path.read_text("utf-8")).encode() if is_ours else path.read_bytes()
 
 
+def _packing(accepted: str) -> Packing | None:
+    """Return the smallest packing that a browser takes: Brotli behind TLS and on its own machine, gzip elsewhere."""
+    taken = {name.partition(";")[0].strip() for name in accepted.split(",")}
+    return "br" if "br" in taken else "gzip" if "gzip" in taken else None
+
+
 @cache
-def _packed(path: Path) -> bytes:
+def _packed(path: Path, packing: Packing) -> bytes:
+    if packing == "br":
+        return bytes(brotli.compress(_content(path), quality=BROTLI))
     return gzip.compress(_content(path), mtime=0)
 
 

@@ -83,4 +83,4 @@ def _packed(looks: int, at_s: float, made: Made) -> KeptPage:
     text, kind = made()
     body = text.encode()
     etag = f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'
-    return KeptPage(at_s, looks, body, gzip.compress(body, 6, mtime=0), etag, kind)
+    return KeptPage(at_s, looks, body, gzip.compress(body, mtime=0), etag, kind)

@@ -20,7 +20,7 @@ KEPT: Final = 16
 @functools.lru_cache(maxsize=KEPT)
 def packed(event: bytes) -> bytes:
     """Return one event as deflate blocks that end at a whole byte."""
-    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packer = zlib.compressobj(zlib.Z_BEST_COMPRESSION, wbits=-zlib.MAX_WBITS)
     return packer.compress(event) + packer.flush(zlib.Z_SYNC_FLUSH)
 
 

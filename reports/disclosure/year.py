@@ -18,7 +18,6 @@ from reports.disclosure.tables import Table
 from reports.exports.columns import columns_of
 from reports.exports.csv_file import write_csv
 from reports.exports.formats import Resolution
-from reports.exports.parquet import write_parquet
 from reports.exports.rows import in_one_moment, row_blocks
 from reports.exports.selection import ExportRange
 from reports.spans import ReportSpan
@@ -88,6 +87,8 @@ def _describe(archive: Archive, facts: YearFacts, described: Sequence[Described]
 
 def _values(conn: Connection, archive: Archive, asked: dict[str, Any], stations: Sequence[str]) -> list[Described]:
     """Write hourly and daily values of each station as CSV and as Parquet."""
+    from reports.exports.parquet import write_parquet  # 24 MB that a console which makes no archive does without
+
     zone, described = time_zone(conn), []
     for resolution, (vi, en) in TITLES.items():
         columns = columns_of(resolution, zone)
