@@ -20,6 +20,7 @@ from dashboards.console.texts import Language
 from quantrac.config.bulletins import BulletinKind
 from quantrac.config.network import Network
 from quantrac.desks import bulletins as desk
+from quantrac.desks.bulletin_dispatch import send as dispatch
 from quantrac.desks.roles import DeskAct
 from quantrac.telemetry.errors import QuantracError, TranslatableError
 from reports.bulletins.templates import LANGUAGES, PARTS
@@ -160,7 +161,7 @@ def _add_acts(app: FastAPI, console: Console) -> None:
         """Queue it to groups."""
         network = _needed(network_of(console))
         with console.pool.connection() as conn, by.acting():
-            done = desk.send(conn, network, number, by.name, console.clock(), wish.to, wish.by)
+            done = dispatch(conn, network, number, by.name, console.clock(), wish.to, wish.by)
         return done._asdict()
 
 

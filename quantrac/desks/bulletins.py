@@ -1,4 +1,4 @@
-"""The desk of bulletins: a draft is made, its words are changed, a person approves it, it goes to groups.
+"""The desk of bulletins: a draft is made, its words are changed, a person approves it.
 
 An approved bulletin never changes: its documents are kept with one digest, and the database refuses to touch them. What
 is to be corrected is made again, as the next version.
@@ -6,24 +6,15 @@ is to be corrected is made again, as the next version.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from alerts.alarm.change import Purpose
 from alerts.telling import gsm
-from alerts.telling.address_book import load_contacts
-from alerts.telling.contact import Addressee
-from alerts.telling.duty_week import nights
-from alerts.telling.notification import LOST
-from alerts.telling.outbox import Queued, enqueue, queue_lost_again
-from alerts.telling.routes import Routing
-from quantrac.config.bulletins import BulletinKind, BulletinPlan
+from quantrac.config.bulletins import BulletinKind
 from quantrac.config.network import Network
-from quantrac.config.notifications import Medium
 from quantrac.database import audit
 from quantrac.database.pool import Connection, columns_of, rows_of
 from quantrac.telemetry.errors import TranslatableError
@@ -37,7 +28,6 @@ from reports.bulletins.templates import LANGUAGES, NEVER_EMPTY, PARTS, BadTempla
 MOST_SEGMENTS: Final = 2
 LONGEST_WORDS: Final = 8000
 MOST_LISTED: Final = 100
-LONGEST_NIGHT: Final = timedelta(days=1)
 
 
 class BadBulletin(TranslatableError):
@@ -94,16 +84,6 @@ class BulletinHead(NamedTuple):
     failed: int
 
 
-class Sent(NamedTuple):
-    """How many messages were queued."""
-
-    queued: int
-    known: int
-    """Recipients that have it already."""
-    nowhere: int
-    """Members of the groups that no medium reaches."""
-
-
 ONE: Final = f"select {columns_of(Bulletin)} from v_bulletin where bulletin_id = %s"  # noqa: S608
 NEWEST: Final = f"""
 select {columns_of(Bulletin)} from v_bulletin where kind = %s and period = %s order by version desc limit 1
@@ -142,10 +122,6 @@ where bulletin_id = %(id)s and approved_at is null and edition = %(edition)s
 """
 KEEP: Final = "insert into bulletin_document (bulletin_id, language, part, content) values (%s, %s, %s, %s)"
 DOCUMENTS: Final = "select language, part, content from v_bulletin_document where bulletin_id = %s"
-SEND: Final = (
-    "update bulletin set sent_at = %(now)s, sent_by = %(person)s where bulletin_id = %(id)s and sent_at is null"
-)
-HAVE: Final = f"select contact_id, medium from v_notification where bulletin_id = %s and status not in {LOST}"  # noqa: S608
 
 
 def bulletins(conn: Connection, kind: str | None = None, most: int = MOST_LISTED) -> list[BulletinHead]:
@@ -308,123 +284,6 @@ def document(conn: Connection, network: Network, found: Bulletin, language: str,
 def is_intact(conn: Connection, found: Bulletin) -> bool:
     """Whether the documents of an approved bulletin are those that were approved."""
     return found.digest is not None and making.digest(documents(conn, found.bulletin_id)) == found.digest
-
-
-def send(
-    conn: Connection,
-    network: Network,
-    number: int,
-    person: str,
-    now: datetime,
-    groups: Sequence[str] | None = None,
-    by: Sequence[str] | None = None,
-) -> Sent:
-    """Queue an approved bulletin to the members of groups, each once by each medium, whatever was sent before. Audited.
-
-    Groups or media that are None: those of its plan in network.yaml. Who has got none because the message failed gets
-    it again. Short messages wait for the end of quiet hours. Raises BadBulletin.
-    """
-    found = bulletin(conn, number)
-    if found.approved_at is None:
-        raise BadBulletin("the bulletin {number} is a draft: approve it first", number=number)
-    if not is_intact(conn, found):
-        raise BadBulletin("the documents of the bulletin {number} are not those that were approved", number=number)
-    plan = network.settings.bulletins.get(BulletinKind(found.kind))
-    told, media = _where(network, plan, groups, by)
-    kept = documents(conn, number)
-    with conn.transaction():
-        conn.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"bulletin {number}"])
-        have = {(contact, medium) for contact, medium in conn.execute(HAVE, [number]).fetchall()}
-        contacts = [one for one in load_contacts(conn) if one.groups & told and _consents(one, network)]
-        chosen = _recipients(contacts, media, have)
-        queued = [_message(found, kept, one, medium, network, now) for one, medium in chosen]
-        queue_lost_again(conn, queued, now)
-        enqueue(conn, queued, now)
-        conn.execute(SEND, {"id": number, "now": now, "person": person})
-        said = {"to": sorted(told), "by": [medium.value for medium in media], "messages": len(queued)}
-        audit.record(conn, now, person, "send", f"bulletin {number}", detail=said)
-    reached = {one.contact_id for one, _ in chosen} | {contact for contact, _ in have}
-    known = len({contact for contact, _ in have} & {one.contact_id for one in contacts})
-    return Sent(len(queued), known, sum(one.contact_id not in reached for one in contacts))
-
-
-def _where(
-    network: Network, plan: BulletinPlan | None, groups: Sequence[str] | None, by: Sequence[str] | None
-) -> tuple[frozenset[str], list[Medium]]:
-    planned = BulletinPlan(at="daily 00:00") if plan is None else plan
-    chosen, media = planned.to if groups is None else groups, planned.by if by is None else by
-    known = ", ".join(network.settings.groups)
-    if not chosen:
-        raise BadBulletin("nobody is named to whom it goes; groups: {known}", known=known)
-    for name in chosen:
-        if name not in network.settings.groups:
-            raise BadBulletin("there is no group {group}; groups: {known}", group=name, known=known)
-    if not media:
-        raise BadBulletin("no way is named by which it goes, expected sms or email")
-    if not set(media) <= {"sms", "email"}:
-        raise BadBulletin("found {media}, expected sms or email", media=", ".join(media))
-    return frozenset(chosen), [Medium(one) for one in dict.fromkeys(media)]
-
-
-def _consents(contact: Addressee, network: Network) -> bool:
-    return contact.consent != "refused" and (contact.consent == "given" or not network.settings.consent_required)
-
-
-def _recipients(
-    contacts: Sequence[Addressee], media: Sequence[Medium], have: set[tuple[int, str]]
-) -> list[tuple[Addressee, Medium]]:
-    """Return who gets it by which media: nobody twice."""
-    return [
-        (contact, medium)
-        for contact in contacts
-        for medium in media
-        if contact.address(medium) and (not contact.media or medium in contact.media)
-        and (contact.contact_id, medium.value) not in have
-    ]  # fmt: skip
-
-
-def _message(
-    found: Bulletin, kept: Documents, contact: Addressee, medium: Medium, network: Network, now: datetime
-) -> Queued:
-    language = contact.language
-    title = kept[language, "title"].decode()
-    facts: dict[str, Any] = {"purpose": Purpose.BULLETIN.value, "language": language}
-    if medium is Medium.EMAIL:
-        facts["bulletin"] = {"number": found.bulletin_id, "name": f"{found.kind}-{found.period}-{language}.pdf"}
-        body, subject, begins = kept[language, "mail"].decode() + "\n", title, now
-    else:
-        text = kept.get((language, "sms"), kept[language, "title"]).decode()
-        facts["words"] = {"title": title, "response": kept.get((language, "zalo"), text.encode()).decode()}
-        body, subject, begins = (
-            short(text, accented=contact.accented),
-            None,
-            _awake(network, contact, now),
-        )
-    return Queued(
-        [contact.contact_id],
-        medium,
-        Purpose.BULLETIN,
-        subject,
-        body,
-        begins,
-        facts=facts,
-        bulletin_id=found.bulletin_id,
-    )
-
-
-def short(text: str, *, accented: bool) -> str:
-    """Return a short message as it goes on the air; rather than be cut it loses its diacritics. Pure."""
-    with_them = gsm.aired(text, accented=True)
-    fits = gsm.capped(with_them) == with_them
-    return with_them if accented and fits else gsm.capped(gsm.unaccented(text))
-
-
-def _awake(network: Network, contact: Addressee, now: datetime) -> datetime:
-    """Return when a contact may be woken by a short message: now, or at the end of quiet hours."""
-    hours = contact.quiet or Routing.of(network).hours_of(contact)
-    if hours is None:
-        return now
-    return next((one.until for one in nights(hours, now, now + LONGEST_NIGHT, network.zone) if one.since <= now), now)
 
 
 def _open_draft(conn: Connection, number: int) -> Bulletin:

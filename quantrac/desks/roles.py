@@ -131,7 +131,9 @@ MATRIX: Final[Mapping[DeskAct, ActRule]] = {
     DeskAct.BULLETINS: ActRule(
         _by(_OPERATOR, _DATA_OFFICER), tuple(f"quantrac.desks.bulletins.{act}" for act in ("make", "edit"))
     ),
-    DeskAct.ISSUE: ActRule(_by(_DATA_OFFICER), tuple(f"quantrac.desks.bulletins.{act}" for act in ("approve", "send"))),
+    DeskAct.ISSUE: ActRule(
+        _by(_DATA_OFFICER), ("quantrac.desks.bulletins.approve", "quantrac.desks.bulletin_dispatch.send")
+    ),
     DeskAct.AUDIT: ActRule(_by()),
     DeskAct.ACCOUNTS: ActRule(
         _by(),

@@ -137,11 +137,11 @@ def send(
 
     Whom it did not reach because the message failed gets it again.
     """
-    from quantrac.desks import bulletins as desk
+    from quantrac.desks.bulletin_dispatch import send as dispatch
 
     network = configured_network()
     with database("console", "report bulletin send") as conn:
-        done = desk.send(conn, network, number, person, datetime.now(UTC), to or None, by or None)
+        done = dispatch(conn, network, number, person, datetime.now(UTC), to or None, by or None)
     print(f"bulletin {number}: {done.queued} queued, {done.known} have it already, {done.nowhere} cannot be reached")
 
 

@@ -26,6 +26,7 @@ from quantrac.config.network import Network
 from quantrac.config.settings import Settings
 from quantrac.database.pool import Connection, connect
 from quantrac.desks import bulletins as desk
+from quantrac.desks.bulletin_dispatch import send
 from quantrac.desks.roles import Role, RoleGrant
 from reports.bulletins import bulletin as making
 from tests.fixtures.console import CONFIGS, session_of, with_session
@@ -82,7 +83,7 @@ def test_a_bulletin_goes_from_figures_to_each_person_once_and_never_changes_once
     assert row["cells"][1]["lacking"] == ["2026-11-28", "2026-11-29"]
     assert "Độ mặn 4,00 ‰ (thấp hơn mức 5)" in made.words["vi"]["summary"]
     with pytest.raises(desk.BadBulletin, match="approve it first"):
-        desk.send(week, network, made.bulletin_id, "Hoa", NOW)
+        send(week, network, made.bulletin_id, "Hoa", NOW)
 
     edited = desk.edit(week, made.bulletin_id, "vi", "note", "Triều cường ngày 2/12.", "Hoa", NOW, made.edition)
     with pytest.raises(desk.BadBulletin, match="meanwhile"):
@@ -113,19 +114,19 @@ def test_a_bulletin_goes_from_figures_to_each_person_once_and_never_changes_once
     with pytest.raises(desk.BadBulletin, match="never changes"):
         desk.edit(week, made.bulletin_id, "vi", "note", "", "Hoa", NOW)
 
-    assert desk.send(week, network, made.bulletin_id, "Hoa", NOW) == (3, 0, 1)
-    assert desk.send(week, network, made.bulletin_id, "Hoa", NOW, ["farmers", "managers", "operators"]).queued == 1
+    assert send(week, network, made.bulletin_id, "Hoa", NOW) == (3, 0, 1)
+    assert send(week, network, made.bulletin_id, "Hoa", NOW, ["farmers", "managers", "operators"]).queued == 1
     told = "select c.name, n.medium, n.subject from notification n join contact c using (contact_id) order by 1"
     assert [row[0] for row in week.execute(told)] == ["An", "Ann", "Bình", "Em"]
     week.execute("update notification set status = 'failed', attempts = 1, next_attempt_at = null where contact_id = 1")
     everybody = ["farmers", "managers", "operators"]
-    assert desk.send(week, network, made.bulletin_id, "Hoa", NOW, everybody).queued == 1, "it failed to reach An"
-    assert desk.send(week, network, made.bulletin_id, "Hoa", NOW, everybody).queued == 0
+    assert send(week, network, made.bulletin_id, "Hoa", NOW, everybody).queued == 1, "it failed to reach An"
+    assert send(week, network, made.bulletin_id, "Hoa", NOW, everybody).queued == 0
     renewed = "select status, attempts, next_attempt_at from notification where contact_id = 1"
     assert week.execute(renewed).fetchall() == [("queued", 0, NOW)]
     for groups, by, said in (([], ["email"], "nobody is named"), (["farmers"], [], "no way is named")):
         with pytest.raises(desk.BadBulletin, match=said):
-            desk.send(week, network, made.bulletin_id, "Hoa", NOW, groups, by)
+            send(week, network, made.bulletin_id, "Hoa", NOW, groups, by)
     facts = week.execute("select facts from notification where contact_id = 1").fetchall()[0][0]
     carried = attachments(Settings(), lambda: NOW)(week, None, 1, facts)
     assert carried["file"] == ("water-week-2026-W48-vi.pdf", kept["vi", "pdf"])

@@ -28,6 +28,7 @@ DESKS = (
     "quantrac.desks.field_book",
     "quantrac.desks.config_files",
     "quantrac.desks.identities",
+    "quantrac.desks.bulletin_dispatch",
     "quantrac.desks.bulletins",
     "quantrac.desks.jobs",
     "quantrac.desks.laboratory_import",

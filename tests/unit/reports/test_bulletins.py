@@ -16,7 +16,8 @@ from quantrac.config.bulletins import BulletinKind
 from quantrac.config.limits import Averaging, DecreeLimit
 from quantrac.config.loader import load_network
 from quantrac.config.network import Network
-from quantrac.desks.bulletins import _cut, short
+from quantrac.desks.bulletin_dispatch import short
+from quantrac.desks.bulletins import _cut
 from quantrac.telemetry.words import Words
 from reports.bulletins.air import air_figures
 from reports.bulletins.bulletin import BulletinDraft, written
