@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.ioos_reference import best_of_ioos
 from ingest.quality import flat, rate, spike
+from ingest.quality.history import limits_at, limits_of
 from ingest.quality.readings import TestedReadings
 from quantrac.quality.device_tests import DEVICE_TESTS
 from quantrac.quality.scores import TestScore
@@ -84,15 +85,16 @@ def read(path: Path) -> FlaggedSonde | None:
     if not names:
         return None
     times = np.array([row["time"].removesuffix("Z") for row in rows], "datetime64[us]").astype(np.int64)
-    values, rejected = {}, {}
+    values, rejected, resolution = {}, {}, {}
     for column, parameter in names.items():
         flag = [row[f"{column}_flag"] or "" for row in rows]
         value = np.array([float(row[column] or "nan") for row in rows])
         value[[each.startswith(NO_VALUE) for each in flag]] = np.nan
         values[parameter] = value
+        resolution[parameter] = 10.0 ** -max(len(row[column].partition(".")[2].rstrip("0")) for row in rows)
         rejected[parameter] = np.array([each.startswith(BAD) for each in flag])
     interval_s = float(np.median(np.diff(times))) / 1e6
-    return FlaggedSonde(path.name.split(".")[0], DeviceSeries(times, values, {}, interval_s), rejected)
+    return FlaggedSonde(path.name.split(".")[0], DeviceSeries(times, values, resolution, interval_s), rejected)
 
 
 def lines_of(sonde: FlaggedSonde) -> Iterator[str]:
@@ -125,10 +127,11 @@ def channel_tests(series: DeviceSeries, name: str) -> dict[str, Mask]:
     readings = TestedReadings(np.zeros(count, np.int32), series.time_us, value, np.full(count, State.OK, np.int16))
     interval = np.full(count, series.interval_s)
     low, high = parameter.plausible
+    limits = limits_of(name, limits_at(name, series.resolution.get(name)))
     found = {"plausible": (value < low) | (value > high)}
     for title, test, limit in (
         (spike.TEST, spike.spikes, spike.suspect_from(name)),
-        (flat.TEST, flat.flat_lines, flat.SUSPECT_AFTER.get(name)),
+        (flat.TEST, flat.flat_lines, limits.get(flat.TEST)),
         (rate.TEST, rate.jumps, rate.MOST_AN_HOUR.get(name)),
     ):
         if limit is not None:

@@ -16,7 +16,7 @@ from ingest.quality.tables import LoadedBlock, NewFlag, load
 from ingest.quality.windows import JudgedWindows, Places, windows
 from quantrac.database.feed import Change
 from quantrac.database.pool import Connection
-from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.quality.device_tests import DEVICE_TESTS, DeviceTest
 from quantrac.quality.finding_words import filled
 from quantrac.quality.series import DeviceSeries, Evidence
 from quantrac.telemetry.quality import Quality
@@ -88,18 +88,26 @@ def _differences(block: LoadedBlock, judged: Sequence[DeviceWindow]) -> Iterator
     blamed: dict[str, list[Blame]] = {name: [] for name in DEVICE_TESTS}
     for each in judged:
         spans = {name: slice(bounds[place], bounds[place + 1]) for name, place in each.places.items()}
-        series = series_of(block.readings, spans, each.device.interval_s)
+        series = series_of(block.readings, spans, each.device)
         for test in each.device.tests:
             for parameter, place in each.places.items():
                 has_test[test.name][place] = test.name in each.device.channels[parameter].scores
-            for evidence in test.judge(series):
+            seen = _seen(series, test, block.windows, next(iter(each.places.values())))
+            for evidence in test.judge(seen):
                 place = each.places[evidence.parameter]
                 own = each.device.channels[evidence.parameter].scores.get(test.name)
-                if own is not None and (at := _blamed(series, evidence, own)).size:
-                    blamed[test.name].append(Blame(place, series, evidence, at))
+                if own is not None and (at := _blamed(seen, evidence, own)).size:
+                    blamed[test.name].append(Blame(place, seen, evidence, at))
     for name, blames in blamed.items():
         if blames or block.standing[name]:
             yield from differences(block, _united(name, blames), has_test[name], station.__getitem__)
+
+
+def _seen(series: DeviceSeries, test: DeviceTest, windows: JudgedWindows, place: int) -> DeviceSeries:
+    """Return what the verdicts of a test on a window depend on: most look back for hours where some want a week."""
+    first = windows.judge_from[place] - round(test.back_s * 1e6)
+    last = windows.judge_to[place] + round(test.ahead_s * 1e6)
+    return series.between(int(first), int(last))
 
 
 def _blamed(series: DeviceSeries, evidence: Evidence, from_score: float) -> Places:

@@ -26,15 +26,19 @@ SHORTEST_INTERVAL_S: Final = 5.0
 """A device that measures more often has no test of its own: each new slot would have its whole reach judged."""
 
 MEMBERS: Final = """
-select c.station, c.device, c.channel_id, c.parameter, c.interval_s, c.history_tests, c.history_limits
+select c.station, c.device, c.channel_id, c.parameter, c.interval_s, c.resolution, c.history_tests, c.history_limits
 from channel c join (
-  select distinct station, device from channel
-  where channel_id = any(%(channels)s) and device is not null and history_tests && %(tests)s) own
-  using (station, device)
-where not c.derived and c.kind = 'mean'
-order by c.station, c.device, c.parameter, not c.active, c.history_tests = '{}', c.name <> c.parameter, c.name
+  select o.station, o.device, bool_or(o.active) as in_use from channel o join (
+    select distinct station, device from channel
+    where channel_id = any(%(channels)s) and device is not null and history_tests && %(tests)s) n
+    using (station, device)
+  group by o.station, o.device) own using (station, device)
+where not c.derived and c.kind = 'mean' and (c.active or not own.in_use)
+order by c.station, c.device, c.parameter, c.history_tests = '{}', c.name <> c.parameter, c.name
 """
-"""Of several channels of a parameter the one that is in use, is a measurement and bears its name comes first."""
+"""Of several channels of a parameter the one that is a measurement and bears its name comes first. What a device in use
+measures no more is no part of it: its tests would wait for it. Of a device out of use all counts, for what comes late.
+"""
 
 
 class DeviceChannel(NamedTuple):
@@ -43,6 +47,8 @@ class DeviceChannel(NamedTuple):
     channel_id: int
     scores: dict[str, float]
     """By device test that it has: the score from which a reading is suspect."""
+    resolution: float | None = None
+    """The smallest step that its instrument tells, in the parameter's unit; None: nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,11 @@ class TestedDevice:
     """The shortest of its channels'."""
     channels: dict[str, DeviceChannel]
     """By parameter."""
+
+    @cached_property
+    def resolution(self) -> dict[str, float]:
+        """Return the smallest step of each parameter of which one is known."""
+        return {name: own.resolution for name, own in self.channels.items() if own.resolution is not None}
 
     @cached_property
     def tests(self) -> list[DeviceTest]:
@@ -135,18 +146,16 @@ class TestedDevices:
         self.reaches = ReachColumns.of({number: device.reach() for number, device in self.by_number.items()})
 
     def _channels(
-        self, rows: Iterable[tuple[int, str, float, list[str], Mapping[str, float]]]
+        self, rows: Iterable[tuple[int, str, float, float | None, list[str], Mapping[str, float]]]
     ) -> Iterator[tuple[str, DeviceChannel]]:
         """Yield the first channel of each parameter."""
         for parameter, same in groupby(rows, key=lambda row: row[1]):
-            channel_id, _, _, tests, limits = next(iter(same))
-            yield (
-                parameter,
-                DeviceChannel(channel_id, {name: limits.get(name, 1.0) for name in tests if name in self._tests}),
-            )
+            channel_id, _, _, resolution, tests, limits = next(iter(same))
+            scores = {name: limits.get(name, 1.0) for name in tests if name in self._tests}
+            yield parameter, DeviceChannel(channel_id, scores, resolution)
 
 
-def series_of(readings: TestedReadings, spans: Mapping[str, slice], interval_s: float) -> DeviceSeries:
+def series_of(readings: TestedReadings, spans: Mapping[str, slice], device: TestedDevice) -> DeviceSeries:
     """Return what a device measured, from the places of each parameter's readings; none where it does not vouch."""
     times = [readings.time_us[span] for span in spans.values()]
     is_shared = all(len(own) == len(times[0]) and np.array_equal(own, times[0]) for own in times[1:])
@@ -159,4 +168,4 @@ def series_of(readings: TestedReadings, spans: Mapping[str, slice], interval_s: 
             whole[np.searchsorted(time_us, readings.time_us[span])] = value
             value = whole
         values[parameter] = value
-    return DeviceSeries(time_us, values, {}, interval_s)
+    return DeviceSeries(time_us, values, device.resolution, device.interval_s)

@@ -10,6 +10,7 @@ from typing import Final
 from ingest.quality import flat, rate, spike
 from ingest.quality.readings import Floats, TestedReadings, Verdicts
 from ingest.quality.windows import Reach
+from quantrac.quality.accuracy import coarseness
 from quantrac.quality.finding_words import filled
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.words import Words
@@ -96,6 +97,12 @@ def limits_of(parameter: str, own: Mapping[str, float]) -> dict[str, float]:
     """Return the tests that a channel has, with their limits; `own` are its own limits, 0 switches a test off."""
     usual = {name: own.get(name, test.usual(parameter)) for name, test in TESTS.items()}
     return {name: limit for name, limit in usual.items() if limit}
+
+
+def limits_at(parameter: str, resolution: float | None) -> dict[str, float]:
+    """Return the usual limits that are wider for an instrument of coarse steps: the time for which a value may rest."""
+    usual, times = TESTS[flat.TEST].usual(parameter), coarseness(parameter, resolution)
+    return {flat.TEST: usual * times} if usual is not None and times > 1 else {}
 
 
 def words(test: HistoryTest, flag: Quality, value: float, limit: float) -> Words:

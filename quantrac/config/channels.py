@@ -74,6 +74,7 @@ def make_channel(
         datum_offset=spec.datum_offset,
         invert=spec.invert,
         debounce_ms=spec.debounce_ms or 0,
+        resolution=_resolution(spec, signal, convert),
         quality={**draft.quality.get(parameter.id, {}), **spec.quality.limits()},
     )
     return channel.model_copy(update={"span": _span(channel, signal, parameter)})
@@ -128,6 +129,14 @@ def _span(channel: Channel, signal: Signal, parameter: Parameter) -> tuple[float
         return parameter.span
     low, high = sorted(channel.published(limit) for limit in signal.range)
     return low, high
+
+
+def _resolution(spec: ChannelSpec, signal: Signal, convert: Conversion) -> float | None:
+    """Return the smallest step that is told, in the catalogue's unit: as the file says, else as the profile does."""
+    if spec.resolution is not None or signal.told_step is None:
+        return spec.resolution
+    step = signal.told_step * abs(convert.factor) * (abs(spec.adjust.scale) if spec.adjust else 1)
+    return float(f"{step:.6g}") or None
 
 
 def _adjust(spec: AdjustSpec, draft: Draft) -> Adjust:

@@ -23,6 +23,7 @@ WORDS_OF_TYPE: Final[dict[str, int]] = {
 }  # fmt: skip
 MASKABLE: Final = ("uint16", "uint32")
 """Types of which a mask may select some bits."""
+WHOLE_NUMBERS: Final = frozenset(WORDS_OF_TYPE) - {"bit", "float32", "float64"}
 LARGEST_FLOAT32: Final = 3.402823e38
 STEP_TOLERANCE: Final = 1e-6
 Mask = Annotated[Whole, Field(gt=0, le=0xFFFF_FFFF)]
@@ -130,6 +131,13 @@ class ModbusSignal(Signal):
     def words(self) -> int:
         """Registers (or bits) that the value takes."""
         return self.registers or WORDS_OF_TYPE[self.type]
+
+    @property
+    def told_step(self) -> float | None:
+        """What the profile says, else one count of a whole number that nothing but `scale` scales."""
+        if self.resolution is None and self.type in WHOLE_NUMBERS and self.scaled_by is None:
+            return abs(self.scale) or None
+        return self.resolution
 
 
 class EntryRow(Model):

@@ -80,12 +80,19 @@ class Signal(Model):
     """What this instrument can measure, in `unit`; a value outside is null with state `range`."""
     missing: tuple[Real, ...] = ()
     """Raw numbers that mean "no value" (32767, -9999): null with state `fault`."""
+    resolution: Real | None = Field(default=None, gt=0, exclude=True)
+    """The smallest step that the instrument tells, in `unit`; None: see `told_step`. No business of the edge."""
     frozen_after: Whole | None = Field(default=None, ge=2)
     """Identical raw values in a row that make the value `suspect`; None: this signal may stand still."""
     wraps_at: Real | None = None
     """A counter's modulus, in `unit` after scale: it goes on from 0 there. None: a fall means that it was reset."""
     most_a_minute: Real | None = Field(default=None, gt=0)
     """The fastest that a counter can rise, `unit` a minute: a fall is a roll-over only if it takes no faster a rise."""
+
+    @property
+    def told_step(self) -> float | None:
+        """The smallest step that the instrument tells, in `unit`; None: nobody knows."""
+        return self.resolution
 
 
 def exactly_one(*keys: str) -> Any:

@@ -152,6 +152,8 @@ class ChannelSpec(Model):
     """Series of their own beside the mean: `do_min` and so on."""
     quality: QualitySpec = QualitySpec()
     """Limits of its own for the tests with a history; else those of network.yaml."""
+    resolution: Real | None = Field(default=None, gt=0)
+    """The smallest step that is told, in the catalogue's unit; absent: what the profile says of the signal."""
     adjust: AdjustSpec | None = None
     datum_offset: Real = 0.0
 

@@ -115,6 +115,8 @@ class Channel(Resolved):
     span readings."""
     quality: dict[str, float] = Field(default_factory=dict, exclude=True)
     """Limits of its own for quality tests with a history, 0 for off: no business of the edge."""
+    resolution: float | None = Field(default=None, exclude=True)
+    """The smallest step that its instrument tells, in the catalogue's unit; None: nobody knows. Also the centre's."""
     debounce_ms: int = 0
     """For inputs: a change counts when it has held so long; until then the reading is what it was."""
 

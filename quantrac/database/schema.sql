@@ -933,9 +933,11 @@ CREATE TABLE public.channel (
     active boolean DEFAULT true NOT NULL,
     history_limits jsonb DEFAULT '{}'::jsonb NOT NULL,
     device text,
+    resolution double precision,
     CONSTRAINT channel_interval_s_check CHECK ((interval_s > (0)::double precision)),
     CONSTRAINT channel_kind_check CHECK ((kind = ANY (ARRAY['mean'::text, 'vector'::text, 'sum'::text, 'last'::text]))),
-    CONSTRAINT channel_name_check CHECK ((name ~ '^[a-z0-9_]+$'::text))
+    CONSTRAINT channel_name_check CHECK ((name ~ '^[a-z0-9_]+$'::text)),
+    CONSTRAINT channel_resolution_check CHECK ((resolution > (0)::double precision))
 );
 
 COMMENT ON COLUMN public.channel.history_tests IS 'quality tests with a history that run on this channel; empty: the stateless verdict is final';
@@ -943,6 +945,8 @@ COMMENT ON COLUMN public.channel.history_tests IS 'quality tests with a history 
 COMMENT ON COLUMN public.channel.history_limits IS 'limits of the tests in history_tests, by test; absent: those built in';
 
 COMMENT ON COLUMN public.channel.device IS 'the device of the station that measures it, by its name there; null: the agent or the centre';
+
+COMMENT ON COLUMN public.channel.resolution IS 'the smallest step that its instrument tells, in unit; null: nobody knows';
 
 ALTER TABLE public.channel ALTER COLUMN channel_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.channel_channel_id_seq
@@ -2469,7 +2473,8 @@ CREATE VIEW public.v_channel AS
     c.kind,
     c.plausible_low,
     c.plausible_high,
-    c.device
+    c.device,
+    c.resolution
    FROM (public.channel c
      JOIN public.station s USING (station))
   WHERE (c.active AND s.active);

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ingest.quality.devices import judged_by
-from ingest.quality.history import limits_of
+from ingest.quality.history import limits_at, limits_of
 from quantrac.config.stations import AGENT, CENTRE, Channel
 from quantrac.telemetry.parameters import BUILT_IN, HOUSEKEEPING, Kind, parameter
 
@@ -32,6 +32,8 @@ class ChannelRow(NamedTuple):
     active: bool = True
     device: str | None = None
     """None: the agent or the centre makes it."""
+    resolution: float | None = None
+    """The smallest step that its instrument tells, in `unit`; None: nobody knows."""
 
 
 def channel_rows(channels: Iterable[Channel]) -> list[ChannelRow]:
@@ -70,6 +72,7 @@ def channel_row(channel: Channel, judged: Mapping[str, Collection[str]] = Mappin
         history_limits=_history_limits(channel),
         derived=channel.device == CENTRE,
         device=None if channel.device in (AGENT, CENTRE) else channel.device,
+        resolution=channel.resolution,
     )
 
 
@@ -104,8 +107,10 @@ def _history_tests(channel: Channel, judged: Mapping[str, Collection[str]]) -> l
 def _history_limits(channel: Channel) -> dict[str, float]:
     """Return the limits that are stored: those of the files, and for a parameter of the network's own all of them.
 
-    The consumer that judges reads no files, so it knows the usual limits of built-in parameters alone.
+    The consumer that judges reads no files, so it knows the usual limits of built-in parameters alone: what coarse
+    steps of an instrument ask for is stored, too.
     """
-    usual = {} if channel.parameter in BUILT_IN else limits_of(channel.parameter, channel.quality)
+    of_parameter = {} if channel.parameter in BUILT_IN else limits_of(channel.parameter, channel.quality)
+    usual = of_parameter | limits_at(channel.parameter, channel.resolution)
     limits = usual | channel.quality
     return {name: limit for name, limit in limits.items() if limit}

@@ -3,7 +3,8 @@
 What it sees: a probe in air, in its cup, or lifted for a service. The conductivity falls to nothing at once, so all
 that the device measures in water is no value of it, if thermometer or level bear it out: else the conductivity sensor
 alone may be broken. Air is full of oxygen: a device that measures little of it stands in water, as when a sluice lets
-fresh water in. What it cannot see: a probe that hangs at a wrong depth, and air as warm as the water.
+fresh water in. Without oxygen that cannot be told from drops that still conduct: only the level bears those out. What
+it cannot see: a probe that hangs at a wrong depth, and air as warm as the water.
 
 Source: the limits are ours. Below 20 µS/cm there is rain and melted snow, and hardly a river (Hem 1985, USGS
 Water-Supply Paper 2254). The fall relative to the day before serves salt water, where drops on the probe still conduct:
@@ -63,8 +64,12 @@ def out_of_water(series: DeviceSeries) -> list[Evidence]:
     nothing = IN_AIR_MS if source == "ec" else -np.inf
     limit = np.fmax(nothing, np.minimum(SHARE * of_day, WET[source]))
     dry = value <= limit
-    witnesses = np.concatenate([[0], np.cumsum(dry & _borne_out(series, dry, day))])
-    lifted = dry & ~_lacks_oxygen(series) & (witnesses[places + 1] > witnesses[first_within(series.time_us, WITNESS_S)])
+    saturation = _saturation(series)
+    is_air = (value <= nothing) | (saturation >= IN_AIR_SATURATION)
+    recent = first_within(series.time_us, WITNESS_S)
+    by_level = _holds(dry & _fallen_dry(series, dry, day), recent)
+    by_warmth = _holds(dry & _left_the_water(series, dry, day), recent)
+    lifted = dry & ~(saturation < IN_AIR_SATURATION) & (by_level | (by_warmth & is_air))
     about: dict[str, Floats] = {"conducts": value}
     score = np.where(dry, limit / np.maximum(value, limit / 100), 0.0)
     found = []
@@ -77,29 +82,38 @@ def out_of_water(series: DeviceSeries) -> list[Evidence]:
     return found
 
 
-def _lacks_oxygen(series: DeviceSeries) -> Mask:
-    """Tell where the device measures less oxygen than air would give it."""
+def _saturation(series: DeviceSeries) -> Floats:
+    """Return how much of the oxygen of air the device measures, %; NaN where it does not."""
     if "do_sat" in series.values:
-        return series.values["do_sat"] < IN_AIR_SATURATION
+        return series.values["do_sat"]
     if "do" in series.values and "water_temp" in series.values:
-        full = saturated_oxygen(series.values["water_temp"], np.zeros(len(series)))
-        return series.values["do"] < IN_AIR_SATURATION / 100 * full
-    return np.zeros(len(series), np.bool_)
+        return 100 * series.values["do"] / saturated_oxygen(series.values["water_temp"], np.zeros(len(series)))
+    return np.full(len(series), np.nan)
 
 
-def _borne_out(series: DeviceSeries, dry: Mask, day: Places) -> Mask:
-    """Tell where the temperature has left that of the day's water, or the level lies below the day's and near zero."""
-    borne_out = np.zeros(len(series), np.bool_)
-    places = np.arange(len(series))
-    if "water_temp" in series.values:
-        temperature = series.values["water_temp"]
-        # Exactly nothing of both is a sonde that gives nothing, not one in air; what no water has is no witness.
-        possible = (temperature != 0) & (temperature >= COLDEST) & (temperature <= WARMEST)
-        temperature = np.where(possible, temperature, np.nan)
-        wet = np.where(dry, np.nan, temperature)
-        borne_out |= temperature > highest(wet, day, places) + LEFT_C
-        borne_out |= temperature < lowest(wet, day, places) - LEFT_C
-    if "water_level" in series.values:
-        level = series.values["water_level"]
-        borne_out |= (level < lowest(np.where(dry, np.nan, level), day, places)) & (np.abs(level) < SHALLOW_M)
-    return borne_out
+def _holds(witness: Mask, since: Places) -> Mask:
+    """Tell where a witness spoke within the time since."""
+    spoken = np.concatenate([[0], np.cumsum(witness)])
+    return spoken[1:] > spoken[since]
+
+
+def _left_the_water(series: DeviceSeries, dry: Mask, day: Places) -> Mask:
+    """Tell where the temperature has left that of the day's water."""
+    if "water_temp" not in series.values:
+        return np.zeros(len(series), np.bool_)
+    temperature, places = series.values["water_temp"], np.arange(len(series))
+    # Exactly nothing of both is a sonde that gives nothing, not one in air; what no water has is no witness.
+    possible = (temperature != 0) & (temperature >= COLDEST) & (temperature <= WARMEST)
+    temperature = np.where(possible, temperature, np.nan)
+    wet = np.where(dry, np.nan, temperature)
+    above, below = highest(wet, day, places) + LEFT_C, lowest(wet, day, places) - LEFT_C
+    return (temperature > above) | (temperature < below)
+
+
+def _fallen_dry(series: DeviceSeries, dry: Mask, day: Places) -> Mask:
+    """Tell where the level lies below the day's and near zero."""
+    if "water_level" not in series.values:
+        return np.zeros(len(series), np.bool_)
+    level = series.values["water_level"]
+    wet = np.where(dry, np.nan, level)
+    return (level < lowest(wet, day, np.arange(len(series)))) & (np.abs(level) < SHALLOW_M)

@@ -85,14 +85,19 @@ class Blocks:
 
     def quantile(self, value: Floats, share: float) -> Floats:
         """Return for each block the value that such a share of its values does not exceed; NaN where it has none."""
-        there = np.flatnonzero(~np.isnan(value))
-        block = self.block[there]
-        order = np.lexsort((value[there], block))
-        sizes = np.bincount(block, minlength=self.count)
-        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if self.count else sizes
-        some = np.flatnonzero(sizes)
+        there = ~np.isnan(value)
+        block, value = self.block[there], value[there]
         answer = np.full(self.count, np.nan)
-        answer[some] = value[there][order][starts[some] + np.rint(share * (sizes[some] - 1)).astype(np.intp)]
+        if not len(block):
+            return answer
+        starts = np.flatnonzero(np.diff(block, prepend=-1))
+        some = block[starts]
+        if share in (0.0, 1.0):
+            answer[some] = (np.maximum if share else np.minimum).reduceat(value, starts)
+        else:
+            sizes = np.diff(starts, append=len(block))
+            ascending = value[np.lexsort((value, block))]
+            answer[some] = ascending[starts + np.rint(share * (sizes - 1)).astype(np.intp)]
         return answer
 
     def usual(self, of_block: Floats, share: float, lag: int = 2) -> Floats:

@@ -33,6 +33,14 @@ class DeviceSeries:
     def __len__(self) -> int:
         return len(self.time_us)
 
+    def between(self, first_us: int, last_us: int) -> DeviceSeries:
+        """Return the readings between two times, both inclusive."""
+        low, high = np.searchsorted(self.time_us, first_us), np.searchsorted(self.time_us, last_us, side="right")
+        if high - low == len(self):
+            return self
+        values = {name: value[low:high] for name, value in self.values.items()}
+        return DeviceSeries(self.time_us[low:high], values, self.resolution, self.interval_s)
+
 
 class Evidence(NamedTuple):
     """What one test says of one parameter, a flag a time of the series."""

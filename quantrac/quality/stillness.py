@@ -2,9 +2,10 @@
 
 What it sees: a stuck sensor, and a device whose buffer repeats its last record, long before the flat-line test does, on
 instruments whose steps are finer than what the water does. What it cannot see: a stuck sensor of a coarse instrument.
-A calm stretch at a coarse resolution repeats by itself: how often a value repeats at its stillest in the week before
-says how much a run is worth, so such a channel accuses nobody. Nor does one that rests at its lowest: fresh water after
-rain, no oxygen, ice, a gauge that has fallen dry; nor one of little more than nothing.
+A calm stretch at a coarse resolution repeats by itself: an instrument whose steps are known to be coarse accuses
+nobody; of others, how often a value repeats at its stillest in the week before says how much a run is worth. Nor does
+one accuse that rests at its lowest: fresh water after rain, no oxygen, ice, a gauge that has fallen dry; nor one of
+little more than nothing.
 
 Source: the probability of a run of repeats, p^n; after the persistence test of meteorological networks (WMO-No. 8,
 Guide to Instruments and Methods of Observation). The limits are ours.
@@ -16,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from quantrac.quality.accuracy import CLASSES
+from quantrac.quality.accuracy import CLASSES, coarseness
 from quantrac.quality.past import REACH_S, Blocks, Places, first_within, highest, mean_within
 from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats, Mask
 from quantrac.telemetry.parameters import AIR, WATER
@@ -52,7 +53,12 @@ def frozen(series: DeviceSeries) -> list[Evidence]:
     since = first_within(series.time_us, LONGEST_S)
     recent = first_within(series.time_us, STILL_S)
     repeats = {name: _repeats(series.values[name]) for name in names}
-    worth = {name: _worth(blocks, repeats[name], recent) for name in names}
+    worth = {
+        name: np.zeros(len(series))
+        if coarseness(name, series.resolution.get(name)) > 1
+        else _worth(blocks, repeats[name], recent)
+        for name in names
+    }
     together = _device(repeats, worth, since)
     found = []
     for name in names:

@@ -1,4 +1,4 @@
-"""A sonde of three channels that is lifted out of salt water for an hour, and what stands on record of it."""
+"""A sonde of four channels that is lifted out of salt water for an hour, and what stands on record of it."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -20,11 +20,13 @@ SALT: Final = {**dict.fromkeys(range(60), 10.0), **dict.fromkeys(range(30, 36), 
 ROWS: Final[list[Row]] = [
     *(("salinity", at, value, 0) for at, value in SALT.items()),
     *(("water_temp", at, 31.5 if at in range(30, 36) else 28.0, 0) for at in range(60)),
+    *(("do", at, 7.4 if at in range(30, 36) else 4.0, 0) for at in range(60)),  # full in air: 7.35 mg/l at 31.5 °C
     *(("ph", at, None if at == 31 else 7.5, 6 if at in (31, 32) else 0) for at in range(60)),
 ]
 IN_AIR: Final = {
     *(("salinity", at) for at in range(30, 36)),
     *(("water_temp", at) for at in range(30, 36)),
+    *(("do", at) for at in range(30, 36)),
     *(("ph", at) for at in (30, 33, 34, 35)),  # of 31 there is no value, and of 32 the device says that it is none
 }
 

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from ingest.quality import device_consumer as devices
 from ingest.quality.devices import TestedDevices
 from quantrac.database.feed import Cause, Consumer
+from tests.fixtures.stations import add_channel
 from tests.integration.ingest.sonde import IN_AIR, NOW, ROWS, blamed, store
 
 
@@ -44,7 +45,7 @@ def test_live_shuffled_late_and_repeated_readings_give_the_flags_of_one_calm_pas
 
 def test_a_channel_may_do_without_the_test_or_ask_for_more_evidence(sonde: psycopg.Connection) -> None:
     """0.1 is 2.5 times the evidence: a quarter of a permille is what drops may conduct."""
-    sonde.execute("update channel set history_tests = '{spike}' where name = 'ph'")
+    sonde.execute("update channel set history_tests = '{spike}' where name in ('do', 'ph')")
     for name, score in (("water_temp", 2.4), ("salinity", 2.6)):
         sonde.execute("update channel set history_limits = %s where name = %s", [Jsonb({"out_of_water": score}), name])
     store(sonde, ROWS)
@@ -57,3 +58,14 @@ def test_a_consumer_that_is_new_judges_what_is_stored(sonde: psycopg.Connection)
     devices.judge_everything(sonde, lambda: NOW)
     assert blamed(sonde) == IN_AIR
     assert sonde.execute("select sum(rows) from change where cause = 'flag'").fetchone() == (len(IN_AIR),)
+
+
+def test_what_a_station_file_names_no_more_silences_nobody(sonde: psycopg.Connection) -> None:
+    """Conductivity would be asked before salinity: it is off, so nobody waits for its readings."""
+    add_channel(sonde, "st-test", "ec", interval_s=10)
+    sonde.execute(
+        "update channel set device = 'sonde', history_tests = '{out_of_water}', active = false where name = 'ec'"
+    )
+    store(sonde, ROWS)
+    judge(sonde, TestedDevices())
+    assert blamed(sonde) == IN_AIR

@@ -20,6 +20,7 @@ SPIKES: list[Row] = [(name, 50, 45.0, 0) if (name, at) == ("water_temp", 50) els
                      for name, at, value, state in ROWS]  # fmt: skip
 """The sonde in air, and a spike of its thermometer."""
 FOUND = [
+    ChangedFindings("st-test/do", "out_of_water", 0, 6, 0),
     ChangedFindings("st-test/ph", "out_of_water", 0, 4, 0),
     ChangedFindings("st-test/salinity", "out_of_water", 0, 6, 0),
     ChangedFindings("st-test/water_temp", "out_of_water", 0, 6, 0),
@@ -45,9 +46,11 @@ def test_a_run_over_stored_readings_finds_what_the_consumers_find(sonde: psycopg
     assert again(sonde, dry=True) == FOUND
     assert standing(sonde) == set(), "a dry run changes nothing"
     assert again(sonde, Rerun(T0 + 31 * STEP, T0 + 49 * STEP, ["st-test"], ["out_of_water"])) == [
-        one._replace(fail=fail) for one, fail in zip(FOUND[:3], (3, 4, 4), strict=True)
+        one._replace(fail=fail) for one, fail in zip(FOUND[:4], (4, 3, 4, 4), strict=True)
     ], "nothing but what was asked for: after < time <= until"
-    assert again(sonde) == [one._replace(fail=fail) for one, fail in zip(FOUND, (1, 2, 2, 1), strict=True)], "the rest"
+    assert again(sonde) == [one._replace(fail=fail) for one, fail in zip(FOUND, (2, 1, 2, 2, 1), strict=True)], (
+        "the rest"
+    )
     found = standing(sonde)
     assert again(sonde) == []
     sonde.execute("delete from reading_flag")
@@ -69,8 +72,8 @@ def test_only_findings_of_its_own_are_replaced(sonde: psycopg.Connection) -> Non
     again(sonde)
     sonde.execute("update channel set history_tests = '{out_of_water}'")
     assert again(sonde) == [
-        *FOUND[:1], FOUND[2], ChangedFindings("st-test/water_temp", "spike", 0, 0, 1),
-    ], "the spike went with its test, water temperature and pH have the other one now"  # fmt: skip
+        *FOUND[:2], FOUND[3], ChangedFindings("st-test/water_temp", "spike", 0, 0, 1),
+    ], "the spike went with its test, temperature, oxygen and pH have the other one now"  # fmt: skip
     assert {row[2:] for row in standing(sonde) if row[1] == T0 + 40 * STEP} == {(None, 4), ("companion", 3)}
     said = sonde.execute("select words_en from v_flag where test = 'spike' and flag = 1 order by flag_id").fetchall()
     assert said[-1] == ("withdrawn: the channel does not have this test any more",)
@@ -94,7 +97,7 @@ def test_the_commands_print_what_changes_and_how_good_the_tests_are(sonde: psyco
     )
     asked = ("quality", "run", "--from", "2026-05-01", "--to", "2026-06-01")
     would = quantrac(*asked, "--dry-run", "--tests", "out_of_water", database_url=database)
-    assert would.stdout.splitlines()[-1] == "would change: 0 now suspect, 16 now fail, 0 withdrawn", would.stderr
+    assert would.stdout.splitlines()[-1] == "would change: 0 now suspect, 22 now fail, 0 withdrawn", would.stderr
     again(sonde)
     score = quantrac("quality", "score", "--json", "--parameter", "salinity", database_url=database)
     rows = {row["test"]: row for row in json.loads(score.stdout)}

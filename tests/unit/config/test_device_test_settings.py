@@ -5,6 +5,7 @@ from pathlib import Path
 from dashboards.console.texts.every_page import TEXTS
 from ingest.quality.history import TESTS
 from quantrac.config.loader import load_network
+from quantrac.config.modbus import ModbusSignal
 from quantrac.config.station_files import QualitySpec
 from quantrac.desks.channel_rows import channel_rows
 from quantrac.quality.device_tests import DEVICE_TESTS
@@ -34,6 +35,28 @@ def test_a_channel_has_a_test_of_its_device_unless_a_file_says_off(root: Path) -
     assert {"flat", "out_of_water", "rate"} < set(rows["ec"][0]), "and others, but no spike"
     assert ("spike" in rows["ec"][0], rows["ec"][1]) == (False, {"out_of_water": 2.0})
     assert "out_of_water" not in rows["water_temp"][0]
+
+
+def test_a_value_may_rest_as_many_times_longer_as_the_steps_of_its_instrument_are_coarser(root: Path) -> None:
+    # Goodwin Islands 2014 (NOAA NERRS): salinity in steps of 0.2 rests for 83 h, temperature in steps of 0.2 for 21 h.
+    written = "      water_temp: {resolution: 0.2}\n      ec: {resolution: 0.005}\n"
+    hour = 3600.0
+    rows = rows_with(root, written)
+    assert 21 * hour < rows["water_temp"][1]["flat"] == 24 * hour
+    assert rows["ec"][1] == {}, "as usual"
+    assert "flat" not in rows["do"][1], "nobody knows"
+    both = "      water_temp: {resolution: 0.2, quality: {flat: 3h}}\n"
+    file = root / "stations" / "st-a.yaml"
+    file.write_text(file.read_text().replace(written, both))
+    limits = {row.name: row.history_limits for row in channel_rows(load_network(root).stations["st-a"].all_channels())}
+    assert limits["water_temp"]["flat"] == 3 * hour, "who says a limit has it"
+
+
+def test_whole_numbers_of_a_profile_say_how_fine_they_are_and_a_file_says_it_better() -> None:
+    number = {"at": 1, "type": "uint16", "unit": "mg/m3", "scale": 0.001}
+    assert ModbusSignal(**number).told_step == 0.001
+    assert ModbusSignal(**number, resolution=0.01).told_step == 0.01
+    assert ModbusSignal(**number | {"type": "float32"}).told_step is None
 
 
 def test_a_device_that_lacks_what_a_test_needs_does_not_have_it(root: Path) -> None:

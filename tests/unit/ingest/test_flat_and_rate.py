@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.quality.flat import flat_lines, moving
-from ingest.quality.history import TESTS, limits_of
+from ingest.quality.history import TESTS, limits_at, limits_of
 from ingest.quality.rate import jumps
 from ingest.quality.readings import TestedReadings
 from quantrac.telemetry.parameters import CATALOGUE, Kind
@@ -101,6 +101,15 @@ def test_a_step_is_blamed_once_and_the_way_back_from_a_spike_is_not() -> None:
         every = np.ones(len(values))
         found = jumps(alone(times, np.array(values)), 4 * every, 60 * every).flag
         assert {at: flag for at, flag in enumerate(found.tolist()) if flag > 2} == expected
+
+
+def test_a_calm_ph_of_coarse_steps_is_no_fault_and_one_of_fine_steps_is() -> None:
+    """Goodwin Islands 2014 (NOAA NERRS): in steps of 0.1 pH rested for 101 h, and experts called it good."""
+    times = np.arange(-4, 101 * 4, dtype=np.int64) * 900 * S
+    calm, every = alone(times, np.where(times < 0, 8.0, 8.1)), np.ones(len(times))
+    for resolution, worst in ((0.1, 1), (0.01, 3), (None, 3)):
+        limit = limits_of("ph", limits_at("ph", resolution))["flat"]
+        assert flat_lines(calm, limit * every, 900 * every).flag.max() == worst, resolution
 
 
 def test_files_add_tests_and_switch_them_off() -> None:

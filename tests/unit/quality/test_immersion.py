@@ -53,3 +53,13 @@ def test_fresh_water_with_little_oxygen_that_a_sluice_lets_in_is_water(oxygen: s
     values[oxygen][opened] = {"do": 2.0, "do_sat": 24.0}[oxygen]  # Benson and Krause: 8.4 mg/l is full at 24 °C
     found = flags(TEST, DeviceSeries(series.time_us, values, series.resolution, series.interval_s))
     assert not any((flag >= Quality.SUSPECT).any() for flag in found.values())
+
+
+def test_without_oxygen_fresh_water_of_a_sluice_is_water_and_no_river_conducts_as_little_as_air() -> None:
+    series, opened = estuary(4), slice(300, 348)  # half a day
+    values = {name: series.values[name].copy() for name in ("ec", "water_temp", "ph")}
+    values["ec"][opened], values["water_temp"][opened] = 0.22, 24.0
+    fresh = DeviceSeries(series.time_us, values, series.resolution, series.interval_s)
+    assert not any((flag >= Quality.SUSPECT).any() for flag in flags(TEST, fresh).values())
+    lifted = with_values(fresh, {"ec": np.where(values["ec"] == 0.22, 0.004, values["ec"])})
+    assert np.flatnonzero(flags(TEST, lifted)["ph"] == Quality.FAIL).tolist() == list(range(300, 348))
