@@ -11,6 +11,7 @@ from alerts.alarm.records import clear_alarm, reach_level
 from alerts.evaluating.evaluation import Decision, DecisionKind
 from alerts.evaluating.reading_window import instant
 from alerts.evaluating.readings import hour_before
+from alerts.evaluating.suspicion import suspicion_of
 from alerts.rules.rule import ChannelRule, MeasureKind
 from alerts.rules.trend import trend_of
 from alerts.telling.address_book import AddressBook
@@ -75,6 +76,7 @@ def _figures(conn: Connection, event: Event) -> Figures:
         limit=None if level is None else level.limit,
         side=None if level is None else level.side,
         trend=lambda: trend_of(hour_before(conn, rule.channel, time), CATALOGUE[rule.parameter].resolution),
+        suspicion=lambda: suspicion_of(conn, rule.channel, time),
         parameter=rule.parameter,
     )
 

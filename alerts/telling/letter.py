@@ -33,6 +33,7 @@ TIME: Final = Words("Thời điểm", "Time")
 LOCAL_TIME: Final = Words("giờ địa phương", "local time")
 SINCE: Final = Words("Cảnh báo bắt đầu", "Alarm since")
 VALUE, VALUE_NOW = Words("Giá trị", "Value"), Words("Giá trị hiện tại", "Value now")
+QUALITY: Final = Words("Chất lượng số liệu", "Quality of the value")
 LIMIT: Final = Words("Ngưỡng", "Limit")
 TREND: Final = Words("Xu hướng", "Trend")
 CAUSE: Final = Words("Nguyên nhân có thể", "Possible cause")
@@ -87,7 +88,7 @@ def _standing(said: Wording) -> Iterator[str]:
     if is_later or notice.purpose is Purpose.LEVEL:
         yield _line(SINCE, _moment(notice.raised_at, notice.zone), language)
     label = texts.measure or (VALUE_NOW if is_later and notice.purpose in CALLS else VALUE)
-    found = ((label, said.value), (LIMIT, said.limit), (TREND, said.trend))
+    found = ((label, said.value), (QUALITY, said.suspicion), (LIMIT, said.limit), (TREND, said.trend))
     yield from (_line(label, words, language) for label, words in found if words)
     causes = ((CAUSE, texts.cause), (CONSEQUENCE, texts.consequence))
     known = [(label, words.in_language(language)) for label, words in causes if words is not None]

@@ -38,6 +38,8 @@ class Figures:
     side: Side | None = None
     trend: Callable[[], Trend | None] = lambda: None
     """Asked only when a message about a standing alarm goes at once."""
+    suspicion: Callable[[], Words | None] = lambda: None
+    """What tests say against the value; asked as the trend is."""
     parameter: str | None = None
     """What the channel measures; None: the station as a whole."""
     at: datetime | None = None
@@ -178,6 +180,7 @@ def _notice(
         unit=figures.unit,
         decimals=figures.decimals,
         trend=figures.trend() if goes_at_once and matter.purpose not in AFTERWARDS else None,
+        suspicion=figures.suspicion() if goes_at_once and matter.purpose not in AFTERWARDS else None,
         is_worse=change.is_worse and matter.purpose is Purpose.LEVEL,
     )
 

@@ -89,6 +89,8 @@ class Notice:
     decimals: int = 2
     trend: Trend | None = None
     """None: too few readings to say."""
+    suspicion: Words | None = None
+    """What tests say against the value; None: nothing."""
     phone: str | None = None
     """Where people call the centre."""
     is_worse: bool = False
@@ -121,6 +123,8 @@ class Wording:
     limit: str
     """`dưới 3 mg/l`."""
     trend: str
+    suspicion: str
+    """What tests say against the value."""
     response: str
     """What to do."""
     template: str
@@ -189,6 +193,7 @@ def worded(notice: Notice, language: str) -> Wording:
         value=value and f"{value} {unit}".rstrip(),
         limit=limit and f"{side} {limit} {unit}".strip(),
         trend=trend,
+        suspicion=said(notice.suspicion),
         response=said(texts.response) or advice,
         template=said(texts.sms_cleared if purpose is Purpose.CLEARED else texts.sms),
         placeholders=known,

@@ -62,8 +62,10 @@ EXAMPLES: Final[dict[Item, dict[str, Any]]] = {
         "received_at": "2026-11-24T03:00:01.204Z", "late": False, "age_s": 31.2,
     },
     RawReading: {
-        "time": "2026-11-24T03:00:00Z", "value": 5.42, "quality": 1, "stage": "unreviewed", "raw_value": 5.42,
-        "state": "ok",
+        "time": "2026-11-24T03:00:00Z", "value": 14.2, "quality": 3, "stage": "unreviewed", "raw_value": 14.2,
+        "state": "ok", "tests": "{spike}", "score": 3.6,
+        "words": "14,2 lệch quá 12 so với trung bình của hai giá trị liền kề",
+        "words_en": "14.2 stands off from the mean of its neighbours by more than 12", "verdict": None, "reason": None,
     },
     BucketReading: {
         "time": "2026-11-24T03:00:00Z", "value": 5.31, "quality": 1, "stage": "unreviewed",

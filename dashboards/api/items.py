@@ -40,7 +40,10 @@ class ChannelItem(msgspec.Struct, frozen=True):
 
 
 class RawReading(msgspec.Struct, frozen=True):
-    """A reading; `time` is the end of the slot that it covers, `value` the approved correction where there is one."""
+    """A reading; `time` is the end of the slot that it covers, `value` the approved correction where there is one.
+
+    `tests` blame it, with their greatest `score` and their `words`; `verdict` is a person's flag that stands, and why.
+    """
 
     time: datetime
     value: float | None
@@ -48,6 +51,12 @@ class RawReading(msgspec.Struct, frozen=True):
     stage: str
     raw_value: float | None
     state: str
+    tests: str
+    score: float | None
+    words: str | None
+    words_en: str | None
+    verdict: int | None
+    reason: str | None
 
 
 class BucketReading(msgspec.Struct, frozen=True):

@@ -23,8 +23,10 @@ EDGE: Final = "select reading_time_at(%(channel)s, %(low)s, %(high)s, %(limit)s,
 """Time of the last reading of a page: what comes after it need not be read."""
 RAW: Final = f"""
 {_STAGES}
-select v.time, v.value, v.quality, coalesce(g.stage, 'raw'), v.raw_value, v.state
+select v.time, v.value, v.quality, coalesce(g.stage, 'raw'), v.raw_value, v.state,
+       coalesce(w.tests, '{{}}')::text, w.score, w.words, w.words_en, w.verdict, w.reason
 from judged_readings(%(channel)s, %(low)s, %(high)s) v cross join (select time_zone from network) n
+left join reading_words(%(channel)s, %(low)s, %(high)s, null) w on w."time" = v.time
 left join stages g on g."time" = {DAY_OF.format("v.time")}
 order by v.time limit %(limit)s
 """  # noqa: S608  # fragments of ours

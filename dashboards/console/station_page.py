@@ -12,7 +12,8 @@ from fastapi.templating import Jinja2Templates
 from dashboards.console.admission import Gate, Visitor
 from dashboards.console.context import Console
 from dashboards.console.network_pages import page_of
-from dashboards.console.refusals import NotFound
+from dashboards.console.refusals import NotFound, language_of
+from dashboards.console.remarks import read_remarks
 from dashboards.console.series import LONGEST, opening_hours, read_series
 from dashboards.console.sheet import PossibleTime
 from dashboards.console.texts import Language
@@ -90,14 +91,19 @@ def add_station_page(app: FastAPI, console: Console, templates: Jinja2Templates)
         return templates.TemplateResponse(request, "station.html", context)
 
     @app.get("/api/channels/{station}/{name}/series", dependencies=[may_read])
-    def series(station: str, name: str, hours: Hours = 24, since: Since = None, until: Until = None) -> dict[str, Any]:
-        """A channel's last hours, or `from` to `to`, for its chart."""
-        asked = stretch(hours, since, until, console.clock())
+    def series(
+        request: Request, station: str, name: str, hours: Hours = 24, since: Since = None, until: Until = None
+    ) -> dict[str, Any]:
+        """A channel's last hours, or `from` to `to`, for its chart, with what is said of its readings."""
+        asked, channel = stretch(hours, since, until, console.clock()), f"{station}/{name}"
+        language = language_of(request.headers.get("accept-language"))
         with console.pool.connection() as conn:
-            found = read_series(conn, f"{station}/{name}", *asked)
-        if found is None:
-            raise NotFound("there is no channel {channel}", channel=f"{station}/{name}")
-        return found
+            found = read_series(conn, channel, *asked)
+            if found is None:
+                raise NotFound("there is no channel {channel}", channel=channel)
+            is_drawn = found["resolution"] == "readings"
+            width = timedelta(seconds=found["width_s"])
+            return found | {"remarks": read_remarks(conn, channel, *asked, width, language) if is_drawn else []}
 
     @app.get("/api/stations/{station}/marks", dependencies=[may_read])
     def marks(station: str, hours: Hours = 24, since: Since = None, until: Until = None) -> dict[str, Any]:

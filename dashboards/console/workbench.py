@@ -13,7 +13,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from dashboards.console.remarks import read_remarks
 from dashboards.console.series import BUCKET, BY_KIND, BY_KIND_OF_HOURS, CHANNEL, WITHOUT_BAND, without_band
+from dashboards.console.texts import Language
 from quantrac.database.pool import Connection
 from quantrac.desks.acts import ReviewedReadings, acts_there
 from quantrac.desks.laboratory_results import compared
@@ -97,13 +99,14 @@ def bench_channels(conn: Connection, stations: frozenset[str] | None) -> list[Be
     return [BenchChannel(known[station], *rest) for station, *rest in rows if station in known]
 
 
-def read_stretch(conn: Connection, stretch: ReviewedReadings) -> dict[str, Any] | None:
+def read_stretch(conn: Connection, stretch: ReviewedReadings, language: Language) -> dict[str, Any] | None:
     """Return what the workbench draws of a stretch; None for a channel that does not exist.
 
     Columns of COLUMNS: `t` (seconds, the end of what a point covers), mean and range of the good readings, the
     greatest suspect and failed one, the mean of the raw values, how many are corrected. In the place of a mean stands
     what the channel's kind makes of readings, as in its chart: the sum of rain. `width_s` is what a point covers.
-    `lanes`: word → `[from, to, readings]` in seconds. `acts`: what people did there, the newest first. `samples`: time,
+    `lanes`: word → `[from, to, readings]` in seconds. `remarks`: what is said of readings (`ReadingRemark`), none
+    where hours are drawn. `acts`: what people did there, the newest first. `samples`: time,
     value or limit of detection, in words, code, what the sensor said then, `within` or `beyond` the tolerance.
     """
     found = conn.execute(CHANNEL, [stretch.channel]).fetchone()
@@ -127,6 +130,7 @@ def read_stretch(conn: Connection, stretch: ReviewedReadings) -> dict[str, Any] 
         "width_s": width_s,
         "hourly": is_hourly,
         "lanes": lanes(conn.execute(LANES, asked).fetchall(), width_s),
+        "remarks": [] if is_hourly else read_remarks(conn, *stretch, width, language),
         "acts": msgspec.to_builtins(acts_there(conn, stretch)),
         "samples": list(_samples(conn, stretch)),
     }

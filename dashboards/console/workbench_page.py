@@ -17,7 +17,7 @@ from dashboards.console.admission import Gate, Visitor
 from dashboards.console.alarm_actions import Reason
 from dashboards.console.context import Console
 from dashboards.console.network_pages import states_of
-from dashboards.console.refusals import NotFound
+from dashboards.console.refusals import NotFound, language_of
 from dashboards.console.sheet import PossibleTime, frame
 from dashboards.console.texts import Language
 from dashboards.console.titles import one_way, titles
@@ -128,10 +128,11 @@ def _add_data(app: FastAPI, console: Console) -> None:
     may_read = Depends(Gate(console, DeskAct.READ))
 
     @app.get("/api/channels/{station}/{name}/workbench", dependencies=[may_read])
-    def drawn(stretch: Stretch = Depends(Stretch)) -> Response:
+    def drawn(request: Request, stretch: Stretch = Depends(Stretch)) -> Response:
         """A stretch of a channel for the workbench, at most 400 days."""
+        language = language_of(request.headers.get("accept-language"))
         with console.long_read() as conn:
-            found = read_stretch(conn, stretch.readings)
+            found = read_stretch(conn, stretch.readings, language)
         if found is None:
             raise NotFound("there is no channel {channel}", channel=stretch.readings.channel)
         return JSONResponse(found)

@@ -29,7 +29,9 @@ grant execute on function reading_time_at(text, timestamptz, timestamptz, int4, 
 grant execute on function blamed_readings(text, timestamptz, timestamptz) to quantrac_reader, quantrac_console;
 grant execute on function judged_readings(text, timestamptz, timestamptz)
   to quantrac_reader, quantrac_ingest, quantrac_console;
-grant execute on function readings_as_of(int4, timestamptz, timestamptz, timestamptz) to quantrac_reader, quantrac_console;
+grant execute on function readings_as_of(int4, timestamptz, timestamptz, timestamptz),
+  reading_words(text, timestamptz, timestamptz, timestamptz) to quantrac_reader, quantrac_console;
+grant execute on function reading_words(text, timestamptz, timestamptz, timestamptz) to quantrac_alerts;
 grant update (config_reported, status_online, status_at) on station to quantrac_ingest;
 grant delete on change, ingest_health, job_run, breach to quantrac_ingest;
 grant select, insert, update, delete on job to quantrac_ingest;

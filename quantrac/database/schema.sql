@@ -394,6 +394,31 @@ CREATE FUNCTION public.reading_time_at(of_channel text, low timestamp with time 
   order by case when newest_first then "time" end desc, "time" offset number - 1 limit 1
 $$;
 
+CREATE FUNCTION public.reading_words(of_channel text, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) RETURNS TABLE("time" timestamp with time zone, tests text[], score real, words text, words_en text, verdict smallint, by text, reason text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  with own as materialized (select channel_id from channel where channel = of_channel),
+  alone as (
+    select r.time, test_words(r.tests) as tests from own join reading r using (channel_id)
+    where r.time > low and r.time <= high and r.tests <> 0),
+  newest as (
+    select distinct on (g.time, g.test) g.* from own join reading_flag g using (channel_id)
+    where g.time > low and g.time <= high and (moment is null or g.at <= moment)
+    order by g.time, g.test, g.flag_id desc),
+  said as (
+    select "time", array_agg(test order by test) filter (where test is not null) as tests, max(score) as score,
+           string_agg(coalesce(words ->> 'vi', reason), '; ' order by score desc nulls last, test)
+             filter (where test is not null) as words,
+           string_agg(coalesce(words ->> 'en', reason), '; ' order by score desc nulls last, test)
+             filter (where test is not null) as words_en,
+           max(flag) filter (where test is null) as verdict, max("by") filter (where test is null) as "by",
+           max(reason) filter (where test is null) as reason
+    from newest where case when test is null then flag is not null else flag >= 3 end group by "time")
+  select "time", coalesce(a.tests, '{}') || coalesce(s.tests, '{}'), s.score, s.words, s.words_en, s.verdict, s."by", s.reason
+  from alone a full join said s using ("time")
+$$;
+
 CREATE FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) RETURNS TABLE("time" timestamp with time zone, value double precision, raw_value double precision, state text, quality smallint, tests text, received_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1667,15 +1692,27 @@ CREATE TABLE public.review (
     withdrawn_by text,
     withdrawn_reason text,
     withdrawn_at timestamp with time zone,
+    device text,
+    part_of bigint,
     CONSTRAINT review_check CHECK ((from_t <= to_t)),
-    CONSTRAINT review_check1 CHECK (((kind = 'flag'::text) = (flag IS NOT NULL))),
+    CONSTRAINT review_check1 CHECK (
+CASE kind
+    WHEN 'flag'::text THEN (flag IS NOT NULL)
+    WHEN 'rejection'::text THEN true
+    ELSE (flag IS NULL)
+END),
     CONSTRAINT review_check2 CHECK ((((drift IS NULL) = (drift_from IS NULL)) AND ((drift IS NULL) = (drift_to IS NULL)) AND (drift_from < drift_to))),
     CONSTRAINT review_check3 CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
     CONSTRAINT review_check4 CHECK (((withdrawn_by IS NULL) = (withdrawn_at IS NULL))),
     CONSTRAINT review_flag_check CHECK ((flag = ANY (ARRAY[1, 2, 3, 4, 9]))),
-    CONSTRAINT review_kind_check CHECK ((kind = ANY (ARRAY['flag'::text, 'unflag'::text, 'correction'::text]))),
+    CONSTRAINT review_kind_check CHECK ((kind = ANY (ARRAY['flag'::text, 'unflag'::text, 'correction'::text, 'rejection'::text]))),
+    CONSTRAINT review_part_of CHECK (((part_of IS NULL) OR (device IS NOT NULL))),
     CONSTRAINT review_readings_check CHECK ((readings > 0))
 );
+
+COMMENT ON COLUMN public.review.device IS 'the device whose channels were all judged in one act; null: this channel alone';
+
+COMMENT ON COLUMN public.review.part_of IS 'the first review of that act; null in the first itself';
 
 ALTER TABLE public.review ALTER COLUMN review_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.review_review_id_seq
@@ -3067,7 +3104,9 @@ CREATE VIEW public.v_review AS
     v.withdrawn_at,
     v.drift,
     v.drift_from,
-    v.drift_to
+    v.drift_to,
+    v.device,
+    v.part_of
    FROM (public.review v
      JOIN public.channel c USING (channel_id));
 
@@ -3632,6 +3671,8 @@ CREATE INDEX reading_flag_reading ON public.reading_flag USING btree (channel_id
 
 CREATE INDEX review_channel ON public.review USING btree (channel_id, from_t);
 
+CREATE INDEX review_part_of ON public.review USING btree (part_of) WHERE (part_of IS NOT NULL);
+
 CREATE INDEX sample_station ON public.sample USING btree (station, sampled_at);
 
 CREATE UNIQUE INDEX saved_view_name ON public.saved_view USING btree (lower(name)) WHERE (removed_at IS NULL);
@@ -3922,6 +3963,11 @@ GRANT ALL ON FUNCTION public.reading_gaps(of_station text, low timestamp with ti
 REVOKE ALL ON FUNCTION public.reading_time_at(of_channel text, low timestamp with time zone, high timestamp with time zone, number integer, newest_first boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.reading_time_at(of_channel text, low timestamp with time zone, high timestamp with time zone, number integer, newest_first boolean) TO quantrac_reader;
 GRANT ALL ON FUNCTION public.reading_time_at(of_channel text, low timestamp with time zone, high timestamp with time zone, number integer, newest_first boolean) TO quantrac_console;
+
+REVOKE ALL ON FUNCTION public.reading_words(of_channel text, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reading_words(of_channel text, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_reader;
+GRANT ALL ON FUNCTION public.reading_words(of_channel text, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_console;
+GRANT ALL ON FUNCTION public.reading_words(of_channel text, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_alerts;
 
 REVOKE ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_reader;

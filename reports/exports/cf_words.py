@@ -49,6 +49,7 @@ QUALITY: Final = Flags(
     "quality", "QARTOD flag of", {"good": 1, "not_evaluated": 2, "suspect": 3, "fail": 4, "missing": 9}, "quality_flag"
 )
 STATE: Final = Flags("state", "what the device says of", {state.word: int(state) for state in State})
+VERDICT: Final = Flags("verdict", "verdict of a person on", QUALITY.meanings)
 STAGE: Final = Flags("stage", "stage of review of the day of", {"raw": 0, "unreviewed": 1, "reviewed": 2})
 VALID: Final = Flags("valid", "whether enough readings made", {"too_few_readings": 0, "valid": 1})
 

@@ -49,6 +49,12 @@ RAW: Final = (
         "QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing",
     ),
     Column("tests", "text", "phép kiểm tra không đạt", "tests that found something"),
+    Column(
+        "score", "number", "mức độ rõ của phép kiểm tra: 1 là vừa đủ để nghi ngờ",
+        "how far the evidence of the tests goes: at 1 a reading becomes suspect",
+    ),
+    Column("words", "text", "lời của phép kiểm tra", "what the tests say, in Vietnamese"),
+    Column("words_en", "text", "lời của phép kiểm tra, bằng tiếng Anh", "what the tests say, in English"),
     Column("verdict", "count", "cờ do người đánh giá đặt", "flag that a person gave"),
     Column("verdict_by", "text", "người đánh giá", "who gave it"),
     Column("verdict_reason", "text", "lý do đánh giá", "why"),

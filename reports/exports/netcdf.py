@@ -27,10 +27,12 @@ from reports.exports.cf_words import (
     STANDARD_NAMES,
     STATE,
     VALID,
+    VERDICT,
     Flags,
     units_of,
 )
 from reports.exports.formats import Resolution
+from reports.exports.netcdf_words import SUFFIXES, add_words, fill_words
 from reports.exports.rows import DAY, STAGES_NOW, in_one_moment
 from reports.exports.selection import BadSelection, ExportRange, channels_of
 
@@ -49,8 +51,11 @@ STAGE_CODE: Final = "coalesce(array_position(array['raw', 'unreviewed', 'reviewe
 READINGS: Final = f"""
 with stages as materialized ({STAGES_NOW})
 select r.time, coalesce(r.value, 'NaN') as value, r.quality::int2 as quality,
-       (array_position('{{{",".join(STATE.meanings)}}}', r.state) - 1)::int2 as state, {STAGE_CODE}
-from v_reading r left join stages s on s.day = {DAY.format("(r.time - interval '1 microsecond')")}
+       (array_position('{{{",".join(STATE.meanings)}}}', r.state) - 1)::int2 as state,
+       coalesce(w.verdict, -127)::int2 as verdict, {STAGE_CODE}
+from v_reading r
+left join reading_words(%(channel)s, %(after)s, %(until)s, null) w on w.time = r.time
+left join stages s on s.day = {DAY.format("(r.time - interval '1 microsecond')")}
 where r.channel = %(channel)s and r.time > %(after)s and r.time <= %(until)s order by r.time
 """  # noqa: S608  # constants
 BUCKETS: Final = f"""
@@ -84,9 +89,11 @@ def write_netcdf(conn: Connection, selection: ExportRange, calendar: Calendar, p
             name: CfChannel(*row) for name in channels_of(conn, selection) for row in conn.execute(CHANNEL, [name])
         }
         _describe(file, _place(conn, channels), selection)
-        flags = (QUALITY, STATE, STAGE) if selection.resolution is Resolution.RAW else (VALID, STAGE)
-        for channel in channels.values():
-            _add_channel(file, channel, flags, selection.resolution)
+        flags = (QUALITY, STATE, VERDICT, STAGE) if selection.resolution is Resolution.RAW else (VALID, STAGE)
+        for name, channel in channels.items():
+            title = _add_channel(file, channel, flags, selection.resolution)
+            if selection.resolution is Resolution.RAW:
+                add_words(file, conn, name, title, (selection.after, selection.until))
         return sum(_fill(file, conn, selection, calendar, span, channels, flags) for span in _spans(selection))
 
 
@@ -133,13 +140,15 @@ def _describe(file: Any, place: tuple[Any, ...], selection: ExportRange) -> None
         file.createVariable("time_bounds", "f8", ("time", "bounds"), chunksizes=(CHUNK, 2))
 
 
-def _add_channel(file: Any, channel: CfChannel, flags: Sequence[Flags], resolution: Resolution) -> None:
+def _add_channel(file: Any, channel: CfChannel, flags: Sequence[Flags], resolution: Resolution) -> str:
+    """Add the variables of a channel and return what it measures."""
     known = CATALOGUE.get(channel.parameter)
     title = channel.parameter if known is None else known.title_en
+    beside = [*(each.suffix for each in flags), *(SUFFIXES if resolution is Resolution.RAW else ())]
     about = {
         "long_name": title if channel.name == channel.parameter else f"{title} ({channel.name})",
         "units": units_of(channel.unit), "coordinates": "lat lon station",
-        "ancillary_variables": " ".join(f"{channel.name}_{each.suffix}" for each in flags), "ucum_units": channel.unit,
+        "ancillary_variables": " ".join(f"{channel.name}_{suffix}" for suffix in beside), "ucum_units": channel.unit,
     }  # fmt: skip
     if channel.unit in ON_SCALE:
         about["units_metadata"] = ON_SCALE[channel.unit]
@@ -158,6 +167,7 @@ def _add_channel(file: Any, channel: CfChannel, flags: Sequence[Flags], resoluti
         })  # fmt: skip
         if each.standard_name is not None:
             flag.standard_name = each.standard_name
+    return title
 
 
 def _variable(file: Any, name: str, kind: str, missing: float) -> Any:
@@ -194,6 +204,8 @@ def _fill(
     if not is_raw:
         file["time_bounds"][begin : begin + len(axis)] = _bounds(axis, selection.resolution, calendar)
     for channel, columns in found.items():
+        if is_raw:
+            fill_words(file, conn, channel, span, axis, begin)
         at = begin + np.searchsorted(axis, columns["time"])
         count += len(at)
         for name, column in columns.items():

@@ -53,11 +53,9 @@ order by o.day, o.sign_off_id desc
 READINGS: Final = f"""
 copy (
   with stages as materialized ({{stages}}),
-  verdicts as materialized (
-    select distinct on (time) time, flag, by, reason from v_flag
-    where channel = %(channel)s and time > %(after)s and time <= %(until)s and test is null
-      and (%(as_of)s::timestamptz is null or at <= %(as_of)s)
-    order by time, flag_id desc),
+  said as materialized (
+    select time, score, words, words_en, verdict, by, reason
+    from reading_words(%(channel)s, %(after)s, %(until)s, %(as_of)s)),
   corrections as materialized (
     select distinct on (k.time) k.time, k.by, k.reason from correction k join channel using (channel_id)
     where channel = %(channel)s and k.time > %(after)s and k.time <= %(until)s
@@ -65,13 +63,13 @@ copy (
       and (k.revoked_at is null or k.revoked_at > %(as_of)s)
     order by k.time, k.correction_id desc)
   select {UTC.format("r.time")}, {LOCAL.format("r.time")}, r.station, r.channel, r.parameter, r.value, r.unit,
-         r.raw_value, r.state, r.quality, r.tests, v.flag,
-         case when v.flag is not null then {WORDS.format("v.by")} end,
-         case when v.flag is not null then {WORDS.format("v.reason")} end,
+         r.raw_value, r.state, r.quality, r.tests, w.score,
+         {WORDS.format("w.words")}, {WORDS.format("w.words_en")},
+         w.verdict, {WORDS.format('w."by"')}, {WORDS.format("w.reason")},
          {WORDS.format("k.by")}, {WORDS.format("k.reason")}, coalesce(s.stage, {{otherwise}}),
          {TRUTH.format("r.late")}, {UTC.format("r.received_at")}
   from ({{source}}) r
-  left join verdicts v on v.time = r.time
+  left join said w on w.time = r.time
   left join corrections k on k.time = r.time
   left join stages s on s.day = {DAY.format("(r.time - interval '1 microsecond')")}
   order by r.time

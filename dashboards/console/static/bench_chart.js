@@ -3,6 +3,7 @@ import { covered, previewOf, within } from "./correction.js";
 import { counted, LANG, TEXT, ZONE, element } from "./page.js";
 import { axisOf, axisWidth, inWords, number } from "./numbers.js";
 import { addSign, SAMPLE_INK } from "./hatch.js";
+import { remarkAt } from "./remarks.js";
 import { heightOf } from "./scale.js";
 import { axisTimes, timeText } from "./times.js";
 
@@ -15,6 +16,7 @@ import { axisTimes, timeText } from "./times.js";
  *   withdrawn_reason: string | null }} Act
  * @typedef {{ t: number[], mean: Column, low: Column, high: Column, suspect: Column, fail: Column, raw: Column,
  *   corrected: Column, width_s: number, hourly: boolean, lanes: Record<string, [number, number, number][]>, acts: Act[],
+ *   remarks: import("./remarks.js").Remark[],
  *   samples: [number, number, string, string, number | null, string | null][] }} Stretch
  * @typedef {{ id: string, title: string, unit: string, decimals: number, resolution: number, stepped: boolean,
  *   housekeeping: boolean, states: string[] | null, companions?: string[] }} Channel
@@ -218,7 +220,8 @@ export class BenchChart {
     if (measured !== null && this.data.corrected[i]) values.push(`${TEXT.bench_raw}: ${number(measured, decimals, LANG)}`);
     const near = this.data.samples.filter(([at]) => Math.abs(this.u.valToPos(at, "x") - this.u.valToPos(t[i], "x")) <= NEAR);
     const samples = near.map(([, , reported, code, , verdict]) => ` · ${TEXT.sample_mark} ${code}: ${reported}${verdict ? ` (${TEXT[`sample_${verdict}`]})` : ""}`);
-    this.onPoint(`${timeText(t[i] * 1000, ZONE, 0)}: ${values.filter(Boolean).join(", ") || TEXT.no_data}${samples.join("")}`, t[i]);
+    const remark = remarkAt(this.data.remarks, t[i], TEXT, LANG);
+    this.onPoint(`${timeText(t[i] * 1000, ZONE, 0)}: ${values.filter(Boolean).join(", ") || TEXT.no_data}${samples.join("")}${remark && ` · ${remark}`}`, t[i]);
   }
 
   /**

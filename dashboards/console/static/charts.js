@@ -17,7 +17,7 @@ const AGAIN_MS = 300000; // means and sums do not come by the stream
 const MARKS_AGAIN_MS = 60000;
 const KEPT = 100; // readings of a channel that came while its series was asked for, or was not shown under a drag
 
-/** @type {Map<string, { lines: import("./plot.js").Line[], series: Series, plot: any, grows: boolean, drawnAt: number }>} */
+/** @type {Map<string, { lines: import("./plot.js").Line[], series: Series, plot: any, grows: boolean, drawnAt: number, lacksWords: boolean }>} */
 export const charts = new Map();
 const places = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".chart"));
 /** @type {Map<string, { at: number, channel: import("./stream.js").Channel }[]>} what the stream brought last for each chart, and when */
@@ -57,7 +57,7 @@ function tellMade(place, series) {
 /** @param {HTMLElement} place */
 async function draw(place) {
   const mine = view(), channel = place.dataset.channel || "", begun = performance.now();
-  const answer = await fetch(`/api/channels/${channel}/series?${asked()}`).catch(() => null);
+  const answer = await fetch(`/api/channels/${channel}/series?${asked()}`, { headers: { "Accept-Language": LANG } }).catch(() => null);
   if (answer === null || !answer.ok || mine !== view()) return; // the reader has chosen another range meanwhile
   /** @type {Series} */
   const series = await answer.json();
@@ -80,7 +80,7 @@ function show(place, channel, series) {
     point: (u, t) => tellPointed(place, u, t), redrawn: (u) => tellBeyond(place, series, u),
   });
   const grows = isOfReadings(series, Number(place.dataset.interval));
-  charts.set(channel, { lines, series, plot, grows, drawnAt: performance.now() });
+  charts.set(channel, { lines, series, plot, grows, drawnAt: performance.now(), lacksWords: false });
   tellMade(place, series);
 }
 
@@ -121,6 +121,7 @@ function add(channel) {
     series.mean[i] = series.low[i] = series.high[i] = value;
   } else if (value !== null) {
     series[kind ? "aside" : channel.quality === 3 ? "suspect" : "fail"][i] = value;
+    chart.lacksWords = true; // why it is doubted does not come by the stream
   }
   const spell = series.spells[series.spells.length - 1];
   if (kind && spell && spell[2] === kind && at - spell[1] <= 2 * width) spell[1] = at;
@@ -223,8 +224,8 @@ setInterval(() => isLive() && readMarks(), MARKS_AGAIN_MS);
 setInterval(() => {
   for (const place of places) {
     const chart = charts.get(place.dataset.channel || "");
-    if (!isLive() || !chart || chart.grows) continue;
-    if (performance.now() - chart.drawnAt >= Math.min(AGAIN_MS, chart.series.width_s * 1000)) draw(place);
+    if (!isLive() || !chart || chart.grows && !chart.lacksWords) continue;
+    if (chart.lacksWords || performance.now() - chart.drawnAt >= Math.min(AGAIN_MS, chart.series.width_s * 1000)) draw(place);
   }
 }, MARKS_AGAIN_MS);
 addEventListener("resize", () => {

@@ -3,13 +3,14 @@
 import { LANG, TEXT, ZONE } from "./page.js";
 import { axisOf, axisWidth, given, inWords, number } from "./numbers.js";
 import { addSign, colour, fillHatched, SAMPLE_INK, SIGNS, SPELLS } from "./hatch.js";
+import { remarkAt } from "./remarks.js";
 import { heightOf } from "./scale.js";
 import { axisTimes, timeText } from "./times.js";
 
 /**
  * @typedef {(number | null)[]} Column
  * @typedef {{ t: number[], mean: Column, low: Column, high: Column, suspect: Column, fail: Column, aside: Column,
- *   spells: [number, number, string][], resolution: string, width_s: number }} Series
+ *   spells: [number, number, string][], remarks: import("./remarks.js").Remark[], resolution: string, width_s: number }} Series
  * @typedef {{ limit: number, above: boolean, severity: string, title: string, always: boolean, note?: string,
  *   isNew?: boolean }} Limit a new one has its words on the left, where those of the old one do not stand
  * @typedef {{ t: number, kind: string, severity: string, words: string, value?: number }} Mark a sample has a value
@@ -60,7 +61,8 @@ export function pointAt({ t: times, width_s, resolution }, t) {
 }
 
 /**
- * Return what a line says at a time: the value, from least to greatest, what is doubtful, the state. Empty: nothing. Pure.
+ * Return what a line says at a time: the value, from least to greatest, what is doubtful, the state, and what tests and people
+ * say of it. Empty: nothing. Pure.
  * @param {Line} line
  * @param {number} t seconds
  * @param {Record<string, string>} text
@@ -79,6 +81,8 @@ export function saidAt({ series, decimals, states }, t, text, lang) {
   }
   const spell = series.spells.find(([from, to]) => from < t && t <= to);
   if (spell) words.push(text[`spell_${spell[2]}`]);
+  const remark = i < 0 ? "" : remarkAt(series.remarks, series.t[i], text, lang);
+  if (remark) words.push(remark);
   return words.join(" · ");
 }
 

@@ -141,6 +141,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "test_salinity_pair": ("Độ mặn không khớp độ dẫn điện", "Salinity against conductivity"),
     "test_dust_pair": ("PM2.5 lớn hơn PM10", "PM2.5 above PM10"),
     "test_nitrogen_pair": ("NO + NO2 khác NOx", "NO and NO2 against NOx"),
+    "remark_score": ("mức", "score"),
+    "remark_verdict": ("Người duyệt:", "Verdict:"),
     "test_state": ("Thiết bị tự nghi ngờ", "Doubted by the device"),
     "new_alarm": ("Cảnh báo mới", "New alarm"),
     "look": ("Xem cảnh báo", "Show the alarm"),

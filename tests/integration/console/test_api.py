@@ -77,6 +77,10 @@ async def test_readings_are_those_after_from_up_to_to_with_quality_and_stage(dat
         times = [datetime.fromisoformat(one["time"]) for one in found]
         assert (len(found), times[0], times[-1]) == (60, NOW - timedelta(minutes=59), NOW), "one end is in, one is out"
         assert [(t, one["value"], one["quality"], one["state"]) for t, one in zip(times, found, strict=True)] == view
+        said = [one for one in found if one["tests"] != "{}"]
+        assert [(one["tests"], one["quality"], one["verdict"], one["reason"]) for one in said] == [
+            ("{spike}", 4, None, None)
+        ]
         stages = conn.execute("select stage from v_stage where channel = %s", [DO]).fetchall()
         assert stages
         assert {(one["stage"],) for one in found} <= set(stages)

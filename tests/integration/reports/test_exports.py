@@ -19,6 +19,7 @@ import openpyxl
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from psycopg.types.json import Jsonb
 
 from quantrac.telemetry.states import State
 from reports.exports import netcdf, parquet, rows, workbook
@@ -116,12 +117,24 @@ def test_an_earlier_moment_has_what_had_come_and_been_corrected_by_then(world: W
         assert list(_csv(world, selection)["value"]) == values, after
 
 
-def test_verdicts_corrections_and_signatures_stand_in_columns_of_their_own(world: World) -> None:
+def test_findings_verdicts_corrections_and_signatures_stand_in_columns_of_their_own(
+    world: World, tmp_path: Path
+) -> None:
     """With who and why, on one line, and so that a spreadsheet calculates nothing; what was taken back is gone."""
     add, minute = "insert into reading_flag (channel_id, time, test, flag, by, reason, at)", timedelta(minutes=1)
     for back in range(3):
         world.reading(NOON - back * minute, value=float(back))
     world.flag(3, "spike")
+    said = [
+        [world.channel_id, NOON - back * minute, test, score, Jsonb({"vi": f"={test}\n{score}", "en": test.upper()})]
+        for back, test, score in ((0, "rate", 1.5), (0, "spike", 2.5), (2, "flat", 1.25))
+    ]
+    with world.conn.cursor() as cursor:
+        cursor.executemany(
+            "insert into reading_flag (channel_id, time, test, flag, by, at, score, words)"
+            " values (%s, %s, %s, 3, 'quality', now(), %s, %s)",
+            said,
+        )
     for time, flag, reason in ((NOON, 4, "=1+1\nwiper"), (NOON - minute, 4, "a"), (NOON - minute, None, "not so")):
         world.conn.execute(f"{add} values (%s, %s, null, %s, 'an', %s, now())", [world.channel_id, time, flag, reason])
     world.conn.execute(
@@ -138,14 +151,26 @@ def test_verdicts_corrections_and_signatures_stand_in_columns_of_their_own(world
         " values (%s, '2026-11-24', '2026-11-23T17:00Z', '2026-11-24T17:00Z', '{}', 'an', now(), 'an', now())",
         [world.channel_id],
     )
-    names = "value", "raw_value", "quality", "tests", "verdict", "verdict_by", "verdict_reason", "corrected_by"
+    names = "value", "raw_value", "quality", "tests", "score", "words", "words_en"
+    of_people = "verdict", "verdict_by", "verdict_reason", "corrected_by", "correction_reason"
     frame = _csv(world, DAY).astype(object)
-    found = frame.where(frame.notna(), None)[[*names, "correction_reason", "stage"]].to_numpy().tolist()
+    found = frame.where(frame.notna(), None)[[*names, *of_people, "stage"]].to_numpy().tolist()
     assert found == [
-        [7.5, 2.0, 1, "{}", None, None, None, "binh", "drift", "reviewed"],
-        [1.0, 1.0, 1, "{}", None, None, None, None, None, "reviewed"],
-        [0.0, 0.0, 4, "{spike}", 4.0, "an", "1+1 wiper", None, None, "reviewed"],
-    ]
+        [7.5, 2.0, 3, "{flat}", 1.25, "flat 1.25", "FLAT", None, None, None, "binh", "drift", "reviewed"],
+        [1.0, 1.0, 1, "{}", None, None, None, None, None, None, None, None, "reviewed"],
+        [0.0, 0.0, 4, "{rate,spike}", 2.5, "spike 2.5; =rate 1.5", "SPIKE; RATE",
+         4.0, "an", "1+1 wiper", None, None, "reviewed"],
+    ]  # fmt: skip
+    then = _csv(world, replace(DAY, as_of=NOON))
+    assert then["words"].isna().all(), "nothing was said yet"
+    with _netcdf(world, DAY, tmp_path / "a.nc") as file:
+        texts = ("tests", "words_en", "verdict_by", "verdict_reason")
+        assert [file[f"do_{name}"][:].tolist() for name in texts] == [
+            ["flat", "", "rate spike"], ["FLAT", "", "SPIKE; RATE"], ["", "", "an"], ["", "", "=1+1\nwiper"],
+        ]  # fmt: skip
+        assert file["do_words"][0] == "=flat\n1.25"
+        assert file["do_score"][:].filled(0).tolist() == [1.25, 0, 2.5]
+        assert file["do_verdict"][:].filled(0).tolist() == [0, 0, 4]
 
 
 @pytest.fixture
@@ -239,7 +264,8 @@ def test_netcdf_has_what_the_cf_conventions_ask_for(
             ("latitude", "degrees_north", 9.4), ("longitude", "degrees_east", 105.9),
         ]  # fmt: skip
         assert (do.units, do.long_name, do.coordinates) == ("mg L-1", "Dissolved oxygen", "lat lon station")
-        assert do.ancillary_variables == "do_quality do_state do_stage"
+        beside = "quality state verdict stage score tests words words_en verdict_by verdict_reason"
+        assert do.ancillary_variables.split() == [f"do_{name}" for name in beside.split()]
         assert quality.flag_meanings == "good not_evaluated suspect fail missing"
         assert (quality.flag_values.tolist(), quality.flag_values.dtype) == ([1, 2, 3, 4, 9], quality.dtype)
         times: Any = netCDF4.num2date(

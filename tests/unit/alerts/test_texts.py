@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts.alarm.change import Purpose
+from alerts.evaluating.suspicion import suspicion
 from alerts.rules.rule import RuleTexts
 from alerts.rules.trend import Trend
 from alerts.telling import gsm
@@ -82,6 +83,17 @@ def test_short_message(notice: Notice, language: str, expected: str) -> None:
     text = short_message(notice, language)
     assert text == expected
     assert gsm.length(text).segments == 1
+
+
+def test_a_letter_says_what_speaks_against_a_value_that_alarms_although_it_is_suspect() -> None:
+    said = replace(NOTICE, suspicion=suspicion(["expect", "rate"], "đổi 3 trong 5 phút", "3 in 5 minutes"))
+    lines = letter(said, "vi").body.splitlines()
+    at = lines.index("Giá trị: 2,80 mg/l")
+    assert lines[at + 1] == "Chất lượng số liệu: nghi ngờ (ngoài khoảng thường gặp ở đây; đổi 3 trong 5 phút)"
+    words = "Quality of the value: suspect (beyond what is expected here; 3 in 5 minutes)"
+    assert words in letter(said, "en").body.splitlines()
+    assert suspicion([], None, None).en == "suspect"
+    assert "Quality" not in letter(NOTICE, "en").body
 
 
 def test_the_advice_is_left_out_where_it_would_cost_a_second_message() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.console import workbench_page
+from dashboards.console.remarks import ReadingRemark, joined
 from dashboards.console.texts import TEXTS
 from dashboards.console.workbench import BenchChannel, BenchStation, by_parameter, companions, lanes, with_gaps
 from quantrac.cli.commands.review import app
@@ -40,6 +42,25 @@ def test_a_lane_has_every_point_that_is_blamed_once(blamed: dict[str, set[int]])
         assert covered == sorted(blamed[word])
         assert sum(readings for *_, readings in spans) == 2 * len(covered)
         assert all(later[0] > earlier[1] for earlier, later in pairwise(spans))
+
+
+def test_what_is_said_of_points_side_by_side_is_said_once_in_the_strongest_words() -> None:
+    def said(t: float, tests: list[str], score: float | None, words: str | None, *person: Any) -> ReadingRemark:
+        return ReadingRemark(t - 60, t, tests, score, words, *(person or (None, None, None)))
+
+    found = joined(
+        [
+            said(60, ["spike"], 1.5, "a"), said(120, ["spike"], 2.5, "b"), said(180, ["spike"], 2.0, "c"),
+            said(180, ["rate"], 1.0, "weaker, of the same point", 4, "An", "vỡ"),
+            said(360, ["range"], None, None), said(420, ["range"], None, None),
+            said(600, ["range"], None, None),
+        ],
+        60.0,
+    )  # fmt: skip
+    assert found == [
+        (0, 120, ["spike"], 2.5, "b", None, None, None), (120, 180, ["spike"], 2.0, "c", 4, "An", "vỡ"),
+        (300, 420, ["range"], None, None, None, None, None), (540, 600, ["range"], None, None, None, None, None),
+    ]  # fmt: skip
 
 
 def test_companions_are_the_tide_the_temperature_and_the_same_next_door() -> None:
