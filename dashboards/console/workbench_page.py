@@ -69,6 +69,7 @@ class ReviewWish(BaseModel):
     until: PossibleTime = Field(alias="to")
     reason: Reason
     seen: Version = None
+    whole_device: bool = False
 
     def stretch(self, station: str, name: str) -> ReviewedReadings:
         """Return the readings that are meant; raises BadReview."""
@@ -138,11 +139,11 @@ def _add_data(app: FastAPI, console: Console) -> None:
         return JSONResponse(found)
 
     @app.get("/api/channels/{station}/{name}/stretch", dependencies=[may_read])
-    def selected(stretch: Stretch = Depends(Stretch)) -> Response:
+    def selected(stretch: Stretch = Depends(Stretch), whole_device: bool = False) -> Response:
         """What is selected: how many readings, its version, and what people did there."""
         with console.long_read() as conn:
-            there = acts_there(conn, stretch.readings)
-            readings = readings_there(conn, stretch.readings)
+            there = acts_there(conn, stretch.readings, whole_device=whole_device)
+            readings = readings_there(conn, stretch.readings, whole_device=whole_device)
         return JSONResponse({"readings": readings, "version": version_of(there), "acts": msgspec.to_builtins(there)})
 
     @app.get("/api/stations/{station}/findings", dependencies=[may_read])
@@ -165,14 +166,20 @@ def _add_acts(app: FastAPI, console: Console) -> None:
         """Give readings a verdict."""
         verdict, stretch = review.VERDICTS[wish.verdict], wish.stretch(station, name)
         with pool.connection() as conn, by.acting():
-            return _done(review.flag(conn, stretch, verdict, by.name, wish.reason, clock(), seen=wish.seen))
+            act = review.flag(
+                conn, stretch, verdict, by.name, wish.reason, clock(), seen=wish.seen, whole_device=wish.whole_device
+            )
+        return _done(act)
 
     @app.post("/api/channels/{station}/{name}/unflag")
     def unflag(station: str, name: str, wish: ReviewWish, by: Visitor = may_review) -> Response:
         """End the verdicts of people on readings."""
         stretch = wish.stretch(station, name)
         with pool.connection() as conn, by.acting():
-            return _done(review.unflag(conn, stretch, by.name, wish.reason, clock(), seen=wish.seen))
+            act = review.unflag(
+                conn, stretch, by.name, wish.reason, clock(), seen=wish.seen, whole_device=wish.whole_device
+            )
+        return _done(act)
 
     @app.post("/api/channels/{station}/{name}/correct")
     def correct(station: str, name: str, wish: CorrectionWish, by: Visitor = may_review) -> Response:
@@ -248,7 +255,7 @@ def _bench(shown: BenchChannel, known: list[BenchChannel], language: Language) -
         "station": shown.station,
         "channels": [
             _described(one, in_words[one.channel], language)
-            | {"companions": [companion.channel for companion in beside[one.channel]]}
+            | {"companions": [companion.channel for companion in beside[one.channel]], "device": one.device}
             for one in here
         ],
         "away": [_described(one, f"{in_words[one.channel]}, {places[one.station]}", language) for one in away.values()],

@@ -48,6 +48,10 @@ class Act:
     drift: float | None = None
     drift_from: datetime | None = None
     drift_to: datetime | None = None
+    device: str | None = None
+    """The device whose channels were all judged in one act; None: this channel alone."""
+    part_of: int | None = None
+    """The first review of that act; None in the first itself."""
 
     @property
     def touches(self) -> list[tuple[datetime, str]]:
@@ -76,23 +80,33 @@ class ReviewedReadings(NamedTuple):
 ACT: Final = f"select {columns_of(Act)} from v_review where review_id = %s"  # noqa: S608  # our own field names
 ACTS: Final = f"""
 select {columns_of(Act)} from v_review
-where (%(place)s::text is null or channel = %(place)s or station = %(place)s) and (%(every)s or state <> 'withdrawn')
+where (channel = %(place)s or part_of is null and (%(place)s::text is null or station = %(place)s))
+  and (%(every)s or state <> 'withdrawn')
 order by review_id desc limit %(limit)s
 """  # noqa: S608
 ACTS_THERE: Final = f"""
 select {columns_of(Act)} from v_review
-where channel = %(channel)s and to_t > %(after)s and from_t <= %(until)s order by review_id desc
+where channel = any(%(channels)s) and to_t > %(after)s and from_t <= %(until)s order by review_id desc
 """  # noqa: S608
 READINGS_THERE: Final = """
-select (select count(*) from reading r where r.channel_id = c.channel_id and r.time > %(after)s and r.time <= %(until)s)
+select sum((select count(*) from reading r
+            where r.channel_id = c.channel_id and r.time > %(after)s and r.time <= %(until)s)
   + (select count(*) from derived_reading d
-     where d.channel_id = c.channel_id and d.time > %(after)s and d.time <= %(until)s)
-from channel c where c.channel = %(channel)s
+     where d.channel_id = c.channel_id and d.time > %(after)s and d.time <= %(until)s))
+from channel c where c.channel = any(%(channels)s)
+"""
+BESIDE: Final = """
+select o.channel from channel c join channel o using (station, device)
+where c.channel = %s and not o.derived and (o.active or o.channel = c.channel)
+order by o.channel <> c.channel, o.channel
 """
 
 
 def acts(conn: Connection, place: str | None = None, *, every: bool = False, limit: int = 100) -> list[Act]:
-    """Return the newest acts, of one channel or station where `place` names one; withdrawn ones only with `every`."""
+    """Return the newest acts, of one channel or station where `place` names one; withdrawn ones only with `every`.
+
+    An act on a whole device is one of them, that of its first channel; of a channel it is the channel's own.
+    """
     return rows_of(conn, Act, ACTS, {"place": place, "every": every, "limit": limit})
 
 
@@ -104,15 +118,23 @@ def act_of(conn: Connection, review_id: int) -> Act:
     return found[0]
 
 
-def acts_there(conn: Connection, stretch: ReviewedReadings) -> list[Act]:
+def channels_of(conn: Connection, channel: str, *, whole_device: bool) -> list[str]:
+    """Return a channel, and with `whole_device` all that its device measures; the channel itself comes first."""
+    found = [name for (name,) in conn.execute(BESIDE, [channel])] if whole_device else []
+    return found or [channel]
+
+
+def acts_there(conn: Connection, stretch: ReviewedReadings, *, whole_device: bool = False) -> list[Act]:
     """Return every act that touches the stretch, also withdrawn ones, the newest first."""
-    return rows_of(conn, Act, ACTS_THERE, stretch._asdict())
+    channels = channels_of(conn, stretch.channel, whole_device=whole_device)
+    return rows_of(conn, Act, ACTS_THERE, {**stretch._asdict(), "channels": channels})
 
 
-def readings_there(conn: Connection, stretch: ReviewedReadings) -> int:
+def readings_there(conn: Connection, stretch: ReviewedReadings, *, whole_device: bool = False) -> int:
     """Return how many readings the stretch holds."""
-    found = conn.execute(READINGS_THERE, stretch._asdict()).fetchone()
-    return 0 if found is None else int(found[0])
+    channels = channels_of(conn, stretch.channel, whole_device=whole_device)
+    found = conn.execute(READINGS_THERE, {**stretch._asdict(), "channels": channels}).fetchone()
+    return 0 if found is None else int(found[0] or 0)
 
 
 def version_of(found: Iterable[Act]) -> int:

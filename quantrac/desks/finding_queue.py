@@ -1,4 +1,6 @@
-"""What the quality tests found and no person has judged yet, as stretches of one channel each, the worst first.
+"""What the quality tests found and no person has judged yet, as stretches of a channel or device, the worst first.
+
+What a test says of a device as one thing is one finding, on however many of its channels it shows.
 
 Readings that the device itself calls maintenance, calibration, warm-up, fault or no answer need no decision: the cause
 of their rejection is known. So only readings that were measured are looked at (states ok, suspect, range).
@@ -6,25 +8,34 @@ of their rejection is known. So only readings that were measured are looked at (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from quantrac.database.pool import Connection, rows_of
+from quantrac.quality.device_tests import DEVICE_TESTS
 from quantrac.telemetry.quality import StatelessTest
 from quantrac.telemetry.states import State
 
 BLAMING: Final = StatelessTest.RANGE | StatelessTest.PLAUSIBLE | StatelessTest.EXPECT
 MOST_FINDINGS: Final = 200
 """More are not looked at in one sitting; the worst come first."""
+MOST_STRETCHES: Final = 2000
+"""Of single channels that are read: a finding on a device is many of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundStretch:
-    """Readings of one channel that tests blame, with less than an hour (or three intervals) between them."""
+    """Readings of one channel that tests blame, with less than an hour (or three intervals) between them.
+
+    Where a test of the device blames several channels at once: those of all of them.
+    """
 
     station: str
     channel: str
+    """Of several the one that is blamed most."""
+    device: str | None
     from_t: datetime
     """Of the first and the last reading that is blamed, both inclusive."""
     to_t: datetime
@@ -36,12 +47,14 @@ class FoundStretch:
     """Names of the tests; `state` where the device itself was in doubt."""
     low: float | None
     high: float | None
-    """Of the blamed values, as they were measured."""
+    """Of the blamed values of `channel`, as they were measured."""
+    channels: tuple[str, ...] = ()
+    """All that are blamed at once; empty: `channel` alone."""
 
 
 QUEUE: Final = """
 with wanted as materialized (
-  select c.channel_id, c.station, c.channel, c.interval_s from channel c join station s using (station)
+  select c.channel_id, c.station, c.channel, c.device, c.interval_s from channel c join station s using (station)
   where c.active and s.active and not c.derived and (c.station = %(place)s or c.channel = %(place)s)),
 flags as materialized (
   select channel_id, time, max(flag) filter (where test is not null) as found,
@@ -71,12 +84,13 @@ open as (
   where b.value is not null and b.state = any(%(measured)s) and not coalesce(f.judged, false)),
 numbered as (
   select *, count(*) filter (where apart) over (partition by channel_id order by time) as part from open)
-select station, channel, min(time) as from_t, max(time) as to_t, count(*)::int4 as readings, max(flag)::int4 as flag,
+select station, channel, device, min(time) as from_t, max(time) as to_t, count(*)::int4 as readings,
+       max(n.flag)::int4 as flag,
        array(select distinct unnest(string_to_array(string_agg(distinct
          case when tests = '{}' then 'state' else array_to_string(tests, ',') end, ','), ',')) order by 1) as tests,
        min(value) as low, max(value) as high
-from numbered join wanted using (channel_id) group by station, channel, part, interval_s
-order by 6 desc, count(*) * interval_s desc, channel, from_t limit %(most)s
+from numbered n join wanted using (channel_id) group by station, channel, device, part, interval_s
+order by 7 desc, count(*) * interval_s desc, channel, from_t limit %(most)s
 """
 """Of readings that tests or devices blame the whole is looked at; `v_reading` would do so with each reading. What tests
 with a history blame is read by months: a year has 52 chunks, and each reading by itself would be looked for in all."""
@@ -85,8 +99,35 @@ with a history blame is read by months: a year has 52 chunks, and each reading b
 def finding_queue(conn: Connection, place: str, after: datetime, until: datetime) -> list[FoundStretch]:
     """Return what waits for a decision at a station or on a channel, after < time <= until: at most MOST_FINDINGS."""
     asked = {
-        "place": place, "after": after, "until": until, "most": MOST_FINDINGS, "tests": int(BLAMING),
+        "place": place, "after": after, "until": until, "most": MOST_STRETCHES, "tests": int(BLAMING),
         "doubted": [int(State.SUSPECT), int(State.RANGE)],
         "measured": [int(State.OK), int(State.SUSPECT), int(State.RANGE)],
     }  # fmt: skip
-    return rows_of(conn, FoundStretch, QUEUE, asked)
+    return by_device(rows_of(conn, FoundStretch, QUEUE, asked))[:MOST_FINDINGS]
+
+
+def by_device(found: Iterable[FoundStretch]) -> list[FoundStretch]:
+    """Return what one test of a device blames on several of its channels at one time as one finding. Pure.
+
+    Args:
+        found: stretches of one channel each, the worst first; the finding stands where its worst stretch does.
+    """
+    whole: list[FoundStretch] = []
+    for one in found:
+        at = next((at for at, other in enumerate(whole) if _is_one_finding(one, other)), None)
+        if at is None:
+            whole.append(one)
+            continue
+        other = whole[at]
+        whole[at] = replace(
+            other, from_t=min(one.from_t, other.from_t), to_t=max(one.to_t, other.to_t),
+            readings=one.readings + other.readings, tests=sorted({*one.tests, *other.tests}),
+            channels=tuple(sorted({one.channel, *(other.channels or (other.channel,))})),
+        )  # fmt: skip
+    return [replace(one, channels=()) if len(one.channels) == 1 else one for one in whole]
+
+
+def _is_one_finding(one: FoundStretch, other: FoundStretch) -> bool:
+    is_there = one.device is not None and (one.station, one.device) == (other.station, other.device)
+    at_once = one.from_t <= other.to_t and other.from_t <= one.to_t
+    return is_there and at_once and not DEVICE_TESTS.keys().isdisjoint(set(one.tests) & set(other.tests))

@@ -20,7 +20,16 @@ import psycopg
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection
-from quantrac.desks.acts import Act, BadReview, ReviewedReadings, act_of, acts_there, version_of
+from quantrac.desks.acts import (
+    Act,
+    BadReview,
+    ReviewedReadings,
+    act_of,
+    acts_there,
+    channels_of,
+    readings_there,
+    version_of,
+)
 from quantrac.desks.stages import refuse_signed
 from quantrac.telemetry.errors import TranslatableError
 from quantrac.telemetry.quality import Quality
@@ -29,7 +38,7 @@ MOST_READINGS: Final = 600_000
 """Of one act: a year of one-minute readings."""
 VERDICTS: Final[Mapping[str, Quality]] = {"good": Quality.GOOD, "suspect": Quality.SUSPECT, "fail": Quality.FAIL}
 
-CHANNEL: Final = "select channel_id, station, derived from channel where channel = %s"
+CHANNEL: Final = "select channel_id, station, derived, device from channel where channel = %s"
 ONE_AT_A_TIME: Final = "lock table review in share row exclusive mode"
 SPAN: Final = """
 select min(time), max(time), count(*) from (
@@ -46,9 +55,10 @@ where flag is not null
 """
 OPEN: Final = """
 insert into review (channel_id, kind, from_t, to_t, readings, flag, value, factor, added, drift, drift_from, drift_to,
-                    person, reason, at, approved_by, approved_at)
+                    person, reason, at, approved_by, approved_at, device, part_of)
 values (%(channel_id)s, %(kind)s, %(from_t)s, %(to_t)s, %(readings)s, %(flag)s, %(value)s, %(factor)s, %(added)s,
-        %(drift)s, %(drift_from)s, %(drift_to)s, %(person)s, %(reason)s, %(now)s, %(approved_by)s, %(approved_at)s)
+        %(drift)s, %(drift_from)s, %(drift_to)s, %(person)s, %(reason)s, %(now)s, %(approved_by)s, %(approved_at)s,
+        %(device)s, %(part_of)s)
 returning review_id
 """
 FLAG: Final = """
@@ -126,7 +136,12 @@ update correction set approved_by = %(person)s, approved_at = %(now)s
 where channel_id = %(channel_id)s and time between %(from_t)s and %(to_t)s and review_id = %(review_id)s
 """
 APPROVED: Final = "update review set approved_by = %(person)s, approved_at = %(now)s where review_id = %(review_id)s"
-LOCK: Final = "select channel_id from review where review_id = %s for update"
+LOCK: Final = """
+with asked as (select coalesce(part_of, review_id) as first from review where review_id = %s)
+select v.review_id, v.channel_id from review v cross join asked a
+where v.review_id = a.first or v.part_of = a.first order by v.review_id for update of v
+"""
+"""Of an act on a whole device all reviews, the first one first."""
 
 
 class NotPossible(TranslatableError):
@@ -155,19 +170,23 @@ def flag(
     now: datetime,
     *,
     seen: int | None = None,
+    whole_device: bool = False,
 ) -> Act:
     """Give readings a verdict that stands above every test.
 
-    `seen`: the version of the stretch that the person has looked at, None: whatever others did. Raises BadReview;
-    NotPossible where somebody has touched the stretch since.
+    `seen`: the version of the stretch that the person has looked at, None: whatever others did. `whole_device`: those
+    of all channels that the channel's device measures, in one act. Raises BadReview; NotPossible where somebody has
+    touched the stretch since.
     """
     with _transaction(conn):
-        asked = _asked(conn, stretch, person, reason, now, seen)
-        asked |= _span(conn, asked["channel_id"], stretch, from_raw=False)
-        review = {**asked, **_NO_FORMULA, "kind": "flag", "flag": int(verdict)}
-        review_id = _open(conn, review | {"approved_by": person, "approved_at": now})
-        conn.execute(FLAG, {**review, "review_id": review_id})
-        return _done(conn, review_id, person, "flag", reason, now, Cause.FLAG)
+        asked = _asked(conn, stretch, person, reason, now, seen, whole_device=whole_device)
+        made = {**asked, **_NO_FORMULA, "kind": "flag", "flag": int(verdict), "approved_by": person, "approved_at": now}
+        parts: list[dict[str, Any]] = []
+        for own in _parts(conn, stretch, whole_device=whole_device):
+            channel_id = _channel(conn, own.channel)["channel_id"]
+            if not parts or readings_there(conn, own):
+                parts.append(made | {"channel_id": channel_id} | _span(conn, channel_id, own, from_raw=False))
+        return _done(conn, _open_all(conn, parts, FLAG), person, "flag", reason, now, Cause.FLAG)
 
 
 class ReadingVerdict(NamedTuple):
@@ -232,20 +251,29 @@ def _write_each(conn: Connection, asked: Mapping[str, Any], rows: Sequence[tuple
 
 
 def unflag(
-    conn: Connection, stretch: ReviewedReadings, person: str, reason: str, now: datetime, *, seen: int | None = None
+    conn: Connection,
+    stretch: ReviewedReadings,
+    person: str,
+    reason: str,
+    now: datetime,
+    *,
+    seen: int | None = None,
+    whole_device: bool = False,
 ) -> Act:
     """End the verdicts of people on a stretch, whoever gave them: the tests speak again. Raises as `flag` does."""
     with _transaction(conn):
-        asked = _asked(conn, stretch, person, reason, now, seen)
-        from_t, to_t, readings = conn.execute(VERDICTS_STAND, stretch._asdict()).fetchone() or (None, None, 0)
-        if not readings:
+        asked = _asked(conn, stretch, person, reason, now, seen, whole_device=whole_device)
+        made = {**asked, **_NO_FORMULA, "kind": "unflag", "flag": None, "approved_by": person, "approved_at": now}
+        parts = []
+        for own in _parts(conn, stretch, whole_device=whole_device):
+            from_t, to_t, readings = conn.execute(VERDICTS_STAND, own._asdict()).fetchone() or (None, None, 0)
+            if readings:
+                _check_number(readings)
+                span = {"from_t": from_t, "to_t": to_t, "readings": readings}
+                parts.append(made | {"channel_id": _channel(conn, own.channel)["channel_id"]} | span)
+        if not parts:
             raise BadReview("nobody's verdict stands on these readings of {channel}", channel=stretch.channel)
-        _check_number(readings)
-        review = {**asked, **_NO_FORMULA, "kind": "unflag", "flag": None, "readings": readings}
-        signed = {"from_t": from_t, "to_t": to_t, "approved_by": person, "approved_at": now}
-        review_id = _open(conn, review | signed)
-        conn.execute(UNFLAG, {**review, **signed, "review_id": review_id})
-        return _done(conn, review_id, person, "unflag", reason, now, Cause.FLAG)
+        return _done(conn, _open_all(conn, parts, UNFLAG), person, "unflag", reason, now, Cause.FLAG)
 
 
 def correct(
@@ -283,13 +311,13 @@ def correct(
             _refuse_second(conn, review)
         review_id = _open(conn, review)
         conn.execute(CORRECT, {**review, "review_id": review_id})
-        return _done(conn, review_id, person, "correct", reason, now, None if proposed else Cause.CORRECTION)
+        return _done(conn, [review_id], person, "correct", reason, now, None if proposed else Cause.CORRECTION)
 
 
 def approve(conn: Connection, review_id: int, person: str, now: datetime) -> Act:
     """Put a proposed correction into force. Raises NoSuchReview, BadReview, NotPossible."""
     with _transaction(conn):
-        act, keys = _locked(conn, review_id, person, None, now)
+        act, (keys, *_) = _locked(conn, review_id, person, None, now)
         if act.state != "proposed":
             raise NotPossible(
                 "review {number} is {state}: only a proposed one is approved", number=review_id, state=act.state
@@ -301,19 +329,22 @@ def approve(conn: Connection, review_id: int, person: str, now: datetime) -> Act
         _refuse_second(conn, keys)
         conn.execute(APPROVE, keys)
         conn.execute(APPROVED, keys)
-        return _done(conn, review_id, person, "approve", None, now, Cause.CORRECTION)
+        return _done(conn, [review_id], person, "approve", None, now, Cause.CORRECTION)
 
 
 def withdraw(conn: Connection, review_id: int, person: str, reason: str, now: datetime) -> Act:
-    """Take an act back: what stood before it stands again. Raises NoSuchReview, NotPossible."""
+    """Take an act back, of a device the whole: what stood before stands again. Raises NoSuchReview, NotPossible."""
     with _transaction(conn):
-        act, keys = _locked(conn, review_id, person, reason, now)
+        act, parts = _locked(conn, review_id, person, reason, now)
         if act.state == "withdrawn":
             raise NotPossible("review {number} was withdrawn already (by {by})", number=review_id, by=act.withdrawn_by)
-        conn.execute(REVOKE if act.kind == "correction" else RESTORE, keys)
-        conn.execute(WITHDRAW, keys)
+        for keys in parts:
+            conn.execute(REVOKE if act.kind == "correction" else RESTORE, keys)
+            conn.execute(WITHDRAW, keys)
         cause = Cause.CORRECTION if act.kind == "correction" else Cause.FLAG
-        return _done(conn, review_id, person, "withdraw", reason, now, cause if act.state == "in force" else None)
+        numbers = [keys["review_id"] for keys in parts]
+        _done(conn, numbers, person, "withdraw", reason, now, cause if act.state == "in force" else None)
+        return act_of(conn, review_id)
 
 
 _NO_FORMULA: Final = dict.fromkeys(("value", "factor", "added", "drift", "drift_from", "drift_to"))
@@ -342,27 +373,46 @@ def _transaction(conn: Connection) -> Iterator[None]:
 
 
 def _asked(
-    conn: Connection, stretch: ReviewedReadings, person: str, reason: str, now: datetime, seen: int | None
+    conn: Connection,
+    stretch: ReviewedReadings,
+    person: str,
+    reason: str,
+    now: datetime,
+    seen: int | None,
+    *,
+    whole_device: bool = False,
 ) -> dict[str, Any]:
     """Return the parameters that all statements share; raises BadReview, NotPossible."""
     if not reason.strip():
         raise BadReview("a review needs a reason")
-    channel = conn.execute(CHANNEL, [stretch.channel]).fetchone()
-    if channel is None:
-        raise BadReview("found channel {channel}, which is not known: see v_channel", channel=stretch.channel)
-    if channel[2]:
-        raise BadReview(
-            "found channel {channel}, which is derived: review the readings that it is made of", channel=stretch.channel
-        )
+    channel = _channel(conn, stretch.channel)
+    if whole_device and channel["device"] is None:
+        raise BadReview("found channel {channel}, which belongs to no device", channel=stretch.channel)
     if seen is not None:
-        _refuse_overtaken(conn, stretch, seen)
-    return {
-        "channel": stretch.channel, "channel_id": channel[0], "person": person, "reason": reason, "now": now,
-    }  # fmt: skip
+        _refuse_overtaken(conn, stretch, seen, whole_device=whole_device)
+    device = channel["device"] if whole_device else None
+    return {**channel, "device": device, "part_of": None, "person": person, "reason": reason, "now": now}
 
 
-def _refuse_overtaken(conn: Connection, stretch: ReviewedReadings, seen: int) -> None:
-    there = acts_there(conn, stretch)
+def _channel(conn: Connection, name: str) -> dict[str, Any]:
+    found = conn.execute(CHANNEL, [name]).fetchone()
+    if found is None:
+        raise BadReview("found channel {channel}, which is not known: see v_channel", channel=name)
+    if found[2]:
+        raise BadReview(
+            "found channel {channel}, which is derived: review the readings that it is made of", channel=name
+        )
+    return {"channel": name, "channel_id": found[0], "device": found[3]}
+
+
+def _parts(conn: Connection, stretch: ReviewedReadings, *, whole_device: bool) -> list[ReviewedReadings]:
+    """Return the stretch on its channel, and on all others of the device where that is meant."""
+    channels = channels_of(conn, stretch.channel, whole_device=whole_device)
+    return [stretch._replace(channel=channel) for channel in channels]
+
+
+def _refuse_overtaken(conn: Connection, stretch: ReviewedReadings, seen: int, *, whole_device: bool) -> None:
+    there = acts_there(conn, stretch, whole_device=whole_device)
     if version_of(there) != seen:
         at, by = max((touch for act in there for touch in act.touches), default=(stretch.until, ""))
         raise NotPossible(
@@ -395,20 +445,32 @@ def _check_number(readings: int) -> None:
 
 def _locked(
     conn: Connection, review_id: int, person: str, reason: str | None, now: datetime
-) -> tuple[Act, dict[str, Any]]:
-    locked = conn.execute(LOCK, [review_id]).fetchone()
-    act = act_of(conn, review_id)
-    assert locked is not None
-    return act, {
-        "channel_id": locked[0], "from_t": act.from_t, "to_t": act.to_t, "review_id": review_id, "person": person,
-        "reason": reason, "now": now,
-    }  # fmt: skip
+) -> tuple[Act, list[dict[str, Any]]]:
+    """Return an act, and the keys of its reviews: of a whole device one a channel."""
+    locked = conn.execute(LOCK, [review_id]).fetchall()
+    shared = {"person": person, "reason": reason, "now": now}
+    parts = [
+        {**shared, "review_id": number, "channel_id": channel_id, "from_t": part.from_t, "to_t": part.to_t}
+        for number, channel_id in locked
+        for part in (act_of(conn, number),)
+    ]
+    return act_of(conn, review_id), parts
 
 
 def _open(conn: Connection, review: Mapping[str, Any]) -> int:
     row = conn.execute(OPEN, review).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _open_all(conn: Connection, parts: Iterable[Mapping[str, Any]], statement: str) -> list[int]:
+    """Open the reviews of one act, the first of which leads, and do to each its readings what a statement says."""
+    numbers: list[int] = []
+    for part in parts:
+        leader = numbers[0] if numbers else None
+        numbers.append(_open(conn, {**part, "part_of": leader}))
+        conn.execute(statement, {**part, "review_id": numbers[-1]})
+    return numbers
 
 
 def _refuse_second(conn: Connection, keys: Mapping[str, Any]) -> None:
@@ -421,16 +483,30 @@ def _refuse_second(conn: Connection, keys: Mapping[str, Any]) -> None:
 
 
 def _done(
-    conn: Connection, review_id: int, person: str, action: str, reason: str | None, now: datetime, cause: Cause | None
+    conn: Connection,
+    reviews: Sequence[int],
+    person: str,
+    action: str,
+    reason: str | None,
+    now: datetime,
+    cause: Cause | None,
 ) -> Act:
-    """Audit the act and tell the feed of it, a change a day of readings; raises DaySigned."""
-    act = act_of(conn, review_id)
-    row = conn.execute(CHANNEL, [act.channel]).fetchone()
-    assert row is not None
-    detail = {"readings": act.readings, "from": act.from_t.isoformat(), "to": act.to_t.isoformat()}
-    audit.record(conn, now, person, action, f"review {review_id} of {act.channel}", reason, detail)
-    if cause is not None:
-        refuse_signed(conn, row[0], act.from_t, act.to_t)
-        days = conn.execute(DAYS, [row[0], act.from_t, act.to_t]).fetchall()
-        append_changes(conn, [NewChange(act.station, row[0], first, last, count, cause) for first, last, count in days])
-    return act
+    """Audit the act once and tell the feed of it, a change a day of readings; return the first; raises DaySigned."""
+    found = [act_of(conn, number) for number in reviews]
+    first = found[0]
+    detail: dict[str, Any] = {
+        "readings": sum(one.readings for one in found),
+        "from": min(one.from_t for one in found).isoformat(),
+        "to": max(one.to_t for one in found).isoformat(),
+    }
+    if first.device is not None:
+        detail |= {"device": first.device, "channels": [one.channel for one in found]}
+    audit.record(conn, now, person, action, f"review {first.review_id} of {first.channel}", reason, detail)
+    for one in found if cause is not None else ():
+        assert cause is not None
+        channel_id = _channel(conn, one.channel)["channel_id"]
+        refuse_signed(conn, channel_id, one.from_t, one.to_t)
+        days = conn.execute(DAYS, [channel_id, one.from_t, one.to_t]).fetchall()
+        changes = [NewChange(one.station, channel_id, begin, end, count, cause) for begin, end, count in days]
+        append_changes(conn, changes)
+    return first

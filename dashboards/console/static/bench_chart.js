@@ -12,14 +12,14 @@ import { axisTimes, timeText } from "./times.js";
  * @typedef {import("./correction.js").Chosen} Chosen
  * @typedef {{ review_id: number, station: string, channel: string, kind: string, state: string, from_t: string, to_t: string,
  *   readings: number, flag: number | null, value: number | null, factor: number | null, added: number | null,
- *   drift: number | null, person: string, reason: string, at: string, withdrawn_by: string | null,
+ *   device: string | null, drift: number | null, person: string, reason: string, at: string, withdrawn_by: string | null,
  *   withdrawn_reason: string | null }} Act
  * @typedef {{ t: number[], mean: Column, low: Column, high: Column, suspect: Column, fail: Column, raw: Column,
  *   corrected: Column, width_s: number, hourly: boolean, lanes: Record<string, [number, number, number][]>, acts: Act[],
  *   remarks: import("./remarks.js").Remark[],
  *   samples: [number, number, string, string, number | null, string | null][] }} Stretch
  * @typedef {{ id: string, title: string, unit: string, decimals: number, resolution: number, stepped: boolean,
- *   housekeeping: boolean, states: string[] | null, companions?: string[] }} Channel
+ *   housekeeping: boolean, states: string[] | null, device?: string | null, companions?: string[] }} Channel
  */
 
 const HEIGHT = 300, SMALL = 110, LEFT = 62, NEAR = 6; // px from a point to a sample that is told with it

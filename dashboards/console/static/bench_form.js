@@ -12,6 +12,7 @@ import { timeText } from "./times.js";
  * @typedef {{ readings: number, version: number, acts: Act[] }} Seen
  */
 
+const whole = byId("bench-device");
 const CORRECTIONS = ["value", "offset", "factor", "drift"];
 const DRAFT = "quantrac-workbench";
 const form = byId("bench-form"), reason = byId("bench-reason"), error = byId("bench-error"), send = byId("bench-send");
@@ -21,6 +22,12 @@ const form = byId("bench-form"), reason = byId("bench-reason"), error = byId("be
  * @param {Act} one
  */
 export function deedText(one) {
+  const said = deedOf(one);
+  return one.device ? `${said}, ${TEXT.bench_of_device} ${one.device}` : said;
+}
+
+/** @param {Act} one */
+function deedOf(one) {
   if (one.kind === "unflag") return TEXT.bench_unflag;
   if (one.kind === "flag") return TEXT[`quality_${one.flag}`];
   const plain = (/** @type {number} */ value) => number(value, Math.abs(value) < 1000 ? 3 : 1, LANG).replace(/([.,]\d*?)0+$/, "$1").replace(/[.,]$/, "");
@@ -41,7 +48,7 @@ export function spanText(from, to) {
 
 export class BenchForm {
   /**
-   * @param {{ decimals: () => number, done: (act: Act) => void, left: () => void, refused: () => void, sends: (isSending: boolean) => void,
+   * @param {{ decimals: () => number, device: () => string | null, look: () => void, done: (act: Act) => void, left: () => void, refused: () => void, sends: (isSending: boolean) => void,
    *   preview: (formula: import("./correction.js").Formula | null) => [any, any] | null }} page
    */
   constructor(page) {
@@ -54,6 +61,7 @@ export class BenchForm {
     /** @type {Act | null} what is to be taken back; null: something is done with what is selected */
     this.takesBack = null;
     this.isSending = false;
+    this.isWhole = false; // of which the stretch is known
     form.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
       this.send();
@@ -68,16 +76,32 @@ export class BenchForm {
     return form.elements.kind.value;
   }
 
+  /** Whether all channels of the device are meant: a correction is of one channel. */
+  get isOfDevice() {
+    return whole.checked && this.page.device() !== null && !CORRECTIONS.includes(this.kind);
+  }
+
+  /** By its key. */
+  turnDevice() {
+    if (form.hidden || byId("bench-device-label").hidden || this.isSending) return;
+    whole.checked = !whole.checked;
+    this.typed();
+  }
+
   /**
    * Open it for what is selected; what was typed for the same channel stays.
    * @param {string} channel
    * @param {Chosen} chosen
-   * @param {Promise<Seen | null>} seen
+   * @param {(isWhole: boolean) => Promise<Seen | null>} ask what is known of the stretch, on its channel or its whole device
+   * @param {boolean} [isWhole] whether a device is meant; else what was said last for the same channel stays
    */
-  open(channel, chosen, seen) {
+  open(channel, chosen, ask, isWhole) {
     const other = this.takesBack !== null || channel !== this.channel;
     Object.assign(this, { channel, chosen, takesBack: null });
     if (other) this.clear();
+    if (isWhole !== undefined) whole.checked = isWhole;
+    this.isWhole = this.isOfDevice;
+    const seen = ask(this.isWhole);
     form.hidden = !may("review", channel.split("/")[0]);
     byId("bench-kinds").hidden = false;
     say(byId("bench-what"), spanText(Math.ceil(chosen.after / 1000) * 1000, chosen.until)); // a finding is taken from just before it
@@ -154,9 +178,15 @@ export class BenchForm {
       place.hidden = place.dataset.of !== kind && !(kind === "factor" && place.dataset.of === "offset");
     }
     byId("bench-proposed-label").hidden = !CORRECTIONS.includes(kind);
+    byId("bench-device-label").hidden = this.takesBack !== null || this.page.device() === null || CORRECTIONS.includes(kind);
+    say(byId("bench-device-name"), this.page.device() || "");
     say(byId("bench-effect"), this.effect());
+    if (this.chosen && this.isWhole !== this.isOfDevice) {
+      this.isWhole = this.isOfDevice;
+      this.page.look();
+    }
     if (this.chosen) {
-      const kept = { channel: this.channel, chosen: this.chosen, kind, amounts: this.amounts(), reason: reason.value };
+      const kept = { channel: this.channel, chosen: this.chosen, kind, amounts: this.amounts(), reason: reason.value, whole: whole.checked };
       sessionStorage.setItem(DRAFT, JSON.stringify(kept));
     }
   }
@@ -185,6 +215,7 @@ export class BenchForm {
     if (kept.kind) form.elements.kind.value = kept.kind;
     for (const kind of CORRECTIONS) byId(`bench-${kind}`).value = kept.amounts[kind] || "";
     reason.value = kept.reason;
+    whole.checked = kept.whole === true;
     this.typed();
   }
 
@@ -201,14 +232,14 @@ export class BenchForm {
     if (!known) return TEXT.bench_away;
     const body = {
       from: new Date(this.chosen.after).toISOString(), to: new Date(this.chosen.until).toISOString(), reason: why,
-      seen: known.version,
+      seen: known.version, whole_device: this.isOfDevice,
     };
     const path = `channels/${this.channel}`;
     if (this.kind === "unflag") return [`${path}/unflag`, body];
     if (!CORRECTIONS.includes(this.kind)) return [`${path}/flag`, { ...body, verdict: this.kind }];
     const formula = this.formula();
     if (typeof formula === "string") return TEXT[formula];
-    return [`${path}/correct`, { ...body, ...formula, proposed: byId("bench-proposed").checked }];
+    return [`${path}/correct`, { ...body, whole_device: false, ...formula, proposed: byId("bench-proposed").checked }];
   }
 
   /** Let nobody change what is on its way: what were typed meanwhile would be lost. @param {boolean} isSending */

@@ -11,7 +11,7 @@ import { timeText } from "./times.js";
  * @typedef {import("./bench_chart.js").Act} Act
  * @typedef {import("./bench_chart.js").Channel} Channel
  * @typedef {import("./correction.js").Chosen} Chosen
- * @typedef {{ channel: string, from_t: string, to_t: string, readings: number, flag: number, tests: string[],
+ * @typedef {{ channel: string, channels: string[], device: string | null, from_t: string, to_t: string, readings: number, flag: number, tests: string[],
  *   low: number | null, high: number | null }} Finding
  */
 
@@ -53,6 +53,8 @@ const chart = new BenchChart(byId("bench-plot"), chosen, (words, t) => {
 });
 const form = new BenchForm({
   decimals: () => channels.get(channel)?.decimals ?? 2,
+  device: () => deviceOf(channel),
+  look: () => learn(),
   preview: (formula) => chart.preview(formula),
   left: leave, refused: learn, done: acted, sends,
 });
@@ -208,12 +210,19 @@ function chosen(found) {
   if (found) soon = setTimeout(() => look(found), 120); // a key that is held selects thirty times a second
 }
 
-/** @param {string} of @param {Chosen} found */
-const stretch = (of, { after, until }) => asked("stretch", `channels/${of}/stretch?${between([after, until])}`);
+/** @param {string} of @param {Chosen} found @param {boolean} [isWhole] */
+const stretch = (of, { after, until }, isWhole = form.isOfDevice) =>
+  asked("stretch", `channels/${of}/stretch?${between([after, until])}&whole_device=${isWhole}`);
 
-/** Look at what is selected, and open the form for it. @param {Chosen} found */
-function look(found) {
-  form.open(channel, found, stretch(channel, found));
+/** The device of a channel, where it measures others, too. @param {string} id */
+function deviceOf(id) {
+  const device = channels.get(id)?.device, own = [...channels.values()].filter((one) => one.device === device);
+  return device && own.length > 1 ? device : null;
+}
+
+/** Look at what is selected, and open the form for it. @param {Chosen} found @param {boolean} [isWhole] whether a device is meant */
+function look(found, isWhole) {
+  form.open(channel, found, (whole) => stretch(channel, found, whole), isWhole);
 }
 
 /** Look again at what the form is about. */
@@ -263,7 +272,7 @@ async function goTo(at) {
   view = [found.after - around, found.until + around];
   tell();
   const drawn = load();
-  look(found);
+  look(found, finding.channels.length > 1);
   markQueue();
   const { top, bottom } = byId("bench-plot").getBoundingClientRect();
   if (bottom < 120 || top > innerHeight - 120) byId("bench-plot").scrollIntoView(); // on a telephone the queue is below
@@ -329,8 +338,9 @@ function listQueue() {
   byId("bench-queue").replaceChildren(...queue.map((one, at) => {
     const of = channels.get(one.channel), decimals = of?.decimals ?? 2;
     const tests = one.tests.map((test) => TEXT[`test_${test}`] || test).join(", ");
-    const values = one.low === null || one.high === null ? "" : ` · ${[...new Set([one.low, one.high].map((value) => number(value, decimals, LANG)))].join(" … ")}`;
-    const words = `${one.flag === 4 ? "×" : "○"} ${of?.title || one.channel} · ${spanText(Date.parse(one.from_t), Date.parse(one.to_t))} · ${one.readings} · ${tests}${values}`;
+    const values = one.low === null || one.high === null || one.channels.length > 1 ? "" : ` · ${[...new Set([one.low, one.high].map((value) => number(value, decimals, LANG)))].join(" … ")}`;
+    const what = one.channels.length > 1 ? `${one.device} (${counted(one.channels.length, TEXT.bench_channels)})` : of?.title || one.channel;
+    const words = `${one.flag === 4 ? "×" : "○"} ${what} · ${spanText(Date.parse(one.from_t), Date.parse(one.to_t))} · ${one.readings} · ${tests}${values}`;
     const made = element("li", one.flag === 4 ? "fail" : "suspect", button("", words, () => goTo(at)));
     return made;
   }));
@@ -453,6 +463,7 @@ function pressed(event) {
     chart.move(steps[key], event.shiftKey);
   }
   else if (event.ctrlKey) return;
+  else if (key === "a") form.turnDevice();
   else if (KINDS[key] && !byId("bench-form").hidden) form.choose(KINDS[key]);
   else if (KEYS[key]) ACTIONS[KEYS[key]]();
   else return;

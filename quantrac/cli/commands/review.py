@@ -33,6 +33,9 @@ At = Annotated[str | None, typer.Option("--at", metavar="TIME", help="Only the r
 Seen = Annotated[
     int | None, typer.Option(min=0, help="Only if nobody has touched the readings since: the version that show names.")
 ]
+WholeDevice = Annotated[
+    bool, typer.Option("--whole-device", help="All channels that this channel's device measures, in one act.")
+]
 Json = Annotated[bool, typer.Option("--json", help="For programs; times in UTC.")]
 
 
@@ -45,6 +48,7 @@ def flag(
     from_: From = None,
     to: To = None,
     at: At = None,
+    whole_device: WholeDevice = False,
     seen: Seen = None,
 ) -> None:
     """Give readings a verdict that stands above every test; failed ones leave the hourly and daily values."""
@@ -55,7 +59,10 @@ def flag(
     with database("console", "review") as conn:
         zone = time_zone(conn)
         stretch = _stretch(channel, from_, to, at, zone)
-        act = review.flag(conn, stretch, review.VERDICTS[verdict], person, reason, datetime.now(UTC), seen=seen)
+        act = review.flag(
+            conn, stretch, review.VERDICTS[verdict], person, reason, datetime.now(UTC), seen=seen,
+            whole_device=whole_device,
+        )  # fmt: skip
     print(_line(act, zone))
 
 
@@ -67,6 +74,7 @@ def unflag(
     from_: From = None,
     to: To = None,
     at: At = None,
+    whole_device: WholeDevice = False,
     seen: Seen = None,
 ) -> None:
     """End people's verdicts on readings, whoever gave them: the tests speak again."""
@@ -75,7 +83,8 @@ def unflag(
     with database("console", "review") as conn:
         zone = time_zone(conn)
         stretch = _stretch(channel, from_, to, at, zone)
-        print(_line(review.unflag(conn, stretch, person, reason, datetime.now(UTC), seen=seen), zone))
+        act = review.unflag(conn, stretch, person, reason, datetime.now(UTC), seen=seen, whole_device=whole_device)
+    print(_line(act, zone))
 
 
 @app.command(short_help="Correct readings; the raw values stay beside it.")
@@ -118,7 +127,7 @@ def approve(number: Number, person: Person) -> None:
 
 @app.command(short_help="Take a verdict or a correction back.")
 def withdraw(number: Number, reason: Reason, person: Person) -> None:
-    """Take a verdict or a correction back: what stood before stands again."""
+    """Take a verdict or a correction back, of a whole device on all its channels: what stood before stands again."""
     from quantrac.desks import review
 
     with database("console", "review") as conn:
@@ -141,14 +150,22 @@ def list_(
 
 
 @app.command(short_help="Show what people have done to readings.")
-def show(channel: Channel, from_: From = None, to: To = None, at: At = None, as_json: Json = False) -> None:
+def show(
+    channel: Channel,
+    from_: From = None,
+    to: To = None,
+    at: At = None,
+    whole_device: WholeDevice = False,
+    as_json: Json = False,
+) -> None:
     """Show what people have done to readings, the newest first, and which version that is (see --seen)."""
     from quantrac.desks import acts
 
     with database("console", "review") as conn:
         zone = time_zone(conn)
         stretch = _stretch(channel, from_, to, at, zone)
-        found, readings = acts.acts_there(conn, stretch), acts.readings_there(conn, stretch)
+        found = acts.acts_there(conn, stretch, whole_device=whole_device)
+        readings = acts.readings_there(conn, stretch, whole_device=whole_device)
     version = acts.version_of(found)
     head = f"{channel}: {readings} readings, version {version}"
     whole = {"readings": readings, "version": version, "acts": found}
@@ -202,8 +219,9 @@ def _line(act: Act, zone: ZoneInfo) -> str:
     if act.drift is not None and act.drift_from is not None and act.drift_to is not None:
         said += f", drift {act.drift:g} from {shown(act.drift_from, zone)} to {shown(act.drift_to, zone)}"
     span = f"{shown(act.from_t, zone)} .. {shown(act.to_t, zone)}"
+    place = act.channel if act.device is None else f"{act.channel} (device {act.device}, all channels)"
     return (
-        f"{act.review_id:>6}  {act.state:<9}  {act.channel}  {span}  {act.readings} readings  {said}  "
+        f"{act.review_id:>6}  {act.state:<9}  {place}  {span}  {act.readings} readings  {said}  "
         f"{act.person}: {act.reason}"
     )
 
@@ -212,4 +230,5 @@ def _found_line(one: FoundStretch, zone: ZoneInfo) -> str:
     span = f"{shown(one.from_t, zone)} .. {shown(one.to_t, zone)}"
     values = "" if one.low is None else f"  {one.low:g} .. {one.high:g}"
     word = "fail" if one.flag == Quality.FAIL else "suspect"
-    return f"{word:<7}  {one.channel}  {span}  {one.readings} readings  {', '.join(one.tests)}{values}"
+    place = f"{one.station}, device {one.device}: {', '.join(one.channels)}" if one.channels else one.channel
+    return f"{word:<7}  {place}  {span}  {one.readings} readings  {', '.join(one.tests)}{values}"

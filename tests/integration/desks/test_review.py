@@ -20,8 +20,10 @@ from quantrac.desks import acts, review
 from quantrac.desks.acts import Act, BadReview, NoSuchReview, ReviewedReadings
 from quantrac.desks.finding_queue import finding_queue
 from quantrac.desks.review import CorrectionFormula, NotPossible
+from quantrac.desks.stages import DaySigned
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
+from tests.fixtures import stations
 from tests.fixtures.timing import ended, eventually
 from tests.integration.database.conftest import NOON, World, add_channel
 
@@ -182,6 +184,67 @@ def test_two_acts_at_once_are_done_one_after_the_other(readings: World, database
     ended(*threads)
     assert [act.person for act in acts.acts(conn)] == ["lan"]
     assert [why.partition(" at ")[0] for why in refused] == ["lan has reviewed some of these readings"]
+
+
+def test_a_device_is_judged_in_one_act_and_taken_back_whole(readings: World) -> None:
+    """One row of the audit; the act of a channel in between stays what it was, and a signed day refuses all of it."""
+    conn = readings.conn
+    others = [stations.add_channel(conn, "st-test", name, device="sonde") for name in ("ph", "ec", "orp")]
+    away = stations.add_channel(conn, "st-test", "water_level", device="gauge")
+    conn.execute("update channel set device = 'sonde' where channel = %s", [DO])
+    for number in (*others[:2], away):  # orp has no readings there
+        conn.execute("insert into reading select %s, time, 7, 0, 0, time from reading where channel_id = %s",
+                     [number, readings.channel_id])  # fmt: skip
+
+    def judged() -> dict[str, list[int]]:
+        every = conn.execute("select channel, quality from v_reading where quality <> 1 order by channel, time")
+        found: dict[str, list[int]] = {}
+        for channel, quality in every:
+            found.setdefault(channel, []).append(quality)
+        return found
+
+    conn.execute("update channel set device = null where channel = 'st-test/ec'")
+    with pytest.raises(BadReview, match="belongs to no device"):
+        review.flag(
+            conn, between(0, 2)._replace(channel="st-test/ec"), Quality.FAIL, "lan", "x", NOW, whole_device=True
+        )
+    conn.execute("update channel set device = 'sonde' where channel = 'st-test/ec'")
+    own = review.flag(conn, between(2, 3)._replace(channel="st-test/ph"), Quality.SUSPECT, "an", "bẩn", NOW)
+    version = acts.version_of(acts.acts_there(conn, between(2, 4), whole_device=True))
+    assert version == 1
+    assert acts.readings_there(conn, between(2, 4), whole_device=True) == 6
+    with pytest.raises(NotPossible, match="an has reviewed"):
+        review.flag(conn, between(2, 4), Quality.FAIL, "lan", "in the air", NOW, seen=0, whole_device=True)
+    act = review.flag(conn, between(2, 4), Quality.FAIL, "lan", "in the air", NOW, seen=version, whole_device=True)
+    assert (act.channel, act.device, act.part_of, act.readings) == (DO, "sonde", None, 2)
+    assert judged() == {DO: [4, 4], "st-test/ec": [4, 4], "st-test/ph": [4, 4]}
+    listed = acts.acts(conn, "st-test")
+    assert [one.review_id for one in listed] == [act.review_id, own.review_id], "an act is listed once"
+    (part,) = acts.acts(conn, "st-test/ec")
+    assert part.part_of == act.review_id
+    taken_back = review.withdraw(conn, part.review_id, "lan", "mixed up", NOW)
+    assert (taken_back.review_id, taken_back.state) == (part.review_id, "withdrawn")
+    assert judged() == {"st-test/ph": [3]}
+    with pytest.raises(NotPossible, match="withdrawn already"):
+        review.withdraw(conn, act.review_id, "lan", "again", NOW)
+    review.flag(conn, between(2, 4), Quality.GOOD, "lan", "seen on site", NOW, whole_device=True)
+    review.unflag(conn, between(0, 10), "lan", "nobody knows", NOW, whole_device=True)
+    assert judged() == {}
+    audited = conn.execute(
+        "select action, (detail ->> 'readings')::int4, detail ->> 'channels' from audit order by audit_id"
+    ).fetchall()
+    three = '["st-test/do", "st-test/ec", "st-test/ph"]'
+    assert audited == [
+        ("flag", 1, None), ("flag", 6, three), ("withdraw", 6, three), ("flag", 6, three), ("unflag", 6, three),
+    ]  # fmt: skip
+    conn.execute(
+        "insert into sign_off (channel_id, day, from_t, to_t, content, person, at, approved_by, approved_at)"
+        " values (%s, '2026-11-24', '2026-11-23T17:00Z', '2026-11-24T17:00Z', '{}', 'an', now(), 'an', now())",
+        [others[1]],
+    )
+    with pytest.raises(DaySigned):
+        review.flag(conn, between(2, 4), Quality.FAIL, "lan", "in the air", NOW, whole_device=True)
+    assert judged() == {}
 
 
 def test_the_queue_has_what_tests_found_and_nobody_judged_the_worst_first(readings: World) -> None:

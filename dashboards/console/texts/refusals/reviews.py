@@ -24,6 +24,7 @@ VIETNAMESE: Final = {
     "found channel {channel}, which is derived: review the readings that it is made of": (
         "kênh {channel} được tính từ kênh khác: hãy duyệt số liệu gốc của nó"
     ),
+    "found channel {channel}, which belongs to no device": "kênh {channel} không thuộc thiết bị nào",
     "{channel} has no readings there: {after} < time <= {until}": (
         "kênh {channel} không có số liệu trong đoạn {after} < giờ <= {until}"
     ),
