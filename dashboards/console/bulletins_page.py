@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi import Path as PathParameter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -117,14 +117,17 @@ def add_bulletins_page(app: FastAPI, console: Console, templates: Jinja2Template
 
     @app.get("/bulletins/{number}/{language}.{part}")
     def bulletin_document(
-        number: BulletinNumber, language: Language, part: DocumentPart, by: Visitor = may_read
+        request: Request, number: BulletinNumber, language: Language, part: DocumentPart, by: Visitor = may_read
     ) -> Response:
-        """The page or the PDF, as `quantrac report bulletin show` writes it."""
+        """The page or the PDF, as `quantrac report bulletin show` writes it; nothing is printed for who asks by HEAD."""
         with console.long_read() as conn:
             found = _readable(desk.bulletin(conn, number), by)
+            name = f"{found.kind}-{found.period}-{language}.{part}"
+            headers = {"Content-Disposition": f'inline; filename="{name}"'}
+            if request.method == "HEAD" and found.digest is None:
+                return StreamingResponse(iter(()), media_type=MEDIA[part], headers=headers)  # of a length nobody knows
             content = desk.document(conn, _needed(network_of(console)), found, language, part)
-        name = f"{found.kind}-{found.period}-{language}.{part}"
-        return Response(content, media_type=MEDIA[part], headers={"Content-Disposition": f'inline; filename="{name}"'})
+        return Response(content, media_type=MEDIA[part], headers=headers)
 
     _add_acts(app, console)
 

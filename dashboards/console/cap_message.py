@@ -37,6 +37,8 @@ class CapAlarm(msgspec.Struct, frozen=True):
     published_at: datetime
     ended_at: datetime | None
     """When it was over, or taken from the public; None: it is in force."""
+    changed_at: tuple[datetime, ...] = ()
+    """When it reached another level while it was public, in order."""
 
 
 class CapSource(NamedTuple):
@@ -50,27 +52,52 @@ class CapSource(NamedTuple):
     """Of the public pages."""
 
 
-def cap_message(alarm: CapAlarm, source: CapSource, now: datetime, language: Language, zone: ZoneInfo) -> bytes:
-    """Return the message: an alert while the alarm stands, its cancellation once it is over or taken back.
+class CapStep(NamedTuple):
+    """One message about an alarm: of its chain the newest alone is in force."""
 
-    One identifier is one message, whenever it is asked for. An alarm that outlasts its message is updated each AHEAD.
-    Times are those of a zone, as CAP wants them: with an offset, never Z.
+    identifier: str
+    kind: str
+    """CAP's `msgType`: `Alert`, `Update`, `Cancel`."""
+    sent: datetime
+
+
+def steps_of(alarm: CapAlarm, source: CapSource, now: datetime) -> list[CapStep]:
+    """Return all messages about an alarm up to `now`, the oldest first. Pure.
+
+    An alert when it was made public, an update when its level changes and when a message has held for AHEAD, a
+    cancellation once it is over or taken back. The same alarm gives the same chain whenever it is asked for.
     """
-    root, said, is_over = Element("alert", xmlns=CAP), texts(language), alarm.ended_at is not None
-    number = max(0, ((alarm.ended_at or now) - alarm.published_at) // AHEAD)
-    sent = alarm.published_at + number * AHEAD
-    before = number if is_over else number - 1
+    until, sent = alarm.ended_at or now, [alarm.published_at]
+    for change in (*(at for at in alarm.changed_at if alarm.published_at < at < until), until):
+        while sent[-1] + AHEAD <= change:
+            sent.append(sent[-1] + AHEAD)
+        if change not in (sent[-1], until):
+            sent.append(change)
+    first = f"{source.sender}.{alarm.alarm_id}.{alarm.published_at:%Y%m%d%H%M%S}"
+    names = [first, *(f"{first}.{number}" for number in range(1, len(sent)))]
+    kinds = ["Alert", *["Update"] * (len(sent) - 1)]
+    steps = [CapStep(*each) for each in zip(names, kinds, sent, strict=True)]
+    return steps if alarm.ended_at is None else [*steps, CapStep(f"{first}.end", "Cancel", alarm.ended_at)]
+
+
+def cap_message(alarm: CapAlarm, source: CapSource, now: datetime, language: Language, zone: ZoneInfo) -> bytes:
+    """Return the newest message: an alert or an update while the alarm stands, its cancellation afterwards.
+
+    It refers to the message before it, and to all others that hold until then or longer: who missed one in between
+    learns of each that it supersedes (CAP 1.2, 3.2.1). Times are those of a zone, with an offset, never Z.
+    """
+    *earlier, step = steps_of(alarm, source, now)
+    root, said, is_over = Element("alert", xmlns=CAP), texts(language), step.kind == "Cancel"
+    superseded = [one for one in earlier if one is earlier[-1] or one.sent + AHEAD > step.sent]
     _texts(root, {
-        "identifier": f"{_identifier(alarm, source, 0)}.end" if is_over else _identifier(alarm, source, number),
+        "identifier": step.identifier,
         "sender": source.sender,
-        "sent": _time(alarm.ended_at or sent, zone),
+        "sent": _time(step.sent, zone),
         "status": "Actual",
-        "msgType": "Cancel" if is_over else "Update" if number else "Alert",
+        "msgType": step.kind,
         "scope": "Public",
+        "references": " ".join(f"{source.sender},{one.identifier},{_time(one.sent, zone)}" for one in superseded),
     })  # fmt: skip
-    if before >= 0:
-        told = _time(alarm.published_at + before * AHEAD, zone)
-        _texts(root, {"references": f"{source.sender},{_identifier(alarm, source, before)},{told}"})
     info, title = SubElement(root, "info"), alarm.title or said["public_alarm_untitled"]
     _texts(info, {
         "language": "vi-VN" if language == "vi" else "en-US",
@@ -80,7 +107,7 @@ def cap_message(alarm: CapAlarm, source: CapSource, now: datetime, language: Lan
         "severity": SEVERITY.get(alarm.severity, "Unknown"),
         "certainty": "Observed",
         "onset": _time(alarm.raised_at, zone),
-        "expires": _time(alarm.ended_at or sent + AHEAD, zone),
+        "expires": _time(step.sent if is_over else step.sent + AHEAD, zone),
         "senderName": source.name,
         "headline": f"{alarm.place}: {title}",
         "description": alarm.description,
@@ -91,8 +118,10 @@ def cap_message(alarm: CapAlarm, source: CapSource, now: datetime, language: Lan
     return _bytes(root)
 
 
-def rss_list(alarms: Iterable[CapAlarm], source: CapSource, title: str, language: Language, zone: ZoneInfo) -> bytes:
-    """Return the alarms as an RSS channel; each item leads to its CAP message."""
+def rss_list(
+    alarms: Iterable[CapAlarm], source: CapSource, title: str, now: datetime, language: Language, zone: ZoneInfo
+) -> bytes:
+    """Return the alarms as an RSS channel; each item is the newest message about one, and leads to it."""
     root = Element("rss", version="2.0")
     channel = SubElement(root, "channel")
     said = texts(language)
@@ -105,24 +134,18 @@ def rss_list(alarms: Iterable[CapAlarm], source: CapSource, title: str, language
     for alarm in alarms:
         item = SubElement(channel, "item")
         link = f"{source.address}/alarms/{alarm.alarm_id}.cap?lang={language}"
+        step = steps_of(alarm, source, now)[-1]
         over = "" if alarm.ended_at is None else f"{said['public_over']}: "
         words = " ".join(filter(None, (alarm.description, alarm.instruction)))
         _texts(item, {
             "title": f"{over}{alarm.place}: {alarm.title or said['public_alarm_untitled']}",
             "link": link,
             "description": words,
-            "pubDate": format_datetime((alarm.ended_at or alarm.published_at).astimezone(zone)),
+            "pubDate": format_datetime(step.sent.astimezone(zone)),
         })  # fmt: skip
-        state = "" if alarm.ended_at is None else ".end"
         guid = SubElement(item, "guid", isPermaLink="false")
-        guid.text = f"{_identifier(alarm, source, 0)}{state}"
+        guid.text = step.identifier
     return _bytes(root)
-
-
-def _identifier(alarm: CapAlarm, source: CapSource, number: int) -> str:
-    """Return the name of the first message of an alarm (0), or of the update of so many."""
-    first = f"{source.sender}.{alarm.alarm_id}.{alarm.published_at:%Y%m%d%H%M%S}"
-    return f"{first}.{number}" if number else first
 
 
 def _texts(parent: Element, each: Mapping[str, str]) -> None:

@@ -175,7 +175,7 @@ def _feed(
     if at.form == "rss":
         told = alarms_of(network, figures, lang)
         name = network.settings.name.in_language(lang)
-        return rss_list(told, source, name, lang, network.zone).decode(), "application/rss+xml"
+        return rss_list(told, source, name, now, lang, network.zone).decode(), "application/rss+xml"
     found = alarms_of(network, figures, lang, with_taken_back=True)
     alarm = next((one for one in found if str(one.alarm_id) == at.name), None)
     if alarm is None:

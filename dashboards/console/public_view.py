@@ -187,7 +187,7 @@ def alarms_of(
         found.append(CapAlarm(
             row.alarm_id, row.severity, title, description, instruction, row.station,
             station.name.in_language(language), station.location.commune, row.raised_at, row.published_at,
-            max(min(ends), row.published_at) if ends else None,
+            max(min(ends), row.published_at) if ends else None, row.changed_at,
         ))  # fmt: skip
     return found
 

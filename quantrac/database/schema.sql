@@ -3012,9 +3012,20 @@ CREATE VIEW public.v_public_alarm AS
     p.ended_at,
     (a.texts -> 'title'::text) AS title,
     (a.texts -> 'consequence'::text) AS consequence,
-    (a.texts -> 'response'::text) AS response
+    (a.texts -> 'response'::text) AS response,
+    a.level,
+    ARRAY( SELECT e.at
+           FROM ( SELECT e_1.at,
+                    e_1.alarm_event_id,
+                    (ROW((e_1.detail ->> 'level'::text), (e_1.detail ->> 'severity'::text)) IS DISTINCT FROM lag(ROW((e_1.detail ->> 'level'::text), (e_1.detail ->> 'severity'::text))) OVER (ORDER BY e_1.alarm_event_id)) AS is_other
+                   FROM public.alarm_event e_1
+                  WHERE ((e_1.alarm_id = p.alarm_id) AND (e_1.event = ANY (ARRAY['raised'::text, 'level'::text])) AND ((e_1.detail ->> 'level'::text) <> 'lull'::text))) e
+          WHERE (e.is_other AND (e.at > p.published_at) AND (e.at <= COALESCE(p.ended_at, 'infinity'::timestamp with time zone)))
+          ORDER BY e.alarm_event_id) AS changed_at
    FROM (public.alarm_publication p
      JOIN public.alarm a USING (alarm_id));
+
+COMMENT ON COLUMN public.v_public_alarm.changed_at IS 'when it reached another level while it was public, in order; a lull is no level';
 
 CREATE VIEW public.v_reading AS
  SELECT r."time",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -20,7 +20,7 @@ MOST_DAYS: Final = 200
 """Days of stations that one run explains: seconds."""
 REACH: Final = timedelta(days=400)
 UNEXPLAINED: Final = """
-select station, day from v_completeness
+select station, day, count(*) over () from v_completeness
 where causes is null and day >= %(first)s group by station, day order by day desc, station limit %(most)s
 """
 LACKING: Final = """
@@ -34,15 +34,23 @@ on conflict (channel_id, day) do update set readings = excluded.readings, causes
 """
 
 
-def explain_days(conn: Connection, now: datetime, most: int = MOST_DAYS) -> int:
+class ExplainedDays(NamedTuple):
+    """How many days of stations were explained, and how many wait."""
+
+    days: int
+    left: int
+
+
+def explain_days(conn: Connection, now: datetime, most: int = MOST_DAYS) -> ExplainedDays:
     """Keep the causes of days of stations that nobody explained yet with their present figures, the newest first.
 
-    Returns how many days of stations it explained, at most `most`; those of more than 400 days ago stay as they are.
+    At most `most`, each in a transaction of its own; those of more than 400 days ago stay as they are.
     """
     days = conn.execute(UNEXPLAINED, {"first": (now - REACH).date(), "most": most}).fetchall()
-    for station, day in days:
-        _explain(conn, station, day, now)
-    return len(days)
+    for station, day, _ in days:
+        with conn.transaction():
+            _explain(conn, station, day, now)
+    return ExplainedDays(len(days), days[0][2] - len(days) if days else 0)
 
 
 def _explain(conn: Connection, station: str, day: date, now: datetime) -> None:

@@ -29,6 +29,8 @@ class PublicAlarm(NamedTuple):
     """By language."""
     consequence: dict[str, str] | None
     response: dict[str, str] | None
+    changed_at: tuple[datetime, ...]
+    """When it reached another level while it was public, in order."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ What a person asks to be run is a row of its own, in place of no due time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -73,6 +73,9 @@ class Job:
     name: str
     due: Due
     work: Callable[[Connection, datetime], Done]
+    in_pieces: bool = False
+    """Its work is many transactions, each whole: what an ended run has done stays, and the next one goes on from there.
+    Otherwise it is one transaction."""
 
 
 def register(conn: Connection, jobs: Sequence[Job], now: datetime) -> None:
@@ -132,7 +135,7 @@ def _run(conn: Connection, job: Job, due_at: datetime, clock: Callable[[], datet
 
 def _work(conn: Connection, job: Job, now: datetime) -> tuple[str, tuple[int | None, str]]:
     try:
-        with conn.transaction():
+        with nullcontext() if job.in_pieces else conn.transaction():
             done = job.work(conn, now)
     except Exception as error:
         if conn.broken:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime, time, timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from alerts.watchdogs.ministry_files import check_ministry
 from alerts.watchdogs.no_data import check_no_data
 from alerts.watchdogs.silence import check_silence
 from quantrac.cli.jobs import ministry
-from quantrac.cli.jobs.clock import JobClock, wall_clock
+from quantrac.cli.jobs.clock import JobClock, end, wall_clock
 from quantrac.cli.jobs.runs import Done, Job, register
 from quantrac.cli.jobs.upkeep import (
     apply_retention,
@@ -73,16 +73,14 @@ def run(settings: Settings, *, stop: threading.Event) -> None:
     with ExitStack() as stack:
         if settings.jobs_listen is not None:
             stack.enter_context(health.serve(settings.jobs_listen, ready=pulse.is_ready))
-        quick, slow = jobs_of(watched), [causes_job(), *chunk_jobs(url)]
+        quick, slow = jobs_of(watched), [causes_job(), *chunk_jobs()]
         if settings.backup_dir is not None:
             slow.append(backup_job(url, settings.backup_dir, settings.backups_kept))
         plans = BulletinPlans(watched, [*quick, *slow], url)
         persist(plans.register, "jobs", stop=stop)
-        stack.callback(JobClock(quick, url, zone).stop)
-        # On clocks of their own, one at a time: the search for silent stations never waits for them.
-        stack.callback(JobClock(slow, url, zone).stop)
+        # On clocks of their own, one at a time: the search for silent stations never waits for the slow ones.
         bulletins = JobClock(plans.jobs, url, zone)
-        stack.callback(bulletins.stop)
+        stack.callback(end, JobClock(quick, url, zone), JobClock(slow, url, zone), bulletins)
         follower = threading.Thread(target=plans.follow_until, args=[bulletins, stop], daemon=True)
         follower.start()
         stack.callback(follower.join, JOIN_S)
@@ -159,29 +157,20 @@ def backup_job(url: str, folder: Path, keep: int) -> Job:
 
 
 def causes_job() -> Job:
-    """Return what explains why readings of days that are over do not count."""
+    """Return what explains why readings of days that are over do not count; after years of import, some each hour."""
 
     def explain(conn: Connection, now: datetime) -> Done:
-        days = explain_days(conn, now)
-        return Done(days, f"{days} days explained")
+        done = explain_days(conn, now)
+        return Done(done.days, f"{done.days} days explained, {done.left} left")
 
-    return Job("causes", Every(timedelta(hours=1)), explain)
+    return Job("causes", Every(timedelta(hours=1)), explain, in_pieces=True)
 
 
-def chunk_jobs(url: str) -> list[Job]:
-    """Return the nightly upkeep of old chunks, on a connection of its own: each chunk is a transaction."""
-
-    def apart(work: Callable[[Connection, datetime], Done]) -> Callable[[Connection, datetime], Done]:
-        def run(conn: Connection, now: datetime) -> Done:
-            del conn
-            with connect(url, "quantrac jobs chunks") as own:
-                return work(own, now)
-
-        return run
-
+def chunk_jobs() -> list[Job]:
+    """Return the nightly upkeep of old chunks: each chunk is a transaction."""
     return [
-        Job("compress", OnDays(COMPRESS_AT), apart(compress_old)),
-        Job("order-hours", OnDays(ORDER_AT), apart(order_old_hours)),
+        Job("compress", OnDays(COMPRESS_AT), compress_old, in_pieces=True),
+        Job("order-hours", OnDays(ORDER_AT), order_old_hours, in_pieces=True),
     ]
 
 

@@ -91,7 +91,7 @@ def test_the_clock_compresses_with_the_rights_of_its_user(
         parts = urlsplit(database)
         url = urlunsplit(parts._replace(netloc=f"{name}:pw@{parts.hostname}:{parts.port or 5432}"))
         with connect(url, "test") as own:
-            assert run_if_due(own, chunk_jobs(url)[0], lambda: NOW)
+            assert run_if_due(own, chunk_jobs()[0], lambda: NOW)
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 own.execute("select decompress_chunk(chunk) from show_chunks('reading') chunk")
         detail = world.one("select outcome || ': ' || detail from job_run")

@@ -47,6 +47,11 @@ HOURLY = """
 insert into hourly (channel_id, time, value, mean, count, received, expected)
 select channel_id, %(at)s, %(value)s, %(value)s, 60, 60, 60 from channel where channel = %(channel)s
 """
+REACHED = """
+insert into alarm_event (alarm_id, time, event, detail, at, state, acknowledged)
+values (%(alarm)s, %(at)s, %(event)s, jsonb_build_object('level', %(level)s::text, 'severity', 'high'), %(at)s,
+  'unacknowledged', false)
+"""
 GOOD = {"salinity": 12.0, "do": 6.2, "ph": 7.8}
 
 
@@ -240,7 +245,18 @@ async def test_the_public_reads_an_alarm_from_the_moment_it_was_published_until_
     assert (status, "<msgType>Alert</msgType>" in message, "Bật quạt nước" in text) == (200, True, True)
     assert "Oxy thấp" not in (await stage.ask("/public/stations/st-vinh-chau")).text
     assert (await stage.ask(f"/public/alarms/{number + 1}.cap")).status_code == 404
-    alerts_desk.unpublish(stage.conn, number, "Lan", "nhầm", NOW + timedelta(minutes=1))
+    worse, later = NOW + timedelta(seconds=30), NOW + timedelta(minutes=1)
+    for event, level, at in (
+        ("raised", "warn", NOW - timedelta(minutes=20)), ("level", "act", worse), ("level", "lull", later),
+    ):  # fmt: skip
+        stage.conn.execute(REACHED, {"alarm": number, "at": at, "event": event, "level": level})
+    stage.now = later
+    status, message, _ = await shown()
+    assert (status, "<msgType>Update</msgType>" in message) == (200, True), "it reached another level"
+    assert stage.reader.figures is not None
+    (shown_one,) = stage.reader.figures.alarms
+    assert shown_one.changed_at == (worse,), "what was before, and a lull, is no news to the public"
+    alerts_desk.unpublish(stage.conn, number, "Lan", "nhầm", later)
     with pytest.raises(alerts_desk.DeskRefused, match="is not public"):
         alerts_desk.unpublish(stage.conn, number, "Lan", None, NOW)
     status, message, _ = await shown()

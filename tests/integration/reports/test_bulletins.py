@@ -212,7 +212,9 @@ def test_the_commands_do_what_the_desk_does(
     assert "can be used" in run("templates", "check")
 
 
-async def test_the_pages_show_change_approve_and_send(week: Connection, database: str, network: Network) -> None:
+async def test_the_pages_show_change_approve_and_send(
+    week: Connection, database: str, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
     officer = with_session(session_of(week, "Hoa", NOW, RoleGrant(Role.DATA_OFFICER)))
     operator = with_session(session_of(week, "Bình", NOW, RoleGrant(Role.OPERATOR)))
     of_one_station = with_session(session_of(week, "Dung", NOW, RoleGrant(Role.VIEWER, frozenset({"st-tran-de"}))))
@@ -233,6 +235,10 @@ async def test_the_pages_show_change_approve_and_send(week: Connection, database
         assert "&lt;i&gt;x&lt;/i&gt;" in (await http.get(f"/bulletins/{number}", headers=officer)).text
         for place in (f"/bulletins/{number}", f"/bulletins/{number}/vi.html"):
             assert (await http.get(place, headers=of_one_station)).status_code == 403, "it has all stations"
+        with monkeypatch.context() as patch:
+            patch.setattr(desk, "pdf", lambda _: pytest.fail("a draft was printed for nobody"))
+            head = await http.head(f"/bulletins/{number}/vi.pdf", headers=officer)
+        assert (head.status_code, head.headers["content-type"], head.content) == (200, "application/pdf", b"")
         wish = {"edition": 2}
         assert (await http.post(f"/api/bulletins/{number}/approve", json=wish, headers=operator)).status_code == 403
         assert (await http.post(f"/api/bulletins/{number}/approve", json=wish, headers=officer)).status_code == 200

@@ -84,10 +84,32 @@ def test_one_identifier_is_one_message_and_an_alarm_that_outlasts_it_is_updated(
     assert over["references"] == f"{first['sender']},{next_day['identifier']},{next_day['sent']}"
 
 
+def test_each_level_that_an_alarm_reaches_is_an_update_that_names_all_messages_which_still_hold() -> None:
+    """CAP 1.2, 3.2.1: `Update` and `Cancel` name what they supersede by sender, identifier and time, with blanks."""
+    first, _ = parsed(ALARM)
+    worse, better = RAISED + timedelta(minutes=50), RAISED + timedelta(hours=20)
+    worsened = msgspec.structs.replace(ALARM, severity="high", changed_at=(worse, better))
+    assert parsed(worsened, RAISED + timedelta(minutes=49))[0] == first, "it is not said before it came"
+
+    def named(*messages: dict[str, str]) -> str:
+        return " ".join(f"{one['sender']},{one['identifier']},{one['sent']}" for one in messages)
+
+    second, info = parsed(worsened, RAISED + timedelta(hours=19))
+    assert (second["msgType"], second["sent"]) == ("Update", "2026-11-24T10:50:00+07:00")
+    assert (second["references"], info["expires"]) == (named(first), "2026-11-25T10:50:00+07:00")
+    third, _ = parsed(worsened, RAISED + timedelta(hours=40))
+    assert (third["sent"], third["references"]) == ("2026-11-25T06:00:00+07:00", named(first, second))
+    fourth, _ = parsed(worsened, RAISED + timedelta(hours=50))
+    assert (fourth["sent"], fourth["references"]) == ("2026-11-26T06:00:00+07:00", named(third))
+    over, _ = parsed(msgspec.structs.replace(worsened, ended_at=RAISED + timedelta(hours=21)), RAISED)
+    assert (over["msgType"], over["references"]) == ("Cancel", named(first, second, third))
+    assert len({one["identifier"] for one in (first, second, third, fourth, over)}) == 5
+
+
 def test_an_alarm_without_a_title_has_an_event_all_the_same() -> None:
     bare = msgspec.structs.replace(ALARM, title="")
     assert parsed(bare)[1]["event"] == "Cảnh báo môi trường"
-    (item,) = ET.fromstring(rss_list([bare], SOURCE, "Mạng", "vi", ZONE)).iter("item")
+    (item,) = ET.fromstring(rss_list([bare], SOURCE, "Mạng", NOW, "vi", ZONE)).iter("item")
     assert item.findtext("title") == "Sông Mỹ Thanh (cửa): Cảnh báo môi trường"
 
 
@@ -97,7 +119,7 @@ def test_times_have_an_offset_also_in_utc() -> None:
 
 def test_the_list_has_an_item_for_each_alarm_that_leads_to_its_message() -> None:
     over = msgspec.structs.replace(ALARM, alarm_id=16, ended_at=RAISED + timedelta(minutes=25))
-    root = ET.fromstring(rss_list([ALARM, over], SOURCE, "Mạng", "vi", ZONE))
+    root = ET.fromstring(rss_list([ALARM, over], SOURCE, "Mạng", NOW, "vi", ZONE))
     assert root.findtext("channel/link") == "https://quantrac.example.vn/public"
     items = root.findall("channel/item")
     assert [item.findtext("link") for item in items] == [
@@ -105,4 +127,4 @@ def test_the_list_has_an_item_for_each_alarm_that_leads_to_its_message() -> None
     ]
     assert items[0].findtext("pubDate") == "Tue, 24 Nov 2026 10:10:00 +0700"
     assert items[1].findtext("title") == "Đã hết: Sông Mỹ Thanh (cửa): Oxy thấp"
-    assert len({item.findtext("guid") for item in items}) == 2
+    assert [item.findtext("guid") for item in items] == [parsed(one)[0]["identifier"] for one in (ALARM, over)]
