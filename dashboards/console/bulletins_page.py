@@ -119,7 +119,7 @@ def add_bulletins_page(app: FastAPI, console: Console, templates: Jinja2Template
     def bulletin_document(
         request: Request, number: BulletinNumber, language: Language, part: DocumentPart, by: Visitor = may_read
     ) -> Response:
-        """The page or the PDF, as `quantrac report bulletin show` writes it; nothing is printed for who asks by HEAD."""
+        """The page or the PDF, as `quantrac report bulletin show` writes it; by HEAD no draft is printed."""
         with console.long_read() as conn:
             found = _readable(desk.bulletin(conn, number), by)
             name = f"{found.kind}-{found.period}-{language}.{part}"

@@ -95,8 +95,13 @@ def _datastream(row: Row, base: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def site_of(base: str) -> str:
+    """Return the address of the console's pages, from that of this API."""
+    return base.removesuffix("/sensorthings/v1.1")
+
+
 def _sensor(row: Row, base: str) -> dict[str, Any]:
-    page = base.removesuffix("/sensorthings/v1.1") + f"/stations/{row['station']}/equipment"
+    page = f"{site_of(base)}/stations/{row['station']}/equipment"
     return {
         "name": row["name"], "description": row["description"], "encodingType": "text/html", "metadata": page,
         "properties": {"station": row["station"], "device": row["device"]},

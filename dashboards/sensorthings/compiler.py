@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
@@ -144,10 +145,14 @@ class Compiler:
 
     def ordering(self, node: Node, *, descends: bool) -> str:
         """Return the SQL of an order, what is missing last. Raises BadExpression."""
+        return f"{self.sort_key(node)} {'desc' if descends else 'asc'} nulls last"
+
+    def sort_key(self, node: Node) -> str:
+        """Return the SQL of what something is ordered by: texts by their characters, places by theirs as text."""
         found = self.term(node)
-        if found.kind in ("shape", "null"):
-            raise BadExpression(f"found a {found.kind}, expected something that has an order", node.at)
-        return f"{found.sql} {'desc' if descends else 'asc'} nulls last"
+        if found.kind == "null":
+            raise BadExpression("found a null, expected something that has an order", node.at)
+        return f'({found.sql})::text collate "C"' if found.kind in ("text", "shape") else found.sql
 
     def term(self, node: Node) -> SqlTerm:
         """Return the SQL of a part. Raises BadExpression."""
@@ -202,7 +207,7 @@ class Compiler:
         return self._ways[way]
 
     def _comparison(self, node: Application) -> SqlTerm:
-        left, right = (self.term(each) for each in node.arguments)
+        left, right = self._of_one_kind(node)
         if "null" in (left.kind, right.kind):
             if node.name not in ("eq", "ne"):
                 raise BadExpression(f"found null beside `{node.name}`, expected `eq` or `ne`", node.at)
@@ -211,6 +216,26 @@ class Compiler:
         if left.kind != right.kind or left.kind == "shape":
             raise BadExpression(f"found a {left.kind} {node.name} a {right.kind}, expected two of one type", node.at)
         return SqlTerm("truth", COMPARED[node.name].format(left.sql, right.sql))
+
+    def _of_one_kind(self, node: Application) -> list[SqlTerm]:
+        """Return what is compared; a number beside a text that reads as one is compared with that number."""
+        terms = [self.term(each) for each in node.arguments]
+        if {each.kind for each in terms} == {"number", "text"}:
+            numbers = (_number_in(each) for each in node.arguments)
+            terms = [
+                each if number is None else self._literal(number) for each, number in zip(terms, numbers, strict=True)
+            ]
+        return terms
+
+
+def _number_in(node: Node) -> Literal | None:
+    """Return the number that a quoted text is; None: it is none."""
+    if isinstance(node, Literal) and isinstance(node.value, str) and _NUMBER.fullmatch(node.value):
+        return Literal(float(node.value), node.at)
+    return None
+
+
+_NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
 
 
 def _applied(node: Application, arguments: list[SqlTerm]) -> SqlTerm:

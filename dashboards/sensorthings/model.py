@@ -165,6 +165,7 @@ ENTITIES: Final[Mapping[str, Entity]] = {
             "Sensors",
             _SENSORS,
             {**_PLACE, **_STATION_OF, "encodingType": Property("text", "'text/html'"),
+             "metadata": Property("text", "%(site)s::text || '/stations/' || {e}.station || '/equipment'"),
              "properties/device": Property("text", "{e}.device")},
             ("name", "description", "encodingType", "metadata", "properties"),
             {"Datastreams": Navigation("Datastreams", "id", "sensor", True)},

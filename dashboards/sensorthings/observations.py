@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from psycopg.rows import dict_row
@@ -71,6 +72,8 @@ class _Plan(NamedTuple):
     where: str
     values: dict[str, Any]
     order: str
+    keys: str
+    """What they are ordered by, as columns `key_0`, `key_1` and so on."""
     newest_first: bool
     is_by_time: bool
     """They are ordered by time and nothing else, so that a stretch at an end is enough."""
@@ -82,17 +85,27 @@ def read_observations(conn: Connection, asked: AskedObservations) -> list[Row]:
     plan, options = _plan(asked), asked.options
     channels = _channels(conn, asked)
     needed = options.skip + options.top + 1
-    if len(channels) > 1 and options.order and not plan.is_by_time:
-        raise BadOption("$orderby: found another order than by time for several Datastreams, expected one Datastream")
     rows = list[Row]()
     for datastream, channel in channels:
         rows += _of_channel(conn, asked, plan, datastream, channel, needed)
         if not options.order and len(rows) >= needed:
             break  # those of later Datastreams come behind
         if len(channels) > 1 and options.order:
-            rows.sort(key=lambda row: (row["time"], row["datastream"]), reverse=plan.newest_first)
+            _sort(rows, plan, [descends for _, descends in options.order])
             del rows[needed:]
     return _with_stages(conn, rows[options.skip : needed])
+
+
+def _sort(rows: list[Row], plan: _Plan, descending: Sequence[bool]) -> None:
+    """Order rows of several Datastreams as the server orders those of one: what is missing last."""
+    rows.sort(key=lambda row: (row["time"], row["datastream"]), reverse=plan.newest_first)
+    for number, descends in reversed(list(enumerate(descending))):
+        rows.sort(key=partial(_sort_key, f"key_{number}", descends), reverse=descends)
+
+
+def _sort_key(column: str, descends: bool, row: Row) -> tuple[bool, Any]:
+    is_missing = row[column] is None
+    return is_missing != descends, 0 if is_missing else row[column]
 
 
 def count_observations(conn: Connection, asked: AskedObservations) -> int:
@@ -142,6 +155,7 @@ def _plan(asked: AskedObservations) -> _Plan:
     options, entity = asked.options, ENTITIES["Observations"]
     compiler = Compiler(entity)
     order = [compiler.ordering(node, descends=descends) for node, descends in options.order]
+    keys = [f", {compiler.sort_key(node)} as key_{number}" for number, (node, _) in enumerate(options.order)]
     if compiler.joins:
         raise BadOption("$orderby: found a property of another entity, expected one of the Observations")
     conditions = ["e.datastream = %(datastream)s"]
@@ -155,8 +169,14 @@ def _plan(asked: AskedObservations) -> _Plan:
         stretch = _behind(options.token, stretch, newest_first=newest_first)
     order.append(f"e.time {'desc' if newest_first else 'asc'}")
     return _Plan(
-        " and ".join(conditions), compiler.values, ", ".join(order), newest_first, is_by_time(options), stretch
-    )
+        " and ".join(conditions),
+        compiler.values,
+        ", ".join(order),
+        "".join(keys),
+        newest_first,
+        is_by_time(options),
+        stretch,
+    )  # fmt: skip
 
 
 def _of_id(known: str, stretch: _Stretch) -> _Stretch:
@@ -208,7 +228,10 @@ def _of_channel(
     conn: Connection, asked: AskedObservations, plan: _Plan, datastream: str, channel: str, needed: int
 ) -> Iterator[Row]:
     """Yield rows of a channel until there are enough, in stretches that grow while a filter lets little pass."""
-    sql = f"select * from ({OF_ALL}) e where {plan.where} order by {plan.order} limit %(needed)s"  # noqa: S608
+    sql = (
+        f"select e.*{plan.keys} from ({OF_ALL}) e where {plan.where} "  # noqa: S608  # the model's own text
+        f"order by {plan.order} limit %(needed)s"
+    )
     low, high = plan.stretch
     number, found = needed, 0
     while low < high and found < needed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dashboards.sensorthings.expressions import parse_filter, parse_order
@@ -79,7 +79,7 @@ def _read(entity: Entity, key: str, text: str, depth: int) -> object:
         "skip": lambda: _skipped(text),
         "count": lambda: _wanted(text),
         "select": lambda: tuple(_selected(entity, name.strip()) for name in text.split(",")),
-        "expand": lambda: tuple(_expansions(entity, text, depth)),
+        "expand": lambda: _joined(_expansions(entity, text, depth)),
     }
     if depth == 0:
         reads["skiptoken"] = lambda: text
@@ -138,10 +138,32 @@ def _expansion(entity: Entity, path: Sequence[str], rest: str, depth: int) -> Ex
     if len(path) > 1:
         if depth + 1 >= DEEPEST_EXPAND:
             raise BadOption(f"$expand: found more than {DEEPEST_EXPAND} levels, expected fewer")
-        return Expansion(path[0], navigation, QueryOptions(expand=(_expansion(target, path[1:], rest, depth + 1),)))
+        inner = _expansion(target, path[1:], rest, depth + 1)
+        within = f"{'/'.join(path[1:])}{f'({rest})' if rest else ''}"
+        return Expansion(path[0], navigation, QueryOptions(expand=(inner,)), (("$expand", within),))
     parts = (each.strip().partition("=") for each in _split(rest, ";") if each.strip())
     given = tuple((name, text) for name, _, text in parts)
     return Expansion(path[0], navigation, read_options(target, given, depth + 1), given)
+
+
+def _joined(expansions: Iterable[Expansion]) -> tuple[Expansion, ...]:
+    """Return what is expanded, each once: `A/B,A/C` expands both in the same A. Raises BadOption."""
+    found: dict[str, Expansion] = {}
+    for one in expansions:
+        before = found.get(one.name)
+        found[one.name] = one if before is None else _both(before, one)
+    return tuple(found.values())
+
+
+def _both(first: Expansion, second: Expansion) -> Expansion:
+    plain, other = sorted((first, second), key=lambda one: one.options != QueryOptions(expand=one.options.expand))
+    if plain.options != QueryOptions(expand=plain.options.expand):
+        raise BadOption(f"$expand: found {first.name} twice with options, expected once")
+    inner = [text for one in (first, second) for name, text in one.given if name == "$expand"]
+    given = tuple(each for each in other.given if each[0] != "$expand")
+    given += (("$expand", ",".join(inner)),) if inner else ()
+    expand = _joined((*first.options.expand, *second.options.expand))
+    return Expansion(first.name, first.navigation, replace(other.options, expand=expand), given)
 
 
 def _split(text: str, sign: str) -> list[str]:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from psycopg.rows import dict_row
 
-from dashboards.sensorthings.bodies import body_of, self_link
+from dashboards.sensorthings.bodies import body_of, self_link, site_of
 from dashboards.sensorthings.compiler import Compiler
 from dashboards.sensorthings.model import ENTITIES, Entity, catalogue
 from dashboards.sensorthings.observations import (
@@ -47,7 +47,8 @@ class EntityReader:
     def __init__(self, conn: Connection, stations: frozenset[str] | None, base: str) -> None:
         self._conn, self._base, self._reads, self._entities_read = conn, base, 0, 0
         self._until_s = time.monotonic() + LONGEST_S
-        self._values: dict[str, Any] = {"within": None if stations is None else sorted(stations), **catalogue()}
+        within = None if stations is None else sorted(stations)
+        self._values: dict[str, Any] = {"within": within, "site": site_of(base), **catalogue()}
 
     def walk(self, steps: Sequence[PathStep]) -> dict[str, str] | None:
         """Return what the entities of the last step have in common, by column; None: one on the way is not there."""

@@ -156,9 +156,10 @@ FILTERS: Final = [
     ("Datastreams", "Thing/id eq 'st-my-thanh' and ObservedProperty/id eq 'do' and properties/derived eq false", 1),
     ("Datastreams", "unitOfMeasurement/name eq 'mg/L' and properties/channel eq 'st-my-thanh/do'", 1),
     ("Datastreams", "id eq 'st-my-thanh:do' and Observations/result gt 10", 1),
+    ("Sensors", "metadata eq 'http://console/stations/st-my-thanh/equipment' and properties/device eq 'sonde'", 1),
 ]  # fmt: skip
 OF_READINGS: Final = [
-    ("result gt 10", "value > 10"),
+    ("result gt 10", "value > 10"), ("result gt '10'", "value > 10"),
     ("result ge 7 and result lt 9 or result eq 11", "value between 7 and 8 or value = 11"),
     ("phenomenonTime gt 2026-11-24T02:00:00Z and phenomenonTime le 2026-11-24T09:30:00+07:00",
      "time > '2026-11-24 02:00Z' and time <= '2026-11-24 02:30Z'"),
@@ -237,6 +238,31 @@ async def test_options_choose_order_cut_and_open(database: str, conn: Connection
         ]
         assert {one["Datastream"]["Thing"]["@iot.id"] for one in several["value"]} <= {"st-my-thanh", "st-tran-de"}
         assert len(await every(http, f"{ROOT}/Observations", top=40)) == 125
+        of_both = await every(http, f"{ROOT}/Observations", top=40, orderby="result desc,resultTime")
+        keys = [(-one["result"], one["resultTime"]) for one in of_both]
+        assert (len(of_both), keys) == (125, sorted(keys)), "of several Datastreams, by anything"
+
+
+@pytest.mark.usefixtures("configured")
+async def test_every_property_gives_an_order_and_ways_with_one_beginning_are_opened_together(
+    database: str, conn: Connection
+) -> None:
+    """request-data/orderby, expand: cases of the OGC's own suite (ets-sta10, level 3)."""
+    async with filled(database, conn) as http:
+        for collection, entity in ENTITIES.items():
+            for name in entity.names:
+                if name in entity.properties:
+                    found = [
+                        str(one[name]) for one in await every(http, f"{ROOT}/{collection}", orderby=f"{name} desc")
+                    ]
+                    assert name == "result" or found == sorted(found, reverse=True), (collection, name)
+        expand = "Datastreams/Sensor,Datastreams/ObservedProperty($select=name),Datastreams($top=2),Locations"
+        thing = await ask(http, f"{ROOT}/Things('st-my-thanh')", expand=expand)
+        following = (await http.get(thing["Datastreams@iot.nextLink"])).json()
+        for one in (*thing["Datastreams"], *following["value"]):
+            assert one["Sensor"]["@iot.id"].startswith("st-my-thanh:")
+            assert one["ObservedProperty"].keys() == {"name"}
+        assert (len(thing["Datastreams"]), len(thing["Locations"])) == (2, 1)
 
 
 @pytest.mark.usefixtures("configured")
@@ -253,7 +279,9 @@ async def test_a_mistake_is_answered_with_its_place(database: str, conn: Connect
             ("orderby", "name up", "at character 6"), ("orderby", "Datastreams/name", "single entity"),
             ("top", "-1", "whole number"), ("skip", "x", "whole number"), ("count", "yes", "true or false"),
             ("select", "names", "expected some of"), ("expand", "Things", "expected some of"),
-            ("expand", "Datastreams(", "`)`"), ("expand", "Datastreams($filter=x eq 1)", "at character 1"),
+            ("expand", "Datastreams(", "`)`"),
+            ("expand", "Datastreams($top=1),Datastreams($top=2)", "twice with options"),
+            ("expand", "Datastreams($filter=x eq 1)", "at character 1"),
             ("filter", "substring(name, 0, -1) eq 'x'", "cannot be computed"),
         ):  # fmt: skip
             answer = await http.get(f"{ROOT}/Things", params={f"${option}": text})
