@@ -24,6 +24,7 @@ from dashboards.console.pushes import push_words
 from dashboards.console.refusals import NotFound, failure, language_of
 from dashboards.console.sheet import PossibleTime
 from dashboards.console.texts import Language, texts
+from dashboards.console.watcher import NothingSeenYet
 from quantrac.desks.certificates import standing
 from quantrac.desks.commands import history
 from quantrac.desks.roles import DeskAct
@@ -84,8 +85,12 @@ def order_of(wish: StationOrder) -> dict[str, Any]:
     return {"do": "again", "from": _ms(wish.since), "to": _ms(wish.until)}
 
 
+Channels = Mapping[str, Mapping[str, Any]]
+"""By its name at the station: what people call a channel, its unit, decimals and states."""
+
+
 def answer_lines(
-    order: Mapping[str, Any], answer: Mapping[str, Any], language: Language, zone: ZoneInfo
+    order: Mapping[str, Any], answer: Mapping[str, Any], channels: Channels, language: Language, zone: ZoneInfo
 ) -> Iterator[str]:
     """Yield what a station's answer says. Pure."""
     text = texts(language)
@@ -94,10 +99,7 @@ def answer_lines(
         return
     yield push_words(answer, language) if order.get("do") == "push" else text["command_done"]
     for one in _objects(answer.get("readings")):
-        value = one.get("value")
-        shown = f"{number(value, 3, language)} {one.get('unit', '')}" if _is_number(value) else "–"
-        state = text.get(f"state_{one.get('state')}", str(one.get("state")))
-        yield f"{one.get('device')}/{one.get('channel')}: {shown}, {state} {one.get('why') or ''}".rstrip()
+        yield _reading_line(one, channels.get(str(one.get("channel"))), language)
     if order.get("do") == "again":
         yield f"{text['command_messages']}: {answer.get('messages')}"
     if _is_number(length := answer.get("bytes")) and 0 <= length <= LARGEST_PICTURE:
@@ -107,6 +109,26 @@ def answer_lines(
         yield f"{name or text['whole_station']}: {state}, {text['until']} {_until(one.get('until'), zone)}"
     if answer.get("recorded") is False:
         yield text["command_unrecorded"]
+
+
+def _reading_line(one: Mapping[str, Any], channel: Mapping[str, Any] | None, language: Language) -> str:
+    known = {"title": f"{one.get('device')}/{one.get('channel')}", "unit": one.get("unit", ""), "decimals": 3}
+    known |= channel or {}
+    value, states, state = one.get("value"), known.get("states"), one.get("state")
+    if not _is_number(value):
+        shown = "–"
+    elif states and value in range(len(states)):
+        shown = states[int(value)]
+    else:
+        shown = f"{number(value, known['decimals'], language)} {known['unit']}".rstrip()
+    wrong = "" if state == "ok" else f", {texts(language).get(f'state_{state}', str(state))}"
+    return f"{known['title']}: {shown}{wrong} {one.get('why') or ''}".rstrip()
+
+
+def channels_of(station: Mapping[str, Any] | None) -> Channels:
+    """Return the channels of a station as a page of the network has it. Pure."""
+    every = () if station is None else (*station["measured"], *station["housekeeping"])
+    return {one["id"].partition("/")[2]: one for one in every}
 
 
 def _is_number(found: object) -> TypeGuard[int | float]:
@@ -145,6 +167,7 @@ def add_equipment_page(app: FastAPI, console: Console, templates: Jinja2Template
             raise NotFound("there is no station {station}", station=station)
         context |= {"found": found, "past_commands": past, "zone": console.watcher.zone, "now": console.clock()}
         context["today"], context["standing"] = context["now"].astimezone(context["zone"]).date(), standing
+        context["channels"] = channels_of(context["shown"])
         context["titled"] = {one["id"]: one["title"] for one in context["shown"]["measured"]}
         return templates.TemplateResponse(request, "equipment.html", context)
 
@@ -168,15 +191,19 @@ def add_equipment_page(app: FastAPI, console: Console, templates: Jinja2Template
         if not answer.get("ok"):
             raise CommandRefusal("{station} refused: {error}", station=station, error=answer.get("error"))
         language = language_of(request.headers.get("accept-language"))
-        return {"said": list(answer_lines(order, answer, language, console.watcher.zone))}
+        try:
+            known = channels_of(page_of(console, request, by, language, station)["shown"])
+        except NothingSeenYet:  # the station did it all the same
+            known = {}
+        return {"said": list(answer_lines(order, answer, known, language, console.watcher.zone))}
 
 
 def _outcome_line(
-    outcome: Mapping[str, Any] | None, order: Mapping[str, Any], language: Language, zone: ZoneInfo
+    outcome: Mapping[str, Any] | None, order: Mapping[str, Any], channels: Channels, language: Language, zone: ZoneInfo
 ) -> str:
     if outcome is None:
         return texts(language)["command_waits"]
-    return "; ".join(answer_lines(order, outcome, language, zone))
+    return "; ".join(answer_lines(order, outcome, channels, language, zone))
 
 
 def _ms(time: datetime) -> int:

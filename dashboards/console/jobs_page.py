@@ -18,6 +18,7 @@ from dashboards.console.texts import Language, texts
 from quantrac.desks import jobs
 from quantrac.desks.roles import DeskAct
 from quantrac.telemetry.due_times import EachMonth, EachWeek, EachYear, Every, parse_due
+from quantrac.telemetry.job_outcomes import outcome
 
 MINUTE_S: Final = 60
 HOUR_S: Final = 3600
@@ -43,7 +44,7 @@ def add_jobs_page(app: FastAPI, console: Console, templates: Jinja2Templates) ->
             context = sheet(conn, request, by, lang, {"job": job})
             context |= {
                 "jobs": jobs.jobs(conn, console.clock()), "runs": jobs.history(conn, job or None), "chosen": job,
-                "due_words": due_words, "may_run": by.login is None or by.may(DeskAct.JOBS, None),
+                "due_words": due_words, "outcome": outcome, "may_run": by.login is None or by.may(DeskAct.JOBS, None),
                 "sees_errors": by.may(DeskAct.AUDIT, None),
             }  # fmt: skip
         return templates.TemplateResponse(request, "jobs.html", context)

@@ -153,6 +153,14 @@ def _ordered(span: tuple[float, float]) -> tuple[float, float]:
     return span
 
 
+def _in_both(value: object) -> object:
+    return {"vi": value, "en": value} if isinstance(value, str) else value
+
+
+TextOrWords = Annotated[Words, BeforeValidator(_in_both, json_schema_input_type=str | Words)]
+"""A text in both languages; one text: the same in both, such as the name of a decree."""
+
+
 def several(value: Any) -> Any:
     """One mapping is a list of one; nothing is an empty list."""
     if isinstance(value, dict):

@@ -16,7 +16,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from quantrac.config.documents import Key, Tree, follow, key_place
-from quantrac.config.fields import Day, Flag, Kebab, Model, Real, Snake, refused, several
+from quantrac.config.fields import Day, Flag, Kebab, Model, Real, Snake, TextOrWords, refused, several
 from quantrac.config.findings import Findings, one_of
 from quantrac.config.stations import CENTRE, Channel
 from quantrac.telemetry.parameters import Parameter
@@ -54,7 +54,7 @@ class LimitCase(Model):
 
     title: Words
     average: Averaging = Averaging.VALUE
-    article: str = Field(min_length=1)
+    article: TextOrWords
     """Article or table of the decree."""
 
 
@@ -106,7 +106,7 @@ class DecreeLimit:
     name: str
     """`<file>/<parameter>/<case>`."""
     decree: str
-    article: str
+    article: Words
     parameter: str
     case: str
     title: Words

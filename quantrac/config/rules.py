@@ -22,6 +22,7 @@ from quantrac.config.fields import (
     Real,
     SeverityWord,
     StateWord,
+    TextOrWords,
     TimeOfDay,
     matched,
     refused,
@@ -284,14 +285,6 @@ class SmsText(Model):
 MessageText = Annotated[SmsText, BeforeValidator(_text, json_schema_input_type=str | SmsText)]
 
 
-def _in_both(value: object) -> object:
-    return {"vi": value, "en": value} if isinstance(value, str) else value
-
-
-SourceText = Annotated[Words, BeforeValidator(_in_both, json_schema_input_type=str | Words)]
-"""Where a limit comes from, in both languages; one text: the same in both, such as the name of a decree."""
-
-
 class LimitFigure(NamedTuple):
     """The limit of a level, and the local days on which it is in force."""
 
@@ -327,7 +320,7 @@ class Rationale(Model):
     title: Words
     valid: Valid = Valid()
     """Outside, nothing rises, and what stands runs out after its off-delay."""
-    source: SourceText
+    source: TextOrWords
     respond_within_ms: PositiveDuration | None = Field(default=None, alias="respond_within")
     cause: Words | None = None
     consequence: Words | None = None

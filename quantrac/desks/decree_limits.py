@@ -37,7 +37,7 @@ class LimitRow:
     def of(cls, limit: DecreeLimit) -> LimitRow:
         """Return the row of a limit of the files."""
         return cls(
-            limit.name, limit.decree, limit.article, limit.parameter, limit.case,
+            limit.name, limit.decree, limit.article.en, limit.parameter, limit.case,
             {"vi": limit.title.vi, "en": limit.title.en}, limit.average.value, limit.low, limit.high,
             parameter(limit.parameter).unit, limit.first, limit.last, limit.confirmed,
         )  # fmt: skip

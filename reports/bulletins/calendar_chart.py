@@ -32,7 +32,8 @@ def calendar(days: Sequence[Mapping[str, Any]], language: str) -> str:
     weeks = (offset + max(date.fromisoformat(one["day"]).day for one in days) + 6) // 7
     width, height = 7 * CELL_W, HEAD + weeks * CELL_H
     heads = "".join(
-        f'<text x="{(at + 0.5) * CELL_W:g}" y="16" text-anchor="middle" font-size="12" fill="#334155">{word}</text>'
+        f'<text class="weekday" x="{(at + 0.5) * CELL_W:g}" y="16" text-anchor="middle" font-size="12" '
+        f'fill="#334155">{word}</text>'
         for at, word in enumerate(WEEKDAYS[language])
     )
     cells = "".join(_cell(one, offset, language) for one in days)
@@ -56,9 +57,10 @@ def _cell(one: Mapping[str, Any], offset: int, language: str) -> str:
         fill, ink = found.colour, ink_on(found.colour)
         lines = [f"{value:.0f}{mark}", found.words.in_language(language)]
     said = f"{day:%d/%m/%Y}: {' '.join(filter(None, lines))}"
-    dash = ' stroke-dasharray="3 3"' if value is None else ""
+    dash, lacks = (' stroke-dasharray="3 3"', ' class="lacks"') if value is None else ("", "")
     return (
-        f'<g><title>{escape(said)}</title><rect x="{x + 1}" y="{y + 1}" width="{CELL_W - 2}" height="{CELL_H - 2}" '
+        f"<g{lacks}><title>{escape(said)}</title>"
+        f'<rect x="{x + 1}" y="{y + 1}" width="{CELL_W - 2}" height="{CELL_H - 2}" '
         f'fill="{fill}" stroke="#94a3b8"{dash}/>'
         f'<text x="{x + 6}" y="{y + 15}" font-size="11" fill="{ink}">{day.day}</text>'
         f'<text x="{x + CELL_W / 2:g}" y="{y + 31}" text-anchor="middle" font-size="18" font-weight="bold" '

@@ -93,9 +93,9 @@ def example(kind: BulletinKind, period: BulletinPeriod) -> dict[str, Any]:
     """Return figures of made-up stations: one where all is well, one beyond limits, one that measures nothing. Pure."""
     limits = [
         DecreeLimit(
-            name=f"example/{parameter}/pond", decree="QCVN", article="1", parameter=parameter, case="pond",
-            title=Words("ao", "pond"), average=Averaging.VALUE, low=low, high=high, first=None, last=None,
-            confirmed=sure,
+            name=f"example/{parameter}/pond", decree="QCVN", article=Words("bảng 1", "table 1"),
+            parameter=parameter, case="pond", title=Words("ao", "pond"), average=Averaging.VALUE,
+            low=low, high=high, first=None, last=None, confirmed=sure,
         )
         for parameter, low, high, sure in LIMITS
     ]  # fmt: skip

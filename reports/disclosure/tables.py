@@ -191,7 +191,7 @@ def limit_rows(limits: DecreeLimits, first: date, last: date) -> list[tuple[obje
     every: Iterable[DecreeLimit] = (limit for name in sorted(limits) for limit in limits[name])
     return [
         (
-            one.name, one.decree, one.article, one.parameter, one.average, one.low, one.high, one.first, one.last,
+            one.name, one.decree, one.article.en, one.parameter, one.average, one.low, one.high, one.first, one.last,
             "true" if one.confirmed else "false",
         )
         for one in every

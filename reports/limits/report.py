@@ -115,7 +115,7 @@ def words_of(limit: DecreeLimit) -> str:
     bounds = " to ".join(f"{bound:g}" for bound in (limit.low, limit.high) if bound is not None)
     side = "" if limit.low is not None and limit.high is not None else "at least " if limit.high is None else "at most "
     unconfirmed = "" if limit.confirmed else ", UNCONFIRMED"
-    return f"{f'{side}{bounds} {unit}'.rstrip()}: {limit.decree}, {limit.article}, {limit.title.en}{unconfirmed}"
+    return f"{f'{side}{bounds} {unit}'.rstrip()}: {limit.decree}, {limit.article.en}, {limit.title.en}{unconfirmed}"
 
 
 def as_csv(rows: Iterable[ChannelExceedance]) -> str:
@@ -126,7 +126,7 @@ def as_csv(rows: Iterable[ChannelExceedance]) -> str:
     for row in rows:
         one, limit = row.found, row.found.limit
         writer.writerow([
-            row.station, row.channel, limit.decree, limit.article, limit.case, limit.average, limit.low, limit.high,
+            row.station, row.channel, limit.decree, limit.article.en, limit.case, limit.average, limit.low, limit.high,
             CATALOGUE[limit.parameter].unit, "yes" if limit.confirmed else "no", one.values, one.exceeded, one.worst,
             None if one.worst_at is None else one.worst_at.isoformat(),
         ])  # fmt: skip

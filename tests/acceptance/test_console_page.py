@@ -755,7 +755,8 @@ def test_a_data_officer_signs_a_day_by_keyboard_and_every_page_of_past_days_fits
         square.press("Enter")
         expect(page.locator("#chosen")).to_contain_text("Chưa kiểm duyệt")
         written = page.locator("label", has=page.locator("#sign-first"))  # the browser: 11/30/2026
-        expect(written).to_have_attribute("data-date", f"{noon:%d/%m/%Y}")
+        weekday = ("thứ hai", "thứ ba", "thứ tư", "thứ năm", "thứ sáu", "thứ bảy", "chủ nhật")[noon.weekday()]
+        expect(written).to_have_attribute("data-date", f"{weekday} {noon:%d/%m/%Y}")
         expect(page.locator("#sign-channel")).to_have_value("st-my-thanh/do")
         page.get_by_role("button", name="Mở lại", exact=True).click()
         expect(page.locator("#sign-days-error")).to_contain_text("Lý do")

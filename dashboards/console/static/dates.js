@@ -1,36 +1,30 @@
-// Fields of dates follow the browser's language, 12/31/2026 in one that is American: beside such a field its date stands as the
-// page writes dates. The field itself stays the browser's own, with its keys and its calendar.
+// Fields of dates and times follow the browser's language, 12/31/2026 and 10:00 PM in an American one: beside such a field stands what
+// is in it as the page writes it, with the day of the week, in every browser: no page can ask which order its browser shows.
+// The field itself stays the browser's own, with its keys and its calendar.
+import { LANG } from "./page.js";
 
-const FIELDS = "input[type=date], input[type=datetime-local], input[type=month]";
-
-/**
- * Return whether a browser of this language writes 31 December 2026 otherwise than 31/12/2026. Pure.
- * @param {string} language
- */
-export function writesOtherwise(language) {
-  const parts = new Intl.DateTimeFormat(language, { day: "2-digit", month: "2-digit", year: "numeric", timeZone: "UTC" });
-  return parts.format(Date.UTC(2026, 11, 31)) !== "31/12/2026";
-}
+const FIELDS = "input:is([type=date], [type=datetime-local], [type=month], [type=time])";
+const WEEKDAY = new Intl.DateTimeFormat(LANG === "vi" ? "vi-VN" : "en-GB", { weekday: "long", timeZone: "UTC" });
 
 /**
- * Return a field's value as the page writes it: `2026-12-31T07:05` as `07:05 31/12/2026`; empty: nothing is in it. Pure.
+ * Return a field's value as the page writes it: `2026-12-31T07:05` as `07:05 thứ năm 31/12/2026`; empty: nothing is in it.
  * @param {string} value
  */
 export function dateSaid(value) {
-  const [day, clock] = value.split("T");
-  return `${clock ? `${clock.slice(0, 5)} ` : ""}${day.split("-").reverse().join("/")}`;
+  const [, day = "", clock = ""] = /^(\d+-\d\d(?:-\d\d)?)?T?(\d\d:\d\d)?/.exec(value) || [];
+  const at = day.length > 7 ? Date.parse(day) : NaN, weekday = Number.isNaN(at) ? "" : WEEKDAY.format(at);
+  return [clock, LANG === "vi" ? weekday.toLowerCase() : weekday, day.split("-").reverse().join("/")].filter(Boolean).join(" ");
 }
 
 function sayAll() {
   for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(FIELDS))) {
-    const label = field.closest("label"), said = field.value && dateSaid(field.value);
+    const label = field.closest("label"), said = dateSaid(field.value);
     if (label && label.dataset.date !== said) label.dataset.date = said;
   }
 }
 
 /** Say them from now on; a script may fill a field in whatever a person does. */
 export function beginDates() {
-  if (!writesOtherwise(navigator.language)) return;
   for (const event of ["input", "change", "click", "keyup", "reset", "focusin"]) {
     document.addEventListener(event, () => setTimeout(sayAll), true);
   }

@@ -6,7 +6,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,13 +51,23 @@ def demo_folder(project: Path, *, keep: bool) -> Path:
 
 def account_key(folder: Path) -> str:
     """Return the key that seals second factors: in its folder the same for every run, and nobody else reads it."""
-    path = folder / "account.key"
+    return _kept(folder / "account.key", secrets.token_urlsafe(32)).read_text(encoding="ascii")
+
+
+def command_keys(folder: Path, stations: Iterable[str]) -> Path:
+    """Return the file of keys by which the console gives the stations commands; nobody else reads it."""
+    lines = (f"{station} {secrets.token_hex(32)}\n" for station in stations)
+    return _kept(folder / "command.keys", "".join(lines))
+
+
+def _kept(path: Path, text: str) -> Path:
+    """Return a file of secrets, made with this text where there was none."""
     if not path.exists():
-        new = folder / "account.key.new"
+        new = path.with_name(f"{path.name}.new")
         new.touch(0o600)
-        new.write_text(secrets.token_urlsafe(32), encoding="ascii")
+        new.write_text(text, encoding="ascii")
         new.rename(path)
-    return path.read_text(encoding="ascii")
+    return path
 
 
 class DemoRuns(QuantracError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from quantrac.cli.demo.servers import Servers, account_key, demo_folder, sign_in_link
+from quantrac.cli.demo.servers import Servers, account_key, command_keys, demo_folder, sign_in_link
 from quantrac.cli.processes import CENTRE_SERVICES, Program, Supervisor, quantrac
 from quantrac.config.network import Network
 from quantrac.private_services import ports
@@ -57,6 +57,7 @@ class DemoSystem:
         self.caught = self.folder / "caught"
         self.servers = Servers(self.folder, list(network.stations))
         self.supervisor = Supervisor(self.folder / "processes")
+        self._keys = {"QUANTRAC_COMMAND_KEYS": str(command_keys(self.folder, network.stations))}
         self.database_url = ""
         self._console_port = 0
         self._people: dict[str, str] = {}
@@ -95,15 +96,17 @@ class DemoSystem:
             "QUANTRAC_CONSOLE_LISTEN": f"127.0.0.1:{self._console_port}",
             "QUANTRAC_CONSOLE_ANONYMOUS": "viewer",
             "QUANTRAC_ACCOUNT_KEY": account_key(self.folder),
+            **self._keys,
         }
         for service in CENTRE_SERVICES:
-            user = "console" if service == "console" else "ingest"
-            self._start(Program(service, quantrac(service, "run"), {**self._environment(user), **console}))
+            own = {**self._environment("console"), **console} if service == "console" else self._environment("ingest")
+            self._start(Program(service, quantrac(service, "run"), own))
 
     def start_agents(self) -> None:
         """Start one edge agent a station."""
         for station in self.network.stations:
-            self._start(Program(station, quantrac("edge", "run", "--station", station), self._environment(station)))
+            own = {**self._environment(station), **self._keys}
+            self._start(Program(station, quantrac("edge", "run", "--station", station), own))
         self._say(f"edge agents   {', '.join(self.network.stations)}")
 
     def show_console(self, stopped: Callable[[], bool]) -> None:

@@ -42,6 +42,7 @@ from quantrac.database.migration import refuse_old_database
 from quantrac.database.outage import is_outage, persist
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import health, logs
+from quantrac.telemetry import job_outcomes as say
 from quantrac.telemetry.due_times import Every, OnDays, parse_due
 from reports.bulletins.periods import period_before
 from reports.completeness.causes import explain_days
@@ -97,18 +98,19 @@ def jobs_of(watched: WatchedNetwork) -> list[Job]:
     def silence(conn: Connection, now: datetime) -> Done:
         network = current(conn, now)
         stations, channels = len(check_silence(conn, network, now)), len(check_no_data(conn, network, now))
-        return Done(stations + channels, f"{stations} stations, {channels} channels changed")
+        said = say.together(say.STATIONS(count=stations), say.CHANNELS(count=channels))
+        return Done(stations + channels, said)
 
     def watch(conn: Connection, now: datetime) -> Done:
         network = current(conn, now)
         checks = check_books, check_breaches, check_clocks, check_feed, check_ministry
         changed = [len(check(conn, network, now)) for check in checks]
-        said = "{} books, {} breaches, {} clocks, {} consumers, {} late files changed"
-        return Done(sum(changed), said.format(*changed))
+        words = say.BOOKS, say.BREACHES, say.CLOCKS, say.CONSUMERS, say.LATE_FILES
+        return Done(sum(changed), say.together(*(word(count=n) for word, n in zip(words, changed, strict=True))))
 
     def calibrations(conn: Connection, now: datetime) -> Done:
         changed = len(check_calibrations(conn, current(conn, now), now))
-        return Done(changed, f"{changed} devices changed")
+        return Done(changed, say.DEVICES(count=changed))
 
     def retention(conn: Connection, now: datetime) -> Done:
         return apply_retention(conn, now, current(conn, now).settings.retention)
@@ -139,9 +141,9 @@ def _draft(watched: WatchedNetwork, kind: BulletinKind, conn: Connection, now: d
     network = watched.network
     period = period_before(kind, now.astimezone(network.zone).date())
     if is_made(conn, kind, period.name):
-        return Done(0, f"{period.name} is there")
+        return Done(0, say.MADE_BEFORE(period=period.name))
     made = make(conn, network, kind, period.name, "jobs", now)
-    return Done(1, f"{period.name}: draft {made.bulletin_id}")
+    return Done(1, say.DRAFT(period=period.name, number=made.bulletin_id))
 
 
 def backup_job(url: str, folder: Path, keep: int) -> Job:
@@ -150,7 +152,8 @@ def backup_job(url: str, folder: Path, keep: int) -> Job:
     def write(conn: Connection, now: datetime) -> Done:
         del conn  # pg_dump makes its own connection
         file, removed = backup_into(url, folder, keep, now)
-        said = f"{file.name}: {file.stat().st_size / 1e6:.1f} MB, {len(removed)} old ones removed"
+        size = f"{file.stat().st_size / 1e6:.1f}"
+        said = say.together(say.BACKUP(file=file.name, size=size), say.OLD_BACKUPS(count=len(removed)))
         return Done(1 + len(removed), said)
 
     return Job("backup", OnDays(BACKUP_AT), write)
@@ -161,7 +164,7 @@ def causes_job() -> Job:
 
     def explain(conn: Connection, now: datetime) -> Done:
         done = explain_days(conn, now)
-        return Done(done.days, f"{done.days} days explained, {done.left} left")
+        return Done(done.days, say.together(say.EXPLAINED(count=done.days), say.LEFT(count=done.left)))
 
     return Job("causes", Every(timedelta(hours=1)), explain, in_pieces=True)
 

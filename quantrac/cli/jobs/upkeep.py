@@ -15,6 +15,8 @@ from quantrac.cli.jobs.runs import Done
 from quantrac.config.network import Retention
 from quantrac.database.pool import Connection, one_line
 from quantrac.observe import logs
+from quantrac.telemetry import job_outcomes as say
+from quantrac.telemetry.job_outcomes import Said
 
 FEED_KEPT: Final = timedelta(days=7)
 IDLE_AFTER: Final = timedelta(days=30)
@@ -91,7 +93,8 @@ def prune_feed(conn: Connection, now: datetime) -> Done:
     for name in idle:
         log.error("consumer_unregistered", consumer=name, idle_days=IDLE_AFTER.days, do="rebuild what it derives")
     removed = conn.execute(PRUNE, [now - FEED_KEPT]).rowcount
-    return Done(removed, f"{removed} changes removed" + (f", unregistered {', '.join(idle)}" if idle else ""))
+    unregistered = [say.UNREGISTERED(names=" ".join(idle))] if idle else []
+    return Done(removed, say.together(say.CHANGES(count=removed), *unregistered))
 
 
 def prune_letters(conn: Connection, now: datetime) -> Done:
@@ -100,7 +103,7 @@ def prune_letters(conn: Connection, now: datetime) -> Done:
     surplus = conn.execute(SURPLUS_LETTERS, [MOST_LETTERS]).rowcount
     if surplus:
         log.error("surplus_dead_letters_removed", removed=surplus, kept=MOST_LETTERS)
-    return Done(surplus, f"{surplus} dead letters beyond {MOST_LETTERS:,} removed")
+    return Done(surplus, say.SURPLUS(count=surplus, most=MOST_LETTERS))
 
 
 def prune_records(conn: Connection, now: datetime) -> Done:
@@ -110,8 +113,10 @@ def prune_records(conn: Connection, now: datetime) -> Done:
     conn.execute("delete from breach where last_at < %s", [now - HEALTH_KEPT])
     beats = conn.execute("delete from service where beat_at < %s", [now - BEATS_KEPT]).rowcount
     messages = conn.execute(STRANGERS, [now - STRANGERS_KEPT]).rowcount
-    said = f"{health} stretches of health, {runs} runs, {beats} beats, {messages} messages of strangers removed"
-    return Done(health + runs + beats + messages, said)
+    said = (
+        say.HEALTH(count=health), say.RUNS(count=runs), say.BEATS(count=beats), say.STRANGERS(count=messages),
+    )  # fmt: skip
+    return Done(health + runs + beats + messages, say.together(*said))
 
 
 def apply_retention(conn: Connection, now: datetime, keep: Retention) -> Done:
@@ -121,9 +126,9 @@ def apply_retention(conn: Connection, now: datetime, keep: Retention) -> Done:
     """
     now = _present(conn, now)
     dropped = [
-        _dropped(conn, "readings", "select drop_readings_before(%s)", now, keep.readings_ms),
-        _dropped(conn, "hourly", "select drop_rollups_before('hourly', %s)", now, keep.hourly_ms),
-        _dropped(conn, "daily", "select drop_rollups_before('daily', %s)", now, keep.daily_ms),
+        _dropped(conn, say.READINGS, say.READINGS_KEPT, "select drop_readings_before(%s)", now, keep.readings_ms),
+        _dropped(conn, say.HOURLY, say.HOURLY_KEPT, "select drop_rollups_before('hourly', %s)", now, keep.hourly_ms),
+        _dropped(conn, say.DAILY, say.DAILY_KEPT, "select drop_rollups_before('daily', %s)", now, keep.daily_ms),
     ]
     letters_kept_from = now - timedelta(milliseconds=keep.dead_letters_ms)
     letters = conn.execute(OLD_LETTERS, [letters_kept_from]).rowcount
@@ -133,11 +138,11 @@ def apply_retention(conn: Connection, now: datetime, keep: Retention) -> Done:
     files = conn.execute(OLD_MINISTRY_FILES, [now - timedelta(milliseconds=keep.ministry_files_ms)]).rowcount
     said = [
         *(one.words for one in dropped),
-        f"{pictures} pictures removed",
-        f"{letters} dead letters removed",
-        f"{files} files for the ministry removed",
+        say.CAMERAS(count=pictures),
+        say.LETTERS(count=letters),
+        say.FILES(count=files),
     ]
-    return Done(sum(one.rows for one in dropped) + pictures + letters + files, ", ".join(said))
+    return Done(sum(one.rows for one in dropped) + pictures + letters + files, say.together(*said))
 
 
 def _present(conn: Connection, now: datetime) -> datetime:
@@ -150,11 +155,13 @@ def _present(conn: Connection, now: datetime) -> datetime:
     return newest + NEWEST_IS_PRESENT
 
 
-def _dropped(conn: Connection, what: str, statement: LiteralString, now: datetime, keep_ms: int | None) -> Done:
+def _dropped(
+    conn: Connection, dropped: Said, kept: Said, statement: LiteralString, now: datetime, keep_ms: int | None
+) -> Done:  # fmt: skip
     if keep_ms is None:
-        return Done(0, f"{what}: all kept")
-    dropped = conn.execute(statement, [now - timedelta(milliseconds=keep_ms)]).fetchall()
-    return Done(len(dropped), f"{what}: {len(dropped)} chunks dropped")
+        return Done(0, kept())
+    count = len(conn.execute(statement, [now - timedelta(milliseconds=keep_ms)]).fetchall())
+    return Done(count, dropped(count=count))
 
 
 def compress_old(conn: Connection, now: datetime) -> Done:
@@ -164,8 +171,8 @@ def compress_old(conn: Connection, now: datetime) -> Done:
     TimescaleDB is the Community edition and `db tune` has switched compression on.
     """
     if conn.execute(ENABLED).fetchone() != (True,):
-        return Done(0, "off: see quantrac db tune")
-    return _to_each_chunk(conn, WEEKS, now - UNCOMPRESSED, "select compress_readings(%s)", "weeks compressed")
+        return Done(0, say.OFF())
+    return _to_each_chunk(conn, WEEKS, now - UNCOMPRESSED, "select compress_readings(%s)", say.COMPRESSED)
 
 
 def order_old_hours(conn: Connection, now: datetime) -> Done:
@@ -173,13 +180,13 @@ def order_old_hours(conn: Connection, now: datetime) -> Done:
 
     A year of one channel is then read from few pages. A chunk in use is left for the next night.
     """
-    return _to_each_chunk(conn, HOURS, now - SETTLED, "select order_hourly(%s)", "chunks ordered")
+    return _to_each_chunk(conn, HOURS, now - SETTLED, "select order_hourly(%s)", say.ORDERED)
 
 
-def _to_each_chunk(conn: Connection, chunks: LiteralString, before: datetime, work: LiteralString, done: str) -> Done:
+def _to_each_chunk(conn: Connection, chunks: LiteralString, before: datetime, work: LiteralString, done: Said) -> Done:
     outcomes = Counter(_done_to_chunk(conn, work, start) for (start,) in conn.execute(chunks, [before]).fetchall())
-    busy = f", {outcomes[None]} in use and left for tomorrow" if outcomes[None] else ""
-    return Done(outcomes[True], f"{outcomes[True]} {done}{busy}")
+    busy = [say.IN_USE(count=outcomes[None])] if outcomes[None] else []
+    return Done(outcomes[True], say.together(done(count=outcomes[True]), *busy))
 
 
 def _done_to_chunk(conn: Connection, work: LiteralString, start: datetime) -> bool | None:

@@ -17,6 +17,7 @@ from quantrac.cli.jobs.service import BulletinPlans, bulletin_jobs, causes_job, 
 from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
 from quantrac.desks.network import apply_network
+from quantrac.telemetry.job_outcomes import outcome
 from tests.integration.database.conftest import World
 
 NOW = datetime.now(UTC)
@@ -37,6 +38,8 @@ def test_every_job_runs_with_the_rights_of_ingest_and_alerts_and_no_more(world: 
         assert run_if_due(conn, job, lambda: NOW), job.name
     failed = conn.execute("select job, detail from job_run where outcome <> 'done'").fetchall()
     assert failed == []
+    said = [detail for (detail,) in conn.execute("select detail from job_run").fetchall()]
+    assert [one for one in said if outcome(one, "vi") == one] == [], "a job says what no page can say in Vietnamese"
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("update reading set value = 1")
 

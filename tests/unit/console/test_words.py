@@ -39,6 +39,7 @@ from dashboards.console.act_words import detail_line, object_words, reason_words
 from dashboards.console.admission import Visitor
 from dashboards.console.assets import HERE
 from dashboards.console.curve import curve
+from dashboards.console.equipment_page import answer_lines, channels_of
 from dashboards.console.network_pages import described
 from dashboards.console.scripts import modules_of, texts_of
 from dashboards.console.snapshot import ChannelNow, Standing, with_alarms
@@ -346,3 +347,25 @@ def test_a_password_that_is_refused_is_told_why() -> None:
             passwords.check(easy, "an.tran")
         assert "tên đăng nhập, hoặc chỉ gồm vài ký tự lặp lại" in refused.value.words.vi
         assert "contains the login, or only a few different characters" in refused.value.words.en
+
+
+def test_what_a_station_read_at_once_is_told_as_tiles_tell_it_not_by_names_of_files() -> None:
+    channels = channels_of(
+        {
+            "measured": [{"id": "st-a/do", "title": "Oxy hòa tan", "unit": "mg/l", "decimals": 2, "states": None}],
+            "housekeeping": [
+                {"id": "st-a/door", "title": "Cửa tủ", "unit": "", "decimals": 0, "states": ("đóng", "mở")}
+            ],
+        }
+    )
+    read = [
+        {"device": "sonde", "channel": "do", "value": 5.127, "unit": "mg/L", "state": "ok"},
+        {"device": "sonde", "channel": "do", "value": 0.02, "unit": "mg/L", "state": "fault", "why": "E17"},
+        {"device": "io", "channel": "door", "value": 1.0, "unit": "1", "state": "ok"},
+        {"device": "io", "channel": "spare", "value": 0.5, "unit": "V", "state": "ok"},
+    ]  # fmt: skip
+    said = answer_lines({"do": "read"}, {"ok": True, "readings": read}, channels, "vi", ZoneInfo("Asia/Ho_Chi_Minh"))
+    assert [*said] == [
+        "Đã làm xong", "Oxy hòa tan: 5,13 mg/l", "Oxy hòa tan: 0,02 mg/l, Lỗi thiết bị E17", "Cửa tủ: mở",
+        "io/spare: 0,500 V",
+    ]  # fmt: skip

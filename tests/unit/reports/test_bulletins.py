@@ -104,7 +104,8 @@ def test_water_may_be_taken_in_only_where_most_days_of_the_week_are_known(valid:
     """75 % of the days, as the ministry asks of the readings of a day; a limit that is passed on one day is enough."""
     limits = [
         DecreeLimit(
-            name=f"x/{name}/pond", decree="QCVN", article="1", parameter=name, case="pond", title=Words("ao", "pond"),
+            name=f"x/{name}/pond", decree="QCVN", article=Words("1", "1"),
+            parameter=name, case="pond", title=Words("ao", "pond"),
             average=Averaging.VALUE, low=low, high=None, first=None, last=None, confirmed=True,
         )
         for name, low in (("salinity", 5.0), ("do", 3.5), ("ph", 7.0))
