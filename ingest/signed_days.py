@@ -18,7 +18,7 @@ from quantrac.observe import logs
 
 NAME: Final = "stages"
 AFTER: Final = "quality"
-CAUSES: Final = (Cause.READING, Cause.FLAG, Cause.CORRECTION)
+CAUSES: Final = (Cause.READING, Cause.FLAG, Cause.CORRECTION, Cause.WITHDRAWN)
 
 SIGN_LOCK: Final = 0x5154_0018
 """Held, with the station's name, while days of the station are signed, and while its signed days are checked."""

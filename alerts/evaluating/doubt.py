@@ -128,5 +128,7 @@ def _candidates(conn: Connection, change: Change) -> list[Candidate]:
 def _reason(conn: Connection, change: Change) -> str:
     if change.cause is Cause.CORRECTION:
         return "readings that raised it were corrected"
+    if change.cause is Cause.WITHDRAWN:
+        return "readings that raised it were taken back: their import was undone"
     row = conn.execute(JUDGED, [list(change.channels), change.from_t, change.to_t]).fetchone()
     return "readings that raised it were flagged" + (f" by {row[0]}" if row is not None else "")

@@ -16,7 +16,7 @@ from quantrac.telemetry.quality import Quality
 
 BRINGS: Final = (Cause.READING, Cause.CLOCK)
 """Causes of changes that bring readings."""
-JUDGES: Final = (Cause.FLAG, Cause.CORRECTION)
+JUDGES: Final = (Cause.FLAG, Cause.CORRECTION, Cause.WITHDRAWN)
 """Causes of changes that judge stored readings anew."""
 
 

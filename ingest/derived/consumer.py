@@ -2,13 +2,13 @@
 
 It follows `quality`: what is made of a reading is made when the reading has been judged, so a spike that a test fails
 raises no alarm by way of a derived channel. New values go to the feed as readings, other ones in the place of values
-that stood there as corrections; both on the derived channel, which is no input of this consumer unless another channel
-is made of it, and those are made in the same round.
+that stood there as corrections; values whose inputs were taken back go. All on the derived channel, which is no input
+of this consumer unless another channel is made of it, and those are made in the same round.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -62,8 +62,13 @@ class DerivedRounds:
                 for change in changes
                 for channel_id in self._inputs.intersection(change.channels)
             ]
+            withdrawn = {
+                Span(channel_id, change.from_t, change.to_t)
+                for change in changes if change.cause is Cause.WITHDRAWN
+                for channel_id in self._inputs.intersection(change.channels)
+            }  # fmt: skip
             with conn.transaction():
-                news = list(_derived(conn, self._every, spans))
+                news = list(_derived(conn, self._every, spans, withdrawn))
                 feed.advance(changes[-1].id)
                 append_changes(conn, news)
         return changes
@@ -130,11 +135,17 @@ def _sent(every: Layers) -> set[int]:
     return found - {each.channel_id for layer in every for each in layer}
 
 
-def _derived(conn: Connection, every: Layers, spans: Sequence[Span]) -> Iterator[NewChange]:
+def _derived(
+    conn: Connection, every: Layers, spans: Sequence[Span], withdrawn: Collection[Span] = ()
+) -> Iterator[NewChange]:
     """Of two that make one value the later one sees all that the earlier one saw: the lock is held to the end."""
     if not spans:
         return
     conn.execute("select pg_advisory_xact_lock(%s)", [WRITE_LOCK])
     kept = tables.kept_since(conn)
     for some in stretches(spans):
-        yield from derive(conn, every, some, kept)
+        yield from derive(conn, every, some, kept, [each for each in some if _lies_in(each, withdrawn)])
+
+
+def _lies_in(part: Span, spans: Collection[Span]) -> bool:
+    return any(part.channel_id == each.channel_id and each.low <= part.low and part.high <= each.high for each in spans)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -25,6 +25,8 @@ from quantrac.telemetry.local_time import HOUR, INSTANT
 
 MOST_ROWS: Final = 50_000
 """So many rows of inputs, expected by their intervals, are held in memory at once, or one window's."""
+FAR: Final = timedelta(days=400)
+"""Later than any value that a reading has a part in."""
 
 
 class _Window(NamedTuple):
@@ -42,7 +44,9 @@ class _Window(NamedTuple):
         return len(self.channel.inputs) * ((self.high - self.low) / self.channel.interval + 1)
 
 
-def derive(conn: Connection, every: Layers, spans: Iterable[Span], kept: datetime | None) -> Iterator[NewChange]:
+def derive(
+    conn: Connection, every: Layers, spans: Iterable[Span], kept: datetime | None, withdrawn: Iterable[Span] = ()
+) -> Iterator[NewChange]:
     """Make what the spans touch and write what differs; yield it as changes for the feed.
 
     Args:
@@ -50,20 +54,48 @@ def derive(conn: Connection, every: Layers, spans: Iterable[Span], kept: datetim
         every: derived channels.
         spans: what changed in their inputs.
         kept: values up to this time are left as they are; None: all are made.
+        withdrawn: those of the spans in which readings were taken back: values that nothing is left of go with them.
     """
-    changed: defaultdict[int, list[Span]] = defaultdict(list)
-    for span in spans:
-        changed[span.channel_id].append(span)
+    changed, taken = _by_input(spans), _by_input(withdrawn)
     for layer in every:
         channels = {each.channel_id: each for each in layer}
+        stay: set[Key] = set()
         for some in _in_blocks(_windows(conn, layer, changed)):
-            made = {key: value for key, value in _values(conn, some) if kept is None or key[1] > kept}
+            found = {key: value for key, value in _values(conn, some) if kept is None or key[1] > kept}
+            stay |= found.keys() if taken else set()
+            made = {key: value for key, value in found.items() if value is not None}
             news, amended = _differences(made, tables.standing(conn, made))
             tables.write(conn, news | amended)
             for channel_id, times in _by_channel(news | amended):
                 changed[channel_id] += runs(channel_id, times, channels[channel_id].window)
             yield from _announced(channels, news, Cause.READING)
             yield from _announced(channels, amended, Cause.CORRECTION)
+        gone = tables.keys_in(conn, _reached(layer, taken), kept) - stay if taken else set()
+        tables.delete(conn, gone)
+        for channel_id, times in _by_channel(gone):
+            for spans_of in (changed, taken):
+                spans_of[channel_id] += runs(channel_id, times, channels[channel_id].window)
+        yield from _announced(channels, gone, Cause.WITHDRAWN)
+
+
+def _by_input(spans: Iterable[Span]) -> defaultdict[int, list[Span]]:
+    found: defaultdict[int, list[Span]] = defaultdict(list)
+    for span in spans:
+        found[span.channel_id].append(span)
+    return found
+
+
+def _reached(layer: Sequence[Definition], taken: Mapping[int, Sequence[Span]]) -> list[Span]:
+    """Return where values of these channels may stand that were made of what was taken back."""
+    found = []
+    for each in layer:
+        for span in [span for channel_id in each.inputs.values() for span in taken.get(channel_id, ())]:
+            if each.formula.basis is Basis.MOMENT:
+                found.append(Span(each.channel_id, span.low, span.high))
+            else:
+                touched = labels(each.formula, span, None, span.high + FAR, each.calendar)
+                found.append(Span(each.channel_id, min(touched), max(touched)))
+    return found
 
 
 def _windows(conn: Connection, layer: Sequence[Definition], changed: Mapping[int, Sequence[Span]]) -> list[_Window]:
@@ -111,8 +143,8 @@ def _in_blocks(windows: Sequence[_Window]) -> Iterator[Sequence[_Window]]:
         yield windows[start:]
 
 
-def _values(conn: Connection, windows: Sequence[_Window]) -> Iterator[tuple[Key, Value]]:
-    """Yield the values that can be made now; what waits for quality is made when quality has passed it."""
+def _values(conn: Connection, windows: Sequence[_Window]) -> Iterator[tuple[Key, Value | None]]:
+    """Yield the values that can be made now; None for what waits for quality: it is made when quality has passed it."""
     hours = [
         (channel_id, label)
         for window in windows if window.channel.formula.basis is Basis.HOUR
@@ -121,8 +153,7 @@ def _values(conn: Connection, windows: Sequence[_Window]) -> Iterator[tuple[Key,
     expected = tables.expected(conn, hours)
     for window, inputs in zip(windows, _inputs(conn, windows), strict=True):
         for time, value in _of_window(window, inputs, expected).items():
-            if value is not None:
-                yield (window.channel.channel_id, time), value
+            yield (window.channel.channel_id, time), value
 
 
 def _of_window(window: _Window, inputs: Inputs, expected: Mapping[Key, int]) -> dict[datetime, Value | None]:

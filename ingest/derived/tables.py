@@ -55,6 +55,16 @@ select * from unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s
 on conflict (channel_id, time) do update set value = excluded.value, state = excluded.state,
   quality = excluded.quality, received_at = excluded.received_at
 """
+KEYS: Final = """
+select d.channel_id, d.time
+from unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[]) as w(channel_id, low, high)
+join derived_reading d on d.channel_id = w.channel_id and d.time between w.low and w.high
+where d.time between %(first)s and %(last)s and d.time > coalesce(%(kept)s, '-infinity'::timestamptz)
+"""
+DELETE: Final = """
+delete from derived_reading d using unnest(%s::int4[], %s::timestamptz[]) as w(channel_id, time)
+where d.channel_id = w.channel_id and d.time = w.time and d.time between %s and %s
+"""
 DROPPED: Final = "select before from dropped where relation = 'reading'"
 FORGET: Final = (
     "delete from derived_reading where channel_id = any(%(channels)s) and time > %(since)s",
@@ -118,6 +128,22 @@ def write(conn: Connection, values: Mapping[Key, Value]) -> None:
     """Store derived values, in the place of what stood there."""
     if values:
         conn.execute(WRITE, _arrays([(*key, *values[key]) for key in sorted(values)], KEY + VALUE))
+
+
+def keys_in(conn: Connection, spans: Sequence[Span], kept: datetime | None) -> set[Key]:
+    """Return the derived values that are stored in spans, both ends inclusive, and later than `kept`."""
+    if not spans:
+        return set()
+    first, last = min(each.low for each in spans), max(each.high for each in spans)
+    columns = dict(zip(("channel_id", "low", "high"), _arrays(spans, ("int4", *WINDOW)), strict=True))
+    return set(conn.execute(KEYS, {**columns, "first": first, "last": last, "kept": kept}).fetchall())
+
+
+def delete(conn: Connection, keys: Collection[Key]) -> None:
+    """Delete derived values."""
+    if keys:
+        times = [time for _, time in keys]
+        conn.execute(DELETE, [*_arrays(keys, KEY), min(times), max(times)])
 
 
 def _arrays(rows: Collection[tuple[Any, ...]], words: Sequence[str]) -> list[PackedArray]:

@@ -43,15 +43,20 @@ US: Final = timedelta(microseconds=1)
 CHANNELS: Final = "select name, parameter, unit, channel_id, derived from channel where station = %s"
 BEGIN: Final = """
 insert into import as i (station, epoch, format, source, sha256, interval_s, person, started_at)
-values (%(station)s, %(epoch)s, %(format)s, %(source)s, %(sha256)s, %(interval_s)s, %(person)s,
+values (%(station)s,
+        %(epoch)s || coalesce((
+          select '-' || count(*) + 1 from import
+          where station = %(station)s and sha256 = %(sha256)s and undone_at is not null having count(*) > 0), ''),
+        %(format)s, %(source)s, %(sha256)s, %(interval_s)s, %(person)s,
         greatest(%(now)s, (select max(started_at) + interval '1 microsecond' from import)))
-on conflict (station, sha256) do update set person = i.person
+on conflict (station, sha256) where undone_at is null do update set person = i.person
 returning import_id, epoch, started_at, lines, messages, readings, refused, finished_at is not null
 """
 MOVE: Final = """
 update import set lines = %s, messages = %s, readings = %s, refused = %s,
   first_t = least(first_t, %s), last_t = greatest(last_t, %s) where import_id = %s
 """
+UNDONE_BY: Final = "select undone_by from import where import_id = %s for no key update"
 FINISH: Final = "update import set finished_at = %s where import_id = %s"
 OTHER_INTERVALS: Final = """
 update channel_interval set during = during - %(during)s::tstzmultirange
@@ -69,6 +74,10 @@ class StationNotApplied(QuantracError):
     """The station is not in the database."""
 
     exit_code = 2
+
+
+class ImportUndone(QuantracError):
+    """Somebody undid the import while it ran."""
 
 
 class Order(NamedTuple):
@@ -173,7 +182,7 @@ def run_import(
     files → lines → readings of the station's channels → messages, bundled as an edge does → the checks of ingest →
     COPY, books, feed, and the place reached, in one transaction a batch. Where a file cannot be read further, the
     import ends there and is not finished: repeated, it goes on from there. Raises StationNotApplied, NothingToImport,
-    UnclearDates, UnclearNumbers.
+    UnclearDates, UnclearNumbers, ImportUndone.
     """
     found = files.found(order.paths, order.file_format)
     station = load_station(conn, order)
@@ -293,6 +302,7 @@ def _store(
     receipts = [Receipt(each, received_us) for each in deliveries(topics.topic(station.name, "backfill"), made)]
     times = [EPOCH + timedelta(milliseconds=message.t) for message in made]
     with conn.transaction():
+        _refuse_undone(conn, progress.import_id)
         if made:
             registry = registry_table.load_in(conn)
             _note_interval(conn, order, station, made, min(times), max(times))
@@ -307,6 +317,13 @@ def _store(
             MOVE,
             [progress.lines, progress.messages, progress.readings, progress.refused, first, last, progress.import_id],
         )
+
+
+def _refuse_undone(conn: Connection, import_id: int) -> None:
+    """Raise ImportUndone; else nobody undoes the import before the transaction ends."""
+    by = conn.execute(UNDONE_BY, [import_id]).fetchone()
+    if by is not None and by[0] is not None:
+        raise ImportUndone(f"import {import_id} was undone by {by[0]} while it ran: nothing more of it is stored")
 
 
 def _note_interval(

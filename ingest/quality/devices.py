@@ -13,8 +13,9 @@ import numpy as np
 from ingest.quality.readings import TestedReadings
 from ingest.quality.recent import RecentReadings
 from ingest.quality.spike import GAP_INTERVALS
+from ingest.quality.tables import FORGETS
 from ingest.quality.windows import Reach, ReachColumns, widest
-from quantrac.database.feed import Cause, Change
+from quantrac.database.feed import Change
 from quantrac.database.pool import Connection
 from quantrac.quality.device_tests import DEVICE_TESTS, DeviceTest
 from quantrac.quality.series import DeviceSeries
@@ -120,7 +121,7 @@ class TestedDevices:
 
     def changed(self, conn: Connection, changes: Sequence[Change]) -> list[Change]:
         """Return the changes with numbers of devices in place of channels; a device has its lowest channel's."""
-        if conn is not self._conn or any(change.cause is Cause.CONFIGURATION for change in changes):
+        if conn is not self._conn or any(change.cause in FORGETS for change in changes):
             self._conn = conn
             self._forget()
         new = {channel for change in changes for channel in change.channels} - self._number_of.keys()

@@ -16,7 +16,7 @@ from quantrac.database.pool import Connection
 
 BY: Final = "quality"
 """Who finds, in `reading_flag`: not by which consumer."""
-CAUSES: Final = (Cause.READING, Cause.CONFIGURATION)
+CAUSES: Final = (Cause.READING, Cause.CONFIGURATION, Cause.WITHDRAWN)
 
 KEPT: Final = """
 select range_start, range_end from timescaledb_information.chunks

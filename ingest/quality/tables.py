@@ -49,6 +49,10 @@ from unnest(%s::text[], %s::int4[], %s::timestamptz[], %s::int2[], %s::float4[],
 """
 
 
+FORGETS: Final = (Cause.CONFIGURATION, Cause.WITHDRAWN)
+"""Causes after which what is remembered of channels and readings may be wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class TestedChannel:
     """A channel that has tests."""
@@ -112,8 +116,8 @@ class TestedColumns:
 class TestedChannels:
     """The channels that have tests, as they were last read.
 
-    Read again when another configuration was applied, and by a new connection: before it another worker may have
-    served, and have taken the change that says so.
+    Read again when another configuration was applied or readings were taken back, and by a new connection: before it
+    another worker may have served, and have taken the change that says so.
     """
 
     __test__ = False
@@ -128,7 +132,7 @@ class TestedChannels:
 
     def of(self, conn: Connection, changes: Sequence[Change]) -> TestedColumns:
         """Return the channels with tests among those changed now or in an earlier round."""
-        if conn is not self._conn or any(change.cause is Cause.CONFIGURATION for change in changes):
+        if conn is not self._conn or any(change.cause in FORGETS for change in changes):
             self._conn = conn
             self.recent, self._asked, self._known = RecentReadings.none(), set(), TestedColumns.of({})
         wanted = {channel_id for change in changes for channel_id in change.channels}

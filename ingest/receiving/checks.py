@@ -86,7 +86,14 @@ def _repeats(columns: Columns, bad: npt.NDArray[np.bool_]) -> npt.NDArray[np.boo
 
 def stateless_tests(columns: Columns, registry: Registry) -> npt.NDArray[np.int16]:
     """Run the tests that need nothing but the reading; a null has no other finding, an unknown channel none."""
-    tests = np.zeros(len(columns.row_value), np.int16)
+    return tests_of(columns.row_value, columns.row_channel, registry)
+
+
+def tests_of(
+    value: npt.NDArray[np.float64], channel: npt.NDArray[np.integer], registry: Registry
+) -> npt.NDArray[np.int16]:
+    """Run these tests on values (NaN: null) of channels, by their index into the registry's columns."""
+    tests = np.zeros(len(value), np.int16)
     if not len(registry.channel_id):
         return tests
     for bounds, test in (
@@ -94,14 +101,13 @@ def stateless_tests(columns: Columns, registry: Registry) -> npt.NDArray[np.int1
         (registry.plausible, StatelessTest.PLAUSIBLE),
         (registry.expect, StatelessTest.EXPECT),
     ):
-        tests |= _outside(columns, bounds) * np.int16(test)
-    tests |= np.isnan(columns.row_value) * np.int16(StatelessTest.NULL)
+        tests |= _outside(value, channel, bounds) * np.int16(test)
+    tests |= np.isnan(value) * np.int16(StatelessTest.NULL)
     return tests
 
 
-def _outside(columns: Columns, bounds: Bounds) -> npt.NDArray[np.bool_]:
+def _outside(value: npt.NDArray[np.float64], channel: npt.NDArray[np.integer], bounds: Bounds) -> npt.NDArray[np.bool_]:
     low, high = bounds
-    value, channel = columns.row_value, columns.row_channel
     outside: npt.NDArray[np.bool_] = (value < low[channel]) | (value > high[channel])  # NaN is neither
     return outside
 

@@ -112,6 +112,22 @@ update breach b set last_at = greatest(b.last_at, now()) from (
 SURPLUS_TIMES: Final = 3
 SURPLUS_BESIDE: Final = 10
 """More readings of an hour than so many times what is expected, and so many beside, no instrument makes."""
+EMPTY_HOURS: Final = """
+delete from hourly h
+using unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[]) as w(channel_id, low, high)
+where h.channel_id = w.channel_id and h.time >= w.low and h.time < w.high and h.time between %(first)s and %(last)s
+  and not exists (select from reading r where r.channel_id = h.channel_id
+                  and r.time > h.time and r.time <= h.time + interval '1 hour')
+  and not exists (select from derived_reading d where d.channel_id = h.channel_id
+                  and d.time > h.time and d.time <= h.time + interval '1 hour')
+"""
+EMPTY_DAYS: Final = """
+delete from daily d
+using unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[]) as w(channel_id, low, high)
+where d.channel_id = w.channel_id and d.time = w.low and d.time between %(first)s and %(last)s
+  and not exists (select from hourly h where h.channel_id = d.channel_id
+                  and h.time > w.low - interval '1 hour' and h.time <= w.high - interval '1 hour')
+"""
 DAYS_A_STATEMENT: Final = timedelta(days=30)
 LONGEST_DAY: Final = timedelta(hours=25)
 
@@ -141,7 +157,12 @@ class RollupRounds:
             calendar = Calendar(time_zone(conn))
             if changes:
                 conn.execute("select pg_advisory_xact_lock(%s)", [ROLLUP_LOCK])
+                emptied = _spans_withdrawn(conn, changes, calendar)
+                for some in emptied:
+                    conn.execute(EMPTY_HOURS, _spans(some))
                 self._make(conn, touched(_with_channels(conn, changes), calendar), calendar)
+                for some in emptied:
+                    conn.execute(EMPTY_DAYS, _spans(days(some, calendar)))
                 feed.advance(changes[-1].id)
             if not changes or conn.execute(OWED_LONG, [OWED_FOR]).fetchone() == (True,):
                 self._pay(conn, calendar)
@@ -217,6 +238,16 @@ class RollupRounds:
         for day in starts.keys() & self._owed.keys():
             paid = np.array([channel_id for channel_id, time in owed if time == day], np.int32)
             self._owed[day] = np.setdiff1d(self._owed[day], paid)
+
+
+def _spans_withdrawn(conn: Connection, changes: Sequence[Change], calendar: Calendar) -> list[list[Span]]:
+    """Return the hours from which readings were taken back, by stretches: some may hold no reading any more."""
+    spans = [
+        Span(channel_id, calendar.hour_start(change.from_t), calendar.hour_end(change.to_t))
+        for change in changes if change.cause is Cause.WITHDRAWN
+        for channel_id in change.channels
+    ]  # fmt: skip
+    return stretches(since(spans, _dropped_before(conn), calendar), calendar) if spans else []
 
 
 def make_everything(conn: Connection) -> None:

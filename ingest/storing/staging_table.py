@@ -21,7 +21,7 @@ create temp table if not exists staged_reading (
   channel_id int4 not null, time timestamptz not null, value float8, state int2 not null, tests int2 not null,
   received_at timestamptz not null, ordinal int4 not null, message int4 not null, new boolean not null default false,
   known boolean not null default false, conflict boolean not null default false, fills boolean not null default false,
-  filled_state int2
+  filled_state int2, kept_at timestamptz
 ) on commit delete rows
 """,
     "truncate staged_reading",
@@ -43,12 +43,12 @@ with stored as materialized (
     select channel_id, min(time) as low, max(time) as high from staged_reading where not new and not known
     group by channel_id, date_bin('10 minutes', time, '1970-01-01 00:00Z')
   ) part cross join lateral (
-    select channel_id, time, value, state from reading
+    select channel_id, time, value, state, received_at from reading
     where channel_id = part.channel_id and time between part.low and part.high and time between %s and %s offset 0
   ) r
 )
 update staged_reading s set known = true, conflict = r.value is distinct from s.value or r.state <> s.state,
-  fills = s.value is not null and r.value is null and r.state = any(%s)
+  fills = s.value is not null and r.value is null and r.state = any(%s), kept_at = r.received_at
 from stored r where s.channel_id = r.channel_id and s.time = r.time and not s.new and not s.known
 """
 NOT_MEASURED: Final = [int(state) for state in (State.COMM, State.WARMUP, State.FAULT)]
@@ -78,6 +78,22 @@ with added as (
 )
 update staged_reading s set new = true from firsts join added using (channel_id, time) where s.ordinal = firsts.ordinal
 """
+# Of an import that is undone, what another source has sent alike stays: each import that did is noted, and the first
+# source that is none.
+SECOND = """
+insert into seconded_reading (channel_id, time, received_at, tests)
+select distinct on (s.channel_id, s.time) s.channel_id, s.time, s.received_at, s.tests
+from staged_reading s join import i on i.started_at = s.kept_at
+where s.known and not s.conflict and not s.new and s.received_at <> s.kept_at and not exists (
+  select from seconded_reading o where o.channel_id = s.channel_id and o.time = s.time
+  and not exists (select from import other where other.started_at = o.received_at))
+order by s.channel_id, s.time, s.ordinal
+on conflict do nothing
+"""
+UNDO_LOCK: Final = 0x5154_0041
+"""Held by whoever undoes an import, and shared by whoever compares with what is stored: nothing is found to be there
+that goes meanwhile."""
+SHARE = "select pg_advisory_xact_lock_shared(%s)"
 CONFLICTS = """
 select channel_id, time, case when conflict then value end, case when conflict then state else filled_state end,
        received_at, message, conflict
@@ -105,6 +121,7 @@ def merge(conn: Connection, rows: Rows, batch: Batch) -> Merged:
     """Merge rows of a batch into the readings."""
     if not len(rows):
         return Merged()
+    conn.execute(SHARE, [UNDO_LOCK])
     _all(conn, STAGE)
     with conn.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.write(copy_rows.pack(*rows.columns(), ordinal=rows.ordinal, message=rows.message))
@@ -113,6 +130,7 @@ def merge(conn: Connection, rows: Rows, batch: Batch) -> Merged:
     conn.execute(INSERT)
     _compare(conn)  # what repeats within the batch, or was stored by another worker in between
     _compare(conn)  # what came behind a value that has filled a null only now
+    conn.execute(SECOND)
     _all(conn, MATCHED)
     return Merged(
         new_messages={row[0] for row in conn.execute(NEW_MESSAGES)},

@@ -37,6 +37,8 @@ class Cause(StrEnum):
     CONFIGURATION = "configuration"
     CLOCK = "clock"
     """Readings stand beside the record because of a wrong clock, or were measured at another time than it said."""
+    WITHDRAWN = "withdrawn"
+    """Readings were taken back: what was made of them is made again of what is left, or goes."""
 
 
 class NewChange(NamedTuple):

@@ -39,6 +39,8 @@ grant execute on function drop_readings_before(timestamptz), drop_rollups_before
   compress_readings(timestamptz), order_hourly(timestamptz),
   fill_reading(int4, timestamptz, float8, int2, int2, timestamptz) to quantrac_ingest;
 grant select, insert, update on hourly, daily, import, channel_interval to quantrac_ingest;
+grant select, insert on seconded_reading to quantrac_ingest;
+grant execute on function withdraw_readings(int4, timestamptz, timestamptz) to quantrac_ingest;
 grant select, insert, delete on owed_day to quantrac_ingest;
 grant select, insert, update on lacking to quantrac_ingest;
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;
@@ -70,6 +72,7 @@ grant select, insert, update on contact to quantrac_console;
 grant select, delete on sms_part, sms_inbound to quantrac_console;
 grant select, insert, update on alarm, alarm_event, notification, dead_letter to quantrac_console;
 grant select, insert on reading_flag, change to quantrac_console;
+grant select, update (undone_by, undone_reason, undone_at) on import to quantrac_console;
 grant select, insert, update on correction, review, sign_off to quantrac_console;
 grant select, delete on dead_picture to quantrac_console;
 grant select, insert on service_visit, service_work, certificate, sample, sample_step, sample_result to quantrac_console;

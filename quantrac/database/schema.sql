@@ -423,10 +423,22 @@ CREATE FUNCTION public.readings_as_of(of_channel integer, low timestamp with tim
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
+  with gone as materialized (
+    select distinct on (w.time) w.channel_id, w.time, w.value, w.state, w.tests, i.started_at as received_at
+    from withdrawn_reading w join import i using (import_id)
+    where w.channel_id = of_channel and w.time > low and w.time <= high
+      and i.started_at <= moment and i.undone_at > moment
+    order by w.time, i.started_at),
+  stood as (
+    select * from gone
+    union all
+    select r.channel_id, r.time, r.value, r.state, r.tests, r.received_at from reading r
+    where r.channel_id = of_channel and r.time > low and r.time <= high and r.received_at <= moment
+      and r.time not in (select g.time from gone g))
   select r.time, case when k.correction_id is null then r.value else k.value end, r.value, state_word(r.state),
          coalesce(f.person, greatest(quality_of(r.state, r.tests), f.found)),
          (test_words(r.tests) || coalesce(f.words, '{}'))::text, r.received_at
-  from reading r
+  from stood r
   left join lateral (
     select c.correction_id, c.value from correction c
     where c.channel_id = r.channel_id and c.time = r.time and c.approved_at <= moment
@@ -438,7 +450,6 @@ CREATE FUNCTION public.readings_as_of(of_channel integer, low timestamp with tim
     from (select distinct on (g.test) g.test, g.flag from reading_flag g
           where g.channel_id = r.channel_id and g.time = r.time and g.at <= moment order by g.test, g.flag_id desc) g
   ) f on true
-  where r.channel_id = of_channel and r.time > low and r.time <= high and r.received_at <= moment
   order by r.time
 $$;
 
@@ -538,6 +549,73 @@ CREATE FUNCTION public.test_words(tests smallint) RETURNS text[]
     case when tests & 1 > 0 then 'null' end, case when tests & 2 > 0 then 'range' end,
     case when tests & 4 > 0 then 'plausible' end, case when tests & 8 > 0 then 'expect' end], null) end
 $$;
+
+CREATE FUNCTION public.withdraw_readings(undone integer, low timestamp with time zone, high timestamp with time zone) RETURNS TABLE(channel_id integer, "time" timestamp with time zone, value double precision, state smallint, received_at timestamp with time zone, readings bigint, first_t timestamp with time zone, last_t timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+declare
+  its import;
+begin
+  select * into strict its from import i where i.import_id = undone and i.undone_at is not null;
+  drop table if exists pg_temp.withdrawn_now;  -- fails where it is the caller's own, who might have put a trigger on it
+  create temp table withdrawn_now (
+    channel_id int4, time timestamptz, value float8, state int2, tests int2, primary key (channel_id, time)
+  ) on commit drop;
+  delete from seconded_reading s using channel c
+  where c.station = its.station and s.channel_id = c.channel_id and s.time > low and s.time <= high
+    and s.received_at = its.started_at;
+  insert into withdrawn_now
+  select r.channel_id, r.time, r.value, r.state, r.tests from channel c
+  join reading r on r.channel_id = c.channel_id and r.time > low and r.time <= high
+  where c.station = its.station and not c.derived and r.received_at = its.started_at;
+  analyze withdrawn_now;
+  insert into withdrawn_reading (channel_id, time, import_id, value, state, tests)
+  select w.channel_id, w.time, undone, w.value, w.state, w.tests from withdrawn_now w;
+  with others as (
+    select distinct on (s.channel_id, s.time) s.* from withdrawn_now w join seconded_reading s using (channel_id, time)
+    order by s.channel_id, s.time, s.received_at),
+  taken as (delete from seconded_reading s using others o
+            where s.channel_id = o.channel_id and s.time = o.time and s.received_at = o.received_at),
+  kept as (update reading r set received_at = o.received_at, tests = o.tests from others o
+           where r.channel_id = o.channel_id and r.time = o.time and r.time > low and r.time <= high
+           returning r.channel_id, r.time)
+  delete from withdrawn_now w using kept k where w.channel_id = k.channel_id and w.time = k.time;
+  delete from reading r using withdrawn_now w
+  where r.channel_id = w.channel_id and r.time = w.time and r.time > low and r.time <= high;
+  delete from latest l using withdrawn_now w
+  where l.channel_id = w.channel_id and l.time = w.time and l.received_at = its.started_at;
+  insert into reading_flag (channel_id, time, test, flag, "by", reason, at)
+  select f.channel_id, f.time, f.test, 1, its.undone_by, 'import ' || undone || ' was undone', its.undone_at
+  from (select distinct on (g.channel_id, g.time, g.test) g.channel_id, g.time, g.test, g.flag
+        from withdrawn_now w join reading_flag g on g.channel_id = w.channel_id and g.time = w.time
+        where g.test is not null order by g.channel_id, g.time, g.test, g.flag_id desc) f
+  where f.flag >= 3;
+  update import i set withdrawn = i.withdrawn + (select count(*) from withdrawn_now) where i.import_id = undone;
+  return query
+  with own as (  -- conflicts that only this import brought; a null in the place of which it had come is none of them
+    delete from conflict k using channel c
+    where c.station = its.station and k.channel_id = c.channel_id and k.time > low and k.time <= high
+      and k.epoch = its.epoch and k.received_at = its.started_at
+      and not (k.value is null and exists (
+        select from withdrawn_now w where w.channel_id = k.channel_id and w.time = k.time and w.value is not null))
+    returning k.conflict_id),
+  back as (
+    delete from conflict k using (
+      select distinct on (n.channel_id, n.time) n.conflict_id
+      from withdrawn_now w join conflict n using (channel_id, time)
+      where n.conflict_id not in (select conflict_id from own)
+      order by n.channel_id, n.time, n.value is null, n.conflict_id) chosen
+    where k.conflict_id = chosen.conflict_id
+    returning k.channel_id, k.time, k.value, k.state,
+              case when k.received_at = its.started_at then its.undone_at else k.received_at end as received_at)
+  select b.channel_id, b.time, b.value, b.state, b.received_at, null::int8, null::timestamptz, null::timestamptz
+  from back b
+  union all
+  select w.channel_id, null, null, null, null, count(*), min(w.time), max(w.time) from withdrawn_now w
+  group by w.channel_id;
+end $$;
 
 CREATE FUNCTION public.without_addresses(words text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -923,7 +1001,7 @@ CREATE TABLE public.change (
     rows integer NOT NULL,
     cause text NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT change_cause_check CHECK ((cause = ANY (ARRAY['reading'::text, 'flag'::text, 'correction'::text, 'configuration'::text, 'clock'::text]))),
+    CONSTRAINT change_cause_check CHECK ((cause = ANY (ARRAY['reading'::text, 'flag'::text, 'correction'::text, 'configuration'::text, 'clock'::text, 'withdrawn'::text]))),
     CONSTRAINT change_check CHECK ((from_t <= to_t)),
     CONSTRAINT change_check1 CHECK (((channels <> '{}'::integer[]) OR (cause = 'configuration'::text))),
     CONSTRAINT change_rows_check CHECK ((rows >= 0))
@@ -1406,8 +1484,20 @@ CREATE TABLE public.import (
     refused bigint DEFAULT 0 NOT NULL,
     first_t timestamp with time zone,
     last_t timestamp with time zone,
+    undone_by text,
+    undone_reason text,
+    undone_at timestamp with time zone,
+    withdrawn bigint DEFAULT 0 NOT NULL,
+    gone_at timestamp with time zone,
+    CONSTRAINT import_check CHECK ((((undone_by IS NULL) = (undone_at IS NULL)) AND ((undone_reason IS NULL) = (undone_at IS NULL)))),
     CONSTRAINT import_interval_s_check CHECK ((interval_s > (0)::double precision))
 );
+
+COMMENT ON COLUMN public.import.undone_at IS 'since when it brings nothing more';
+
+COMMENT ON COLUMN public.import.withdrawn IS 'readings that were taken back';
+
+COMMENT ON COLUMN public.import.gone_at IS 'when the last of them was; null with undone_at: begun, and to be gone on with';
 
 ALTER TABLE public.import ALTER COLUMN import_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.import_import_id_seq
@@ -1694,6 +1784,7 @@ CREATE TABLE public.review (
     withdrawn_at timestamp with time zone,
     device text,
     part_of bigint,
+    import_id integer,
     CONSTRAINT review_check CHECK ((from_t <= to_t)),
     CONSTRAINT review_check1 CHECK (
 CASE kind
@@ -1713,6 +1804,8 @@ END),
 COMMENT ON COLUMN public.review.device IS 'the device whose channels were all judged in one act; null: this channel alone';
 
 COMMENT ON COLUMN public.review.part_of IS 'the first review of that act; null in the first itself';
+
+COMMENT ON COLUMN public.review.import_id IS 'the import whose file has this verdict; null: a person gave it';
 
 ALTER TABLE public.review ALTER COLUMN review_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.review_review_id_seq
@@ -1857,6 +1950,13 @@ ALTER TABLE public.saved_view ALTER COLUMN view_id ADD GENERATED ALWAYS AS IDENT
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.seconded_reading (
+    channel_id integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    tests smallint NOT NULL
 );
 
 CREATE TABLE public.service (
@@ -2726,7 +2826,17 @@ CREATE VIEW public.v_import AS
     readings,
     refused,
     first_t,
-    last_t
+    last_t,
+        CASE
+            WHEN (gone_at IS NOT NULL) THEN 'undone'::text
+            WHEN (undone_at IS NOT NULL) THEN 'being undone'::text
+            WHEN (finished_at IS NOT NULL) THEN 'finished'::text
+            ELSE 'not finished'::text
+        END AS state,
+    undone_by,
+    undone_reason,
+    undone_at,
+    withdrawn
    FROM public.import i;
 
 CREATE VIEW public.v_ingest_health AS
@@ -3311,6 +3421,15 @@ CREATE VIEW public.v_station AS
           WHERE (l.station = s.station)) seen ON (true))
   WHERE s.active;
 
+CREATE TABLE public.withdrawn_reading (
+    channel_id integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    import_id integer NOT NULL,
+    value double precision,
+    state smallint NOT NULL,
+    tests smallint NOT NULL
+);
+
 ALTER TABLE ONLY public.account_identity
     ADD CONSTRAINT account_identity_pkey PRIMARY KEY (issuer, kind, value);
 
@@ -3467,9 +3586,6 @@ ALTER TABLE ONLY public.import
 ALTER TABLE ONLY public.import
     ADD CONSTRAINT import_started_at_key UNIQUE (started_at);
 
-ALTER TABLE ONLY public.import
-    ADD CONSTRAINT import_station_sha256_key UNIQUE (station, sha256);
-
 ALTER TABLE ONLY public.ingest_health
     ADD CONSTRAINT ingest_health_pkey PRIMARY KEY (from_t);
 
@@ -3545,6 +3661,9 @@ ALTER TABLE ONLY public.sample_step
 ALTER TABLE ONLY public.saved_view
     ADD CONSTRAINT saved_view_pkey PRIMARY KEY (view_id);
 
+ALTER TABLE ONLY public.seconded_reading
+    ADD CONSTRAINT seconded_reading_pkey PRIMARY KEY (channel_id, "time", received_at);
+
 ALTER TABLE ONLY public.service
     ADD CONSTRAINT service_pkey PRIMARY KEY (service, worker);
 
@@ -3589,6 +3708,9 @@ ALTER TABLE ONLY public.station
 
 ALTER TABLE ONLY public.unplaced_reading
     ADD CONSTRAINT unplaced_reading_pkey PRIMARY KEY (channel_id, "time", received_at);
+
+ALTER TABLE ONLY public.withdrawn_reading
+    ADD CONSTRAINT withdrawn_reading_pkey PRIMARY KEY (channel_id, "time", import_id);
 
 CREATE INDEX account_identity_account ON public.account_identity USING btree (account_id);
 
@@ -3658,6 +3780,8 @@ CREATE UNIQUE INDEX decree_limit_period ON public.decree_limit USING btree (name
 
 CREATE INDEX image_time ON public.image USING btree ("time");
 
+CREATE UNIQUE INDEX import_station_sha256 ON public.import USING btree (station, sha256) WHERE (undone_at IS NULL);
+
 CREATE INDEX job_run_asked ON public.job_run USING btree (job) WHERE ((outcome = ANY (ARRAY['asked'::text, 'running'::text])) AND (asked_by IS NOT NULL));
 
 CREATE INDEX ministry_sending_owed ON public.ministry_sending USING btree (receiver, "time") WHERE owed;
@@ -3681,6 +3805,8 @@ CREATE INDEX reading_blamed ON public.reading USING btree (channel_id, "time") W
 CREATE INDEX reading_flag_reading ON public.reading_flag USING btree (channel_id, "time");
 
 CREATE INDEX review_channel ON public.review USING btree (channel_id, from_t);
+
+CREATE INDEX review_import ON public.review USING btree (import_id) WHERE (import_id IS NOT NULL);
 
 CREATE INDEX review_part_of ON public.review USING btree (part_of) WHERE (part_of IS NOT NULL);
 
@@ -3888,6 +4014,9 @@ ALTER TABLE ONLY public.reading_flag
 ALTER TABLE ONLY public.review
     ADD CONSTRAINT review_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES public.channel(channel_id);
 
+ALTER TABLE ONLY public.review
+    ADD CONSTRAINT review_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.import(import_id);
+
 ALTER TABLE ONLY public.rule_cursor
     ADD CONSTRAINT rule_cursor_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
 
@@ -3926,6 +4055,9 @@ ALTER TABLE ONLY public.station_clock
 
 ALTER TABLE ONLY public.station_event
     ADD CONSTRAINT station_event_station_fkey FOREIGN KEY (station) REFERENCES public.station(station);
+
+ALTER TABLE ONLY public.withdrawn_reading
+    ADD CONSTRAINT withdrawn_reading_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.import(import_id);
 
 GRANT ALL ON SCHEMA public TO quantrac_owner;
 
@@ -3983,6 +4115,9 @@ GRANT ALL ON FUNCTION public.reading_words(of_channel text, low timestamp with t
 REVOKE ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_reader;
 GRANT ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_console;
+
+REVOKE ALL ON FUNCTION public.withdraw_readings(undone integer, low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.withdraw_readings(undone integer, low timestamp with time zone, high timestamp with time zone) TO quantrac_ingest;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.account TO quantrac_console;
 GRANT SELECT ON TABLE public.account TO quantrac_backup;
@@ -4170,7 +4305,14 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.image TO quantrac_ingest;
 GRANT SELECT ON TABLE public.image TO quantrac_backup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.import TO quantrac_ingest;
+GRANT SELECT ON TABLE public.import TO quantrac_console;
 GRANT SELECT ON TABLE public.import TO quantrac_backup;
+
+GRANT UPDATE(undone_by) ON TABLE public.import TO quantrac_console;
+
+GRANT UPDATE(undone_reason) ON TABLE public.import TO quantrac_console;
+
+GRANT UPDATE(undone_at) ON TABLE public.import TO quantrac_console;
 
 GRANT SELECT ON SEQUENCE public.import_import_id_seq TO quantrac_backup;
 
@@ -4276,6 +4418,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.saved_view TO quantrac_console;
 GRANT SELECT ON TABLE public.saved_view TO quantrac_backup;
 
 GRANT SELECT ON SEQUENCE public.saved_view_view_id_seq TO quantrac_backup;
+
+GRANT SELECT,INSERT ON TABLE public.seconded_reading TO quantrac_ingest;
+GRANT SELECT ON TABLE public.seconded_reading TO quantrac_backup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service TO quantrac_ingest;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.service TO quantrac_alerts;
@@ -4600,3 +4745,5 @@ GRANT SELECT ON TABLE public.v_station TO quantrac_ingest;
 GRANT SELECT ON TABLE public.v_station TO quantrac_alerts;
 GRANT SELECT ON TABLE public.v_station TO quantrac_console;
 GRANT SELECT ON TABLE public.v_station TO quantrac_backup;
+
+GRANT SELECT ON TABLE public.withdrawn_reading TO quantrac_backup;

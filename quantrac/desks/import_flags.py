@@ -50,10 +50,12 @@ def import_flags(
     words: Mapping[str, FlagWords],
     now: datetime,
     moved: Callable[[FilePlace], None],
+    import_id: int | None = None,
 ) -> ImportedFlags:
     """Give the readings of the files the verdicts that experts wrote beside them; file and words are the reason.
 
-    A verdict that stands already is left alone, so the same files again change nothing. Raises DaySigned.
+    A verdict that stands already is left alone, so the same files again change nothing. `import_id`: of these files.
+    Raises DaySigned; NotPossible where the import was undone meanwhile.
     """
     station = load_station(conn, order)
     done = ImportedFlags(words)
@@ -61,7 +63,8 @@ def import_flags(
     while batch := list(islice(lines, FLAGS_A_BATCH)):
         for channel, verdicts in _by_channel(batch, station, words).items():
             told = Counter(one.verdict for one in verdicts if one.verdict is not None)
-            given = review.flag_each(conn, channel, verdicts, order.person, f"flags of {_names(batch)}", now)
+            because = f"flags of {_names(batch)}"
+            given = review.flag_each(conn, channel, verdicts, order.person, because, now, import_id)
             done.verdicts += given
             done.left += told.total() - given.total()
             moved(batch[-1].place)

@@ -55,10 +55,10 @@ where flag is not null
 """
 OPEN: Final = """
 insert into review (channel_id, kind, from_t, to_t, readings, flag, value, factor, added, drift, drift_from, drift_to,
-                    person, reason, at, approved_by, approved_at, device, part_of)
+                    person, reason, at, approved_by, approved_at, device, part_of, import_id)
 values (%(channel_id)s, %(kind)s, %(from_t)s, %(to_t)s, %(readings)s, %(flag)s, %(value)s, %(factor)s, %(added)s,
         %(drift)s, %(drift_from)s, %(drift_to)s, %(person)s, %(reason)s, %(now)s, %(approved_by)s, %(approved_at)s,
-        %(device)s, %(part_of)s)
+        %(device)s, %(part_of)s, %(import_id)s)
 returning review_id
 """
 FLAG: Final = """
@@ -142,6 +142,7 @@ select v.review_id, v.channel_id from review v cross join asked a
 where v.review_id = a.first or v.part_of = a.first order by v.review_id for update of v
 """
 """Of an act on a whole device all reviews, the first one first."""
+UNDONE: Final = "select undone_by from import where import_id = %s and undone_at is not null"
 
 
 class NotPossible(TranslatableError):
@@ -199,15 +200,25 @@ class ReadingVerdict(NamedTuple):
 
 
 def flag_each(
-    conn: Connection, channel: str, verdicts: Iterable[ReadingVerdict], person: str, reason: str, now: datetime
+    conn: Connection,
+    channel: str,
+    verdicts: Iterable[ReadingVerdict],
+    person: str,
+    reason: str,
+    now: datetime,
+    import_id: int | None = None,
 ) -> Counter[Quality]:
     """Give readings of a channel a verdict each, where they have a value and nobody's verdict stands: return how many.
 
     Neighbours with the same verdict and reason are one act each; the audit gets one row, with `reason`. Done twice it
-    changes nothing. Raises BadReview; DaySigned where a day is signed, and then nothing is done.
+    changes nothing. `import_id`: of the files that they stand in. Raises BadReview; NotPossible where that import was
+    undone; DaySigned where a day is signed, and then nothing is done.
     """
     with _transaction(conn):
         asked = _asked(conn, ReviewedReadings.at(channel, now), person, reason, now, None)
+        asked["import_id"] = import_id
+        if import_id is not None and (undone := conn.execute(UNDONE, [import_id]).fetchone()) is not None:
+            raise NotPossible("import {number} was undone by {by} while it ran", number=import_id, by=undone[0])
         given = sorted({one.time: one for one in verdicts}.values())
         if not given:
             return Counter()
@@ -391,7 +402,10 @@ def _asked(
     if seen is not None:
         _refuse_overtaken(conn, stretch, seen, whole_device=whole_device)
     device = channel["device"] if whole_device else None
-    return {**channel, "device": device, "part_of": None, "person": person, "reason": reason, "now": now}
+    return {
+        **channel, "device": device, "part_of": None, "person": person, "reason": reason, "now": now,
+        "import_id": None,
+    }  # fmt: skip
 
 
 def _channel(conn: Connection, name: str) -> dict[str, Any]:

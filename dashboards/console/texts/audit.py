@@ -37,6 +37,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "did_approve": ("chấp thuận", "approved"),
     "did_withdraw": ("rút lại", "withdrew"),
     "did_import": ("nhập số liệu", "imported"),
+    "did_undo import": ("hủy lần nhập số liệu", "undid an import"),
     "did_replay": ("nạp lại", "replayed"),
     "did_discard": ("loại bỏ", "discarded"),
     "did_stop": ("thôi nhận tin", "wants no messages"),

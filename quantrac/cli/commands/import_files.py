@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ingest.importing.survey import Survey
     from quantrac.database.pool import Connection
     from quantrac.desks.import_flags import ImportedFlags
+    from quantrac.desks.undone_imports import KnownImport
 
     Moved = Callable[[str, FilePlace], None]
 
@@ -115,6 +116,56 @@ def tables(
     _run(order, meant, dry_run, as_json)
 
 
+@app.command("list", short_help="The imports there were, with their numbers.")
+def imports(
+    station: Annotated[str | None, typer.Option(help="Of this station alone.")] = None, as_json: AsJson = False
+) -> None:
+    """List imports, the oldest first: number, station, state, who and when, readings added, the time they span."""
+    from quantrac.desks.undone_imports import known_imports
+
+    with database("console", "import list") as conn:
+        found, zone = known_imports(conn, station), time_zone(conn)
+    lines = [_import_line(one, zone) for one in found]
+    answer([dataclasses.asdict(one) for one in found], lines or ["no imports"], as_json=as_json)
+
+
+def _import_line(one: KnownImport, zone: ZoneInfo) -> str:
+    parts = [f"{one.import_id}  {one.station}  {one.state}  {shown(one.started_at, zone)} {one.person}"]
+    parts += [f"{one.readings} readings"]
+    parts += [f"{shown(one.first_t, zone)} to {shown(one.last_t, zone)}"] if one.first_t and one.last_t else []
+    parts += [one.source]
+    parts += [f"undone {shown(one.undone_at, zone)} by {one.undone_by}: {one.undone_reason}"] if one.undone_at else []
+    return ", ".join(parts)
+
+
+@app.command(short_help="Take back what an import brought.")
+def undo(
+    import_id: Annotated[int, typer.Argument(metavar="ID", help="Its number: see quantrac import list.")],
+    person: Person,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is undone.")],
+    as_json: AsJson = False,
+) -> None:
+    """Undo an import: its readings and the verdicts of its --flags go, and are kept apart; nothing else does.
+
+    Where another source has sent something for the same time, that stays or comes back. Roll-ups, derived channels and
+    findings follow. Refused where somebody has signed or reviewed readings of it. Stopped, it goes on when repeated;
+    the files may be imported again afterwards.
+    """
+    from ingest.importing.taking_back import take_back
+    from quantrac.desks.undone_imports import begin_undo
+
+    now = datetime.now(UTC)
+    with database("console", "import undo") as conn:
+        begun = begin_undo(conn, import_id, person, reason, now)
+    with database("import", "import undo") as conn, share_progress("taking back") as moved:
+        done = take_back(conn, import_id, now, moved)
+    parts = [f"import {import_id} of {begun.station} is undone: {done.readings} readings taken back"]
+    parts += [f"{done.restored} of other sources came in their place"] if done.restored else []
+    parts += [f"{begun.verdicts} verdicts ended"] if begun.verdicts else []
+    report = {"import_id": import_id, "readings": done.readings, "restored": done.restored, "verdicts": begun.verdicts}
+    answer(report, [", ".join(parts)], as_json=as_json)
+
+
 def _run(order: Order, meant: Mapping[str, Judgement], dry_run: bool, as_json: bool) -> None:
     from quantrac.desks.import_flags import flag_words
 
@@ -150,7 +201,7 @@ def _import(
     begun = time.monotonic()
     with file_progress() as moved:
         done = run_import(conn, order, now, problems, lambda far, place: moved(f"{far.readings} readings added", place))
-        flags = _import_flags(order, words, now, moved) if words else None
+        flags = _import_flags(order, words, now, moved, done.import_id) if words else None
     seconds = time.monotonic() - begun
     problems.close()
     report = _report(done, seconds)
@@ -163,12 +214,14 @@ def _import(
     return not done.refused and not done.is_broken_off
 
 
-def _import_flags(order: Order, words: Mapping[str, FlagWords], now: datetime, moved: Moved) -> ImportedFlags:
+def _import_flags(
+    order: Order, words: Mapping[str, FlagWords], now: datetime, moved: Moved, import_id: int
+) -> ImportedFlags:
     """Give the readings verdicts, by `flag_each` of the desk of reviews."""
     from quantrac.desks.import_flags import import_flags
 
     with database("console", "import") as conn:  # whose user may write verdicts
-        return import_flags(conn, order, words, now, lambda place: moved("flags", place))
+        return import_flags(conn, order, words, now, lambda place: moved("flags", place), import_id)
 
 
 def _flag_summary(verdicts: Mapping[str, int], left: int) -> str:
@@ -230,6 +283,18 @@ def file_progress() -> Iterator[Moved]:
             bar.update(task, description=f"{place.file.name}: {what}", completed=place.number, total=lines[place.file])
 
         yield moved
+
+
+@contextmanager
+def share_progress(what: str) -> Iterator[Callable[[float], None]]:
+    """Show on a terminal which share of something is done."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 def _count_lines(file: Path) -> int | None:

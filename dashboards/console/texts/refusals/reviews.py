@@ -52,4 +52,5 @@ VIETNAMESE: Final = {
         "lần duyệt {number} do {person} đề nghị: phải do người khác chấp thuận"
     ),
     "review {number} was withdrawn already (by {by})": "lần duyệt {number} đã được rút (bởi {by})",
+    "import {number} was undone by {by} while it ran": "lần nhập số liệu {number} đã bị {by} hủy trong khi đang chạy",
 }

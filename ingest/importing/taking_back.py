@@ -1,0 +1,112 @@
+"""Takes the readings of an undone import back, a week in a transaction, oldest first.
+
+What another source has sent for the same instant stays or comes back; what is made of readings is made again by those
+who follow the feed. Stopped, it is gone on with. The desk of undone imports begins it, and says what must not be.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from ingest.receiving import registry_table
+from ingest.receiving.checks import tests_of
+from ingest.storing.staging_table import UNDO_LOCK
+from quantrac.database.feed import Cause, NewChange, append_changes
+from quantrac.database.pool import Connection
+from quantrac.telemetry.slots import bucket_start
+
+WEEK: Final = timedelta(days=7)
+INSTANT: Final = timedelta(microseconds=1)
+
+HELD: Final = "select station, first_t, last_t from import where import_id = %s and undone_at is not null"
+TURN: Final = "select from import where import_id = %s for no key update"
+ALONE: Final = "select pg_advisory_xact_lock(%s)"
+WITHDRAW: Final = """
+select channel_id, time, value, state, received_at, readings, first_t, last_t from withdraw_readings(%s, %s, %s)
+"""
+RESTORE: Final = """
+insert into reading (channel_id, time, value, state, tests, received_at)
+select * from unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::int2[], %s::timestamptz[])
+on conflict do nothing
+"""
+LATEST: Final = """
+insert into latest (channel_id, time, value, state, tests, received_at)
+select r.channel_id, r.time, r.value, r.state, r.tests, r.received_at from channel c
+cross join lateral (select * from reading r where r.channel_id = c.channel_id order by r.time desc limit 1) r
+where c.station = %s and not c.derived and not exists (select from latest l where l.channel_id = c.channel_id)
+order by r.channel_id on conflict (channel_id) do nothing
+"""
+GONE: Final = "update import set gone_at = %s where import_id = %s and gone_at is null returning withdrawn"
+
+
+@dataclass(slots=True)
+class TakenBack:
+    """What was taken back, over this run."""
+
+    readings: int = 0
+    restored: int = 0
+    """Readings of other sources that came in their place."""
+
+
+def take_back(conn: Connection, import_id: int, now: datetime, moved: Callable[[float], None]) -> TakenBack:
+    """Take back what is left of an undone import; `moved` is told the share that is done."""
+    done = TakenBack()
+    held = conn.execute(HELD, [import_id]).fetchone()
+    station, first, last = held or ("", None, None)
+    for low, high in _weeks(first, last):
+        _take_back(conn, import_id, station, low, high, done)
+        moved(min(1.0, (high - first) / (last - first + INSTANT)))
+    conn.execute(GONE, [now, import_id])
+    return done
+
+
+def _weeks(first: datetime | None, last: datetime | None) -> Iterator[tuple[datetime, datetime]]:
+    """Yield stretches low < t <= high that hold all times from first to last."""
+    if first is None or last is None:
+        return
+    low = bucket_start(first, WEEK)
+    while low < last:
+        yield low, low + WEEK
+        low += WEEK
+
+
+def _take_back(conn: Connection, import_id: int, station: str, low: datetime, high: datetime, done: TakenBack) -> None:
+    with conn.transaction():
+        conn.execute(TURN, [import_id])
+        conn.execute(ALONE, [UNDO_LOCK])
+        rows = conn.execute(WITHDRAW, [import_id, low, high]).fetchall()
+        back = [row[:5] for row in rows if row[1] is not None]
+        gone = [
+            NewChange(station, channel_id, low_t, high_t, count, Cause.WITHDRAWN)
+            for channel_id, time, *_, count, low_t, high_t in rows if time is None
+        ]  # fmt: skip
+        _restore(conn, back)
+        conn.execute(LATEST, [station])
+        append_changes(conn, [*gone, *_came_back(station, back)])
+    done.readings += sum(change.rows for change in gone)
+    done.restored += len(back)
+
+
+def _restore(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Store readings of others, with the findings that ingest would have had on them."""
+    if not rows:
+        return
+    registry = registry_table.load_in(conn)
+    channels, times, values, states, received = (list(column) for column in zip(*rows, strict=True))
+    numbers = np.searchsorted(registry.channel_id, np.array(channels, np.int32))
+    found = tests_of(np.array(values, np.float64), numbers, registry).tolist()
+    conn.execute(RESTORE, [channels, times, values, states, found, received])
+
+
+def _came_back(station: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[NewChange]:
+    times: defaultdict[int, list[datetime]] = defaultdict(list)
+    for channel_id, time, *_ in rows:
+        times[channel_id].append(time)
+    for channel_id, own in sorted(times.items()):
+        yield NewChange(station, channel_id, min(own), max(own), len(own), Cause.READING)
