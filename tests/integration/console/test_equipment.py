@@ -101,7 +101,7 @@ def test_directions_and_rain_are_put_together_as_their_kind_says(conn: Connectio
         assert found is not None
         assert found["mean"] == [pytest.approx(expected)]
         stretch = ReviewedReadings(f"st-my-thanh/{channel}", NOW - TEN_MINUTES_A_POINT, NOW)
-        bench = read_stretch(conn, stretch)
+        bench = read_stretch(conn, stretch, "vi")
         assert bench is not None
         assert bench["mean"] == bench["raw"] == [pytest.approx(expected)]
         assert kind == "last" or bench["low"] == bench["high"] == bench["mean"]
@@ -113,7 +113,7 @@ def test_the_workbench_adds_the_hours_of_a_year_of_rain(conn: Connection) -> Non
     end = NOW.timestamp() // width_s * width_s
     for ago, value in ((3, 1.5), (2, 2.0)):
         conn.execute(HOUR, [datetime.fromtimestamp(end - ago * 3600, UTC), *[value] * 4, 60, 60])
-    found = read_stretch(conn, ReviewedReadings("st-my-thanh/do", NOW - 400 * DAY, NOW))
+    found = read_stretch(conn, ReviewedReadings("st-my-thanh/do", NOW - 400 * DAY, NOW), "vi")
     assert found is not None
     assert (found["hourly"], found["width_s"], found["t"]) == (True, width_s, [end])
     assert found["mean"] == found["low"] == found["high"] == [3.5]

@@ -121,7 +121,7 @@ async def test_a_technician_writes_a_visit_and_a_sample_and_everybody_reads_them
         await act(f"{number}/result", {"parameter": "ph", "reported": "<9,9", "reason": "bản cuối"})
         await act(f"{number}/result", {"parameter": "battery_v", "reported": "1"}, 422)
         stretch = ReviewedReadings("st-my-thanh/ph", NOW - 3 * HOUR, NOW)
-        bench = read_stretch(conn, stretch)
+        bench = read_stretch(conn, stretch, "vi")
         assert bench is not None
         at = (NOW - 1.5 * HOUR).timestamp()
         assert bench["samples"] == [[at, 9.9, "<9,9", "M1 <i>", 7.5, "within"]]

@@ -28,8 +28,8 @@ BEGIN = datetime(2025, 3, 1, 17, tzinfo=UTC)
 LIMITS = {
     name: (
         DecreeLimit(
-            name, "QCVN 08:2023", "table 2", "do", "b", Words(vi="mức B", en="class B"), Averaging.VALUE, 5.0, None,
-            first, None, True,
+            name, "QCVN 08:2023", Words(vi="bảng 2", en="table 2"), "do", "b", Words(vi="mức B", en="class B"),
+            Averaging.VALUE, 5.0, None, first, None, True,
         ),
     )
     for name, first in (("in-force/do/b", date(2025, 6, 1)), ("later/do/b", date(2026, 1, 1)))

@@ -67,7 +67,7 @@ def test_the_reader_begins_anew_after_whatever_goes_wrong(monkeypatch: pytest.Mo
 
 
 def test_an_alarm_of_a_station_that_is_public_no_more_is_told_no_more() -> None:
-    alarm = PublicAlarm(17, "st-gone", "high", NOW, None, NOW, None, {"vi": "Oxy thấp"}, None, None)
+    alarm = PublicAlarm(17, "st-gone", "high", NOW, None, NOW, None, {"vi": "Oxy thấp"}, None, None, ())
     network = SimpleNamespace(settings=SimpleNamespace(public=PublicPages()), stations={})
     assert alarms_of(cast(Network, network), PublicFigures(NOW, alarms=(alarm,)), "vi") == []
 

@@ -50,6 +50,7 @@ from quantrac.config import config_folder
 from quantrac.desks import (
     accounts,
     acts,
+    bulletin_dispatch,
     bulletins,
     certificates,
     commands,
@@ -125,7 +126,7 @@ def test_refusals_are_in_the_language_and_the_time_of_the_reader() -> None:
         (selection, (), 4), (workbook, (), 1), (netcdf, (), 3), (exports_page, (), 1),
         (entries, (), 7), (field_book, (), 5),
         (certificates, (), 3), (samples, (), 5), (jobs, (), 3),
-        (bulletins, (), 12), (periods, (), 2), (bulletins_page, (), 1),
+        (bulletin_dispatch, (), 6), (bulletins, (), 10), (periods, (), 2), (bulletins_page, (), 1),
         (laboratory_results, (), 4), (laboratory_file, (), 8),
         (laboratory_import, (), 3),
         (contact_cells, ("ContactRefused", "ContactsRefused"), 12), (contact_record, (), 4), (contact_changes, (), 2),

@@ -32,7 +32,20 @@ HOUR, OLDEST = timedelta(hours=1), timedelta(hours=1)
 
 def limit(low: float | None, high: float | None) -> DecreeLimit:
     case = Words("lấy nước", "intake")
-    return DecreeLimit("d/p/c", "D", "1", "salinity", "c", case, Averaging.VALUE, low, high, None, None, confirmed=True)
+    return DecreeLimit(
+        "d/p/c",
+        "D",
+        Words("bảng 1", "table 1"),
+        "salinity",
+        "c",
+        case,
+        Averaging.VALUE,
+        low,
+        high,
+        None,
+        None,
+        confirmed=True,
+    )
 
 
 numbers = st.floats(-50, 50) | st.sampled_from([7.0, 25.0, math.nan, math.inf])
