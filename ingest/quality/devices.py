@@ -27,19 +27,44 @@ SHORTEST_INTERVAL_S: Final = 5.0
 """A device that measures more often has no test of its own: each new slot would have its whole reach judged."""
 
 MEMBERS: Final = """
-select c.station, c.device, c.channel_id, c.parameter, c.interval_s, c.resolution, c.history_tests, c.history_limits
-from channel c join (
-  select o.station, o.device, bool_or(o.active) as in_use from channel o join (
-    select distinct station, device from channel
-    where channel_id = any(%(channels)s) and device is not null and history_tests && %(tests)s) n
-    using (station, device)
-  group by o.station, o.device) own using (station, device)
+with changed as (
+  select * from channel where channel_id = any(%(channels)s) and device is not null
+), own as (
+  select o.station, o.device, bool_or(o.active) as in_use, bool_or(o.parameter = any(%(dust)s)) as dust
+  from channel o where o.device is not null and exists (
+    select from changed n where n.station = o.station
+    and (n.device = o.device or (n.parameter = 'humidity' and o.parameter = any(%(dust)s))))
+  group by o.station, o.device having bool_or(o.history_tests && %(tests)s)
+)
+select own.station, own.device, c.channel_id, c.parameter, c.name, c.interval_s, c.resolution, c.history_tests,
+       c.history_limits, c.device = own.device as is_own
+from own join channel c on c.station = own.station
 where not c.derived and c.kind = 'mean' and (c.active or not own.in_use)
-order by c.station, c.device, c.parameter, c.history_tests = '{}', c.name <> c.parameter, c.name
+  and (c.device = own.device or (own.dust and c.parameter = 'humidity' and c.history_tests <> '{}'))
+order by own.station, own.device, c.parameter, c.device <> own.device, c.history_tests = '{}', c.name <> c.parameter,
+         c.name
 """
-"""Of several channels of a parameter the one that is a measurement and bears its name comes first. What a device in use
-measures no more is no part of it: its tests would wait for it. Of a device out of use all counts, for what comes late.
+"""The devices of channels, with their members. What a device in use measures no more is no part of it: its tests would
+wait for it; of a device out of use all counts, for what comes late. Of several channels of a parameter the one that is
+a measurement and bears its name comes first. Dust has the station's humidity beside it, if its device measures none.
 """
+DUST: Final = ["pm2_5", "pm10"]
+CHECKS: Final = ("zero", "span")
+
+
+class MemberRow(NamedTuple):
+    """A channel as `MEMBERS` gives it."""
+
+    station: str
+    device: str
+    channel_id: int
+    parameter: str
+    name: str
+    interval_s: float
+    resolution: float | None
+    tests: list[str]
+    limits: Mapping[str, float]
+    is_own: bool
 
 
 class DeviceChannel(NamedTuple):
@@ -116,7 +141,8 @@ class TestedDevices:
     def _forget(self) -> None:
         self.recent = RecentReadings.none()
         self.by_number: dict[int, TestedDevice] = {}
-        self._number_of: dict[int, int | None] = {}
+        self._known: set[int] = set()
+        self._numbers_of: dict[int, set[int]] = {}
         self.reaches = ReachColumns.of({})
 
     def changed(self, conn: Connection, changes: Sequence[Change]) -> list[Change]:
@@ -124,36 +150,41 @@ class TestedDevices:
         if conn is not self._conn or any(change.cause in FORGETS for change in changes):
             self._conn = conn
             self._forget()
-        new = {channel for change in changes for channel in change.channels} - self._number_of.keys()
+        new = {channel for change in changes for channel in change.channels} - self._known
         if new:
             self._read(conn, new)
         found = []
         for change in changes:
-            numbers = {self._number_of[channel] for channel in change.channels} - {None}
+            numbers = set[int]().union(*(self._numbers_of.get(channel, ()) for channel in change.channels))
             if numbers:
-                found.append(change._replace(channels=tuple(sorted(n for n in numbers if n is not None))))
+                found.append(change._replace(channels=tuple(sorted(numbers))))
         return found
 
     def _read(self, conn: Connection, channels: Collection[int]) -> None:
-        self._number_of |= dict.fromkeys(channels)
-        rows = conn.execute(MEMBERS, {"channels": list(channels), "tests": self._tests}).fetchall()
-        for (station, _), members in groupby(rows, key=lambda row: row[:2]):
-            own = [row[2:] for row in members]
-            device = TestedDevice(station, min(row[2] for row in own), dict(self._channels(own)))
+        self._known.update(channels)
+        asked = {"channels": list(channels), "tests": self._tests, "dust": DUST}
+        rows = [MemberRow._make(row) for row in conn.execute(MEMBERS, asked).fetchall()]
+        for (station, _), members in groupby(rows, key=lambda row: (row.station, row.device)):
+            every = list(members)
+            own = [row for row in every if row.is_own]
+            device = TestedDevice(station, min(row.interval_s for row in own), dict(self._channels(every)))
             if device.tests:
-                number = min(row[0] for row in own)
+                number = min(row.channel_id for row in own)
                 self.by_number[number] = device
-                self._number_of |= {row[0]: number for row in own}
+                for row in every:
+                    self._numbers_of.setdefault(row.channel_id, set()).add(number)
         self.reaches = ReachColumns.of({number: device.reach() for number, device in self.by_number.items()})
 
-    def _channels(
-        self, rows: Iterable[tuple[int, str, float, float | None, list[str], Mapping[str, float]]]
-    ) -> Iterator[tuple[str, DeviceChannel]]:
-        """Yield the first channel of each parameter."""
-        for parameter, same in groupby(rows, key=lambda row: row[1]):
-            channel_id, _, _, resolution, tests, limits = next(iter(same))
-            scores = {name: limits.get(name, 1.0) for name in tests if name in self._tests}
-            yield parameter, DeviceChannel(channel_id, scores, resolution)
+    def _channels(self, rows: Iterable[MemberRow]) -> Iterator[tuple[str, DeviceChannel]]:
+        """Yield the first channel of each parameter, and what it read of zero and span gas (`so2_zero`)."""
+        for parameter, same in groupby(rows, key=lambda row: row.parameter):
+            first, *others = same
+            scores = {name: first.limits.get(name, 1.0) for name in first.tests if name in self._tests}
+            yield parameter, DeviceChannel(first.channel_id, scores if first.is_own else {}, first.resolution)
+            for gas in CHECKS:
+                for other in others:
+                    if other.name == f"{first.name}_{gas}":
+                        yield f"{parameter}_{gas}", DeviceChannel(other.channel_id, {}, other.resolution)
 
 
 def series_of(readings: TestedReadings, spans: Mapping[str, slice], device: TestedDevice) -> DeviceSeries:
@@ -163,7 +194,10 @@ def series_of(readings: TestedReadings, spans: Mapping[str, slice], device: Test
     time_us = times[0] if is_shared else np.unique(np.concatenate(times))
     values = {}
     for parameter, span in spans.items():
-        value = np.where(readings.state[span] <= State.SUSPECT, readings.value[span], np.nan)
+        # What was read of zero and span gas is a calibration, and the very thing.
+        worst = State.CAL if parameter.endswith(CHECKS) else State.SUSPECT
+        state = readings.state[span]
+        value = np.where((state <= State.SUSPECT) | (state == worst), readings.value[span], np.nan)
         if not is_shared:
             whole = np.full(len(time_us), np.nan)
             whole[np.searchsorted(time_us, readings.time_us[span])] = value

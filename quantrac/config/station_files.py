@@ -128,6 +128,9 @@ class QualitySpec(Model):
     salinity_pair: ScoreOrOff | None = None
     dust_pair: ScoreOrOff | None = None
     nitrogen_pair: ScoreOrOff | None = None
+    zero_drift: ScoreOrOff | None = None
+    gas_check: ScoreOrOff | None = None
+    humid_dust: ScoreOrOff | None = None
 
     def limits(self) -> dict[str, float]:
         """Return what is said: the limit by test (seconds for `flat`), 0 for off."""

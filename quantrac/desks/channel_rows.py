@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ingest.quality.devices import judged_by
+from ingest.quality.devices import CHECKS, DUST, judged_by
 from ingest.quality.history import limits_at, limits_of
 from quantrac.config.stations import AGENT, CENTRE, Channel
 from quantrac.telemetry.parameters import BUILT_IN, HOUSEKEEPING, Kind, parameter
@@ -43,8 +43,14 @@ def channel_rows(channels: Iterable[Channel]) -> list[ChannelRow]:
     for channel in every:
         if _is_measured(channel):
             measured.setdefault(channel.device, {})[channel.parameter] = channel
+        elif channel.statistic in CHECKS:
+            measured.setdefault(channel.device, {})[f"{channel.parameter}_{channel.statistic}"] = channel
+    is_humid = any("humidity" in own for own in measured.values())
     judged = {
-        device: judged_by(own, min(channel.interval_ms for channel in own.values()) / 1000)
+        device: judged_by(
+            own.keys() | ({"humidity"} if is_humid and own.keys() & set(DUST) else set()),
+            min(channel.interval_ms for channel in own.values()) / 1000,
+        )
         for device, own in measured.items()
     }
     return [channel_row(channel, judged.get(channel.device, {})) for channel in every]

@@ -9,6 +9,7 @@ from typing import Final
 
 from quantrac.quality import (
     acidity,
+    air,
     companions,
     failure,
     immersion,
@@ -17,6 +18,7 @@ from quantrac.quality import (
     thermometer,
     turbidity,
 )
+from quantrac.quality.past import REACH_S
 from quantrac.quality.series import DeviceSeries, Evidence
 from quantrac.telemetry.words import Words
 
@@ -131,6 +133,39 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                 found=Words(
                     "suốt 18 giờ không xuống dưới {floor:.0f} NTU, tuần trước thường {usual:.0f}: kính có thể bị bẩn",
                     "for 18 h never below {floor:.0f} NTU, where {usual:.0f} was usual: the window may be fouled",
+                ),
+            ),
+            DeviceTest(
+                name=air.ZERO,
+                needs=(frozenset(air.DRIFT),),
+                back_s=air.BACK_S,
+                ahead_s=0.0,
+                judge=air.zero_drift,
+                found=Words(
+                    "điểm không có thể đã trôi: trung bình sáu giờ {mean:.1f}, thấp nhất một ngày {floor:.1f} µg/m³",
+                    "the zero may have drifted: mean of six hours {mean:.1f}, lowest of a day {floor:.1f} µg/m³",
+                ),
+            ),
+            DeviceTest(
+                name=air.CHECK,
+                needs=(frozenset(f"{name}_{gas}" for name in air.DRIFT for gas in ("zero", "span")),),
+                back_s=REACH_S,
+                ahead_s=0.0,
+                judge=air.gas_check,
+                found=Words(
+                    "lần kiểm tra gần nhất: khí không lệch {zero:.1f} µg/m³, khí span lệch {span:.0f} %",
+                    "at the last check zero gas was off by {zero:.1f} µg/m³, span gas by {span:.0f} %",
+                ),
+            ),
+            DeviceTest(
+                name=air.HUMID,
+                needs=(frozenset({"pm2_5", "pm10"}), frozenset({"humidity"})),
+                back_s=air.DAY_S + air.HOUR_S,
+                ahead_s=0.0,
+                judge=air.humid_dust,
+                found=Words(
+                    "không khí gần bão hòa ({humidity:.0f} %), giờ khô chỉ tới {driest:.0f}: có thể là hơi nước",
+                    "air nearly saturated ({humidity:.0f} %), {driest:.0f} at most in the drier hours: it may be water",
                 ),
             ),
             *(

@@ -107,7 +107,9 @@ def _left_the_water(series: DeviceSeries, dry: Mask, day: Places) -> Mask:
     temperature = np.where(possible, temperature, np.nan)
     wet = np.where(dry, np.nan, temperature)
     above, below = highest(wet, day, places) + LEFT_C, lowest(wet, day, places) - LEFT_C
-    return (temperature > above) | (temperature < below)
+    # Of some hours nobody knows the range of a day: a conductivity that was broken for most of it is no witness.
+    is_known = mean_within(np.isfinite(wet).astype(np.float64), day, places) >= MOSTLY
+    return is_known & ((temperature > above) | (temperature < below))
 
 
 def _fallen_dry(series: DeviceSeries, dry: Mask, day: Places) -> Mask:

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from quantrac.quality.accuracy import CLASSES, coarseness
-from quantrac.quality.past import REACH_S, Blocks, Places, first_within, highest, mean_within
+from quantrac.quality.past import REACH_S, Blocks, Places, first_within, mean_within
 from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats, Mask
 from quantrac.telemetry.parameters import AIR, WATER
 from quantrac.telemetry.quality import Quality
@@ -103,7 +103,7 @@ def _run(repeats: Floats, since: Places) -> Floats:
     """Return for each reading how many readings up to it repeat, of those that are followed."""
     places = np.arange(len(repeats))
     moved = np.where(repeats == 1, -1.0, places)
-    start = np.fmax(highest(moved, since, places + 1), since)
+    start = np.fmax(np.maximum.accumulate(moved), since)
     return (places - start).astype(np.float64)
 
 

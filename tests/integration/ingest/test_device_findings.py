@@ -10,7 +10,7 @@ from ingest.quality import device_consumer as devices
 from ingest.quality.devices import TestedDevices
 from quantrac.database.feed import Cause, Consumer
 from tests.fixtures.stations import add_channel
-from tests.integration.ingest.sonde import IN_AIR, NOW, ROWS, blamed, store
+from tests.integration.ingest.sonde import IN_AIR, NOW, ROWS, STEP, T0, Row, blamed, store
 
 
 def judge(conn: psycopg.Connection, known: TestedDevices) -> None:
@@ -69,3 +69,25 @@ def test_what_a_station_file_names_no_more_silences_nobody(sonde: psycopg.Connec
     store(sonde, ROWS)
     judge(sonde, TestedDevices())
     assert blamed(sonde) == IN_AIR
+
+
+@pytest.mark.parametrize("last", ["humidity", "pm2_5"])
+def test_dust_has_the_humidity_of_the_station_beside_it_whichever_comes_later(
+    sonde: psycopg.Connection, last: str
+) -> None:
+    for name, device in (("pm2_5", "dust"), ("humidity", "weather")):
+        add_channel(sonde, "st-test", name, interval_s=600)
+        sonde.execute(
+            "update channel set device = %s, history_tests = '{humid_dust}' where name = %s and station = 'st-test'",
+            [device, name],
+        )
+    fog = range(100, 110)
+    rows: list[Row] = [("humidity", at, 98.0 if at in fog else 70.0, 0) for at in range(120)]
+    rows += [("pm2_5", at, 90.0 if at in fog else 15.0, 0) for at in range(120)]
+    known = TestedDevices()
+    for piece in (False, True):
+        store(sonde, [row for row in rows if (row[0] == last) == piece])
+        judge(sonde, known)
+    found = sonde.execute("select split_part(channel, '/', 2), time from v_flag where test = 'humid_dust' and flag = 3")
+    # Humidity is that of a quarter of an hour: two readings, of which one is still dry at first.
+    assert {(name, round((time - T0) / STEP)) for name, time in found} == {("pm2_5", at) for at in fog[1:]}

@@ -28,6 +28,10 @@ RESOLUTION = {
     "no": 0.1,
     "no2": 0.1,
     "nox": 0.1,
+    "humidity": 1.0,
+    "so2": 0.1,
+    "so2_zero": 0.1,
+    "so2_span": 0.1,
 }
 RECORDED = Path(__file__).parents[3] / "simulators" / "recordings" / "estuary_2012.csv.gz"
 """Data: NOAA NERRS System-wide Monitoring Program, cdmo.baruch.sc.edu; CC0."""
@@ -57,6 +61,10 @@ def estuary(days: float, interval_s: float = 900.0, seed: int = 1) -> DeviceSeri
         "no": no,
         "no2": no2,
         "nox": 46.0 / 30.0 * no + no2,
+        "humidity": 84 - 12 * sun,
+        "so2": 6 + 4 * sun + uneven["so2"],
+        "so2_zero": np.where(time_s % 86400 == 0, 0.5 * uneven["so2_zero"], np.nan),  # checked once a day
+        "so2_span": np.where(time_s % 86400 == interval_s, 200 + 2 * uneven["so2_span"], np.nan),
     }
     rounded = {name: np.round(value / RESOLUTION[name]) * RESOLUTION[name] for name, value in values.items()}
     return DeviceSeries(1_790_000_000_000_000 + (time_s * 1e6).astype(np.int64), rounded, RESOLUTION, interval_s)

@@ -63,3 +63,14 @@ def test_without_oxygen_fresh_water_of_a_sluice_is_water_and_no_river_conducts_a
     assert not any((flag >= Quality.SUSPECT).any() for flag in flags(TEST, fresh).values())
     lifted = with_values(fresh, {"ec": np.where(values["ec"] == 0.22, 0.004, values["ec"])})
     assert np.flatnonzero(flags(TEST, lifted)["ph"] == Quality.FAIL).tolist() == list(range(300, 348))
+
+
+def test_a_conductivity_that_was_broken_all_day_is_no_witness_of_air() -> None:
+    """Logan River, August 2019: the sensor gave the end of its range for days, then nothing, in the water."""
+    series = estuary(4)
+    ec = series.values["ec"].copy()
+    ec[200:310], ec[310:330] = np.nan, 0.0
+    warmer = series.values["water_temp"] + np.where(np.arange(len(series)) >= 305, 3.0, 0.0)
+    found = flags(TEST, with_values(series, {"ec": ec, "water_temp": warmer}))
+    assert (found["salinity"][310:330] == Quality.FAIL).all(), "conductivity is nothing"
+    assert not any((found[name] >= Quality.SUSPECT).any() for name in ("ph", "water_temp"))
