@@ -23,6 +23,7 @@ from dashboards.console.tide_table import TideTable
 from dashboards.console.token_guesses import TokenGuesses
 from dashboards.console.watcher import Watcher
 from quantrac.config.config_folder import ConfigFolder
+from quantrac.config.network import MapTiles
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.database.pool import Connect, Connection
@@ -132,6 +133,8 @@ class Console:
     """Gives stations commands; None: the settings name no keys."""
     grafana: str | None = None
     """Where the pages lead to Grafana's dashboards; None: the settings name no Grafana."""
+    tiles: MapTiles | None = None
+    """Whose pictures lie over the map's own coast, from the console's start on."""
     tides: TideTable = field(default_factory=TideTable)
     limits: Callable[[str], Sequence[LimitLine]] = lambda _: ()
     """Returns the lines that rules draw on a channel."""

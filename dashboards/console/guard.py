@@ -39,6 +39,12 @@ HEADERS: Final = [
 """Of every answer, also of the 500 that the server gives for an application that failed."""
 
 
+def headers(tiles: str | None = None) -> list[tuple[str, str]]:
+    """Return the headers of every answer; `tiles`: the origin from which the map may ask for pictures, too."""
+    allowed = "img-src 'self' data:" if tiles is None else f"img-src 'self' data: {tiles}"
+    return [(name, value.replace("img-src 'self' data:", allowed)) for name, value in HEADERS]
+
+
 class _RequestRefused(Exception):
     """The request gets this answer instead of its own."""
 

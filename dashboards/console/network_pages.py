@@ -36,14 +36,14 @@ def add_network_pages(app: FastAPI, console: Console, templates: Jinja2Templates
     @app.get("/", response_class=HTMLResponse)
     def overview(request: Request, lang: Language = "vi", by: Visitor = may_read) -> Response:
         """The network: map, alarms, every station."""
-        context = page_of(console, request, by, lang, None)
+        context = page_of(console, request, by, lang, None) | {"tiles": console.tiles}
         context["stations"].sort(key=lambda row: WORST_FIRST.index(row["condition"]))
         return templates.TemplateResponse(request, "overview.html", context)
 
     @app.get("/wall", response_class=HTMLResponse)
     def wall(request: Request, lang: Language = "vi", by: Visitor = may_read) -> Response:
         """The network on a screen that nobody touches."""
-        context = page_of(console, request, by, lang, None)
+        context = page_of(console, request, by, lang, None) | {"tiles": console.tiles}
         return templates.TemplateResponse(request, "wall.html", context)
 
 

@@ -25,6 +25,7 @@ _PHRASES: Final = (
     (r"\ba symbol without spaces, such as\b", "ký hiệu không có dấu cách, ví dụ"),
     (r"\ba unit without spaces, such as\b", "đơn vị không có dấu cách, ví dụ"),
     (r"\ba host such as\b", "tên máy chủ, ví dụ"),
+    (r"\ban address of tiles, such as\b", "địa chỉ ảnh bản đồ, ví dụ"),
     (r"\bthe server's public key, such as\b", "khóa công khai của máy chủ, ví dụ"),
     (r"\bthe SHA-256 of the server's certificate:", "mã SHA-256 của chứng chỉ máy chủ:"),
     (r"\ba topic without \+ and #; (\ufdd0\d+\ufdd1) or (\ufdd0\d+\ufdd1) stands for the file's",

@@ -15,7 +15,7 @@ from alerts.telling.links import links_of
 from dashboards.console.app import create_app
 from dashboards.console.connections import most_connections, protocol_of
 from dashboards.console.context import AdmissionRules, Console, StationCommand, StationPush
-from dashboards.console.guard import HEADERS, hosts_of
+from dashboards.console.guard import headers, hosts_of
 from dashboards.console.hub import Hub
 from dashboards.console.limit_lines import RuleBook
 from dashboards.console.public_reader import PublicReader
@@ -23,12 +23,17 @@ from dashboards.console.rule_library import RuleLibrary
 from dashboards.console.tide_table import TideTable
 from dashboards.console.watcher import Watcher
 from quantrac.config.config_folder import ConfigFolder
-from quantrac.config.network import Network
+from quantrac.config.loader import load_settings
+from quantrac.config.network import MapTiles, Network
 from quantrac.config.settings import Settings
 from quantrac.config.stations import Station
 from quantrac.database.pool import Connect, open_pool, open_reading_pool
 from quantrac.desks import commands as desk
 from quantrac.observe.health import ListenError
+from quantrac.observe.logs import logger
+from quantrac.telemetry.errors import QuantracError
+
+log = logger(__name__)
 
 STATEMENT_S: Final = 30
 """Longest statement for a page: people ask what they like, and the pool is small."""
@@ -57,14 +62,15 @@ def run(settings: Settings, stop: threading.Event) -> None:
     ):
         console = Console(
             pool, hub, watcher, clock, AdmissionRules.of(settings), links_of(settings), command_of(settings),
-            grafana=settings.grafana_page(), tides=TideTable(settings.config, settings.overlay), limits=book.of,
+            grafana=settings.grafana_page(), tiles=tiles_of(settings),
+            tides=TideTable(settings.config, settings.overlay), limits=book.of,
             library=book.library,
             files=ConfigFolder(settings.config, settings.overlay), editable=settings.config_editable,
             push=push_of(settings), readers=readers, public=reader, public_rate=settings.public_rate,
             public_url=None if settings.public_url is None else settings.public_url.rstrip("/"),
         )  # fmt: skip
         hosts = hosts_of(f"//{settings.console_listen}", settings.public_url, names=settings.console_hosts)
-        server = server_of(create_app(console, hosts), most_connections())
+        server = server_of(create_app(console, hosts), most_connections(), console.tiles)
         watcher.start()
         threads = [
             threading.Thread(target=server.run, args=([listener],), name="pages"),
@@ -87,14 +93,23 @@ def network_of(library: RuleLibrary | None) -> Network | None:
     return None if library is None else library.network
 
 
-def server_of(app: FastAPI, most: int) -> uvicorn.Server:
-    """Return a server of the pages that holds at most so many connections."""
+def tiles_of(settings: Settings) -> MapTiles | None:
+    """Return the tiles that network.yaml names; None: it names none, or cannot be read."""
+    try:
+        return load_settings(settings.config, settings.overlay).map
+    except (QuantracError, OSError) as error:
+        log.warning("tiles_not_read", why=str(error).partition("\n")[0])
+        return None
+
+
+def server_of(app: FastAPI, most: int, tiles: MapTiles | None = None) -> uvicorn.Server:
+    """Return a server of the pages that holds at most so many connections; `tiles`: whose pictures the map may ask."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
             http=protocol_of(most),
             ws="none",
-            headers=HEADERS,
+            headers=headers(None if tiles is None else tiles.origin),
             log_config=None,
             access_log=False,
             server_header=False,

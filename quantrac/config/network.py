@@ -63,6 +63,13 @@ def _zone(name: str) -> str:
     return name
 
 
+TileAddress = Annotated[
+    str,
+    matching(
+        r"https?://[a-z0-9.-]+(:\d{1,5})?/(?=.*\{z\})(?=.*\{x\})(?=.*\{y\})[\w./{}?=&%@-]+",
+        "an address of tiles, such as https://tiles.example.vn/{z}/{x}/{y}.png",
+    ),
+]
 Dialled = Annotated[str, matching(r"\+?\d[\d ().-]{5,}", 'a number as people dial it, such as "0299 382 1234"')]
 
 
@@ -184,6 +191,21 @@ class Unwatched(Model):
     tags: tuple[Kebab, ...] = ()
 
 
+class MapTiles(Model):
+    """Whose pictures lie over the console's own coast."""
+
+    tiles: TileAddress
+    """Asked for by each browser that looks at the map."""
+    attribution: str = Field(min_length=1, max_length=200)
+    """Whom to thank: stands on the map."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host, as the policy of pages names them."""
+        scheme, _, rest = self.tiles.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}"
+
+
 class NetworkFile(Model):
     """network.yaml."""
 
@@ -230,6 +252,8 @@ class NetworkFile(Model):
     """Which are made as drafts, when, and to whom they go once a person has approved them."""
     calibrations: Calibrations | None = None
     """Of devices with `calibration: {every: …}`."""
+    map: MapTiles | None = None
+    """Tiles of the console's map; None: its own coast alone."""
     tides: dict[Kebab, PlaceTide] = Field(default_factory=dict)
     storm: Storm = Storm()
     templates: dict[Carrier, dict[Purpose, MessageTemplate]] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-// The map needs no tiles: coast and rivers come from a small file of our own. A station is a sign that the keyboard
+// The map needs no tiles, though a network may name some: coast and rivers come from a small file of our own. A station is a sign that the keyboard
 // reaches; towns, mouths and islands are named for orientation, where no station's label stands.
 import { byId, element, LANG, name, oneWay, TEXT } from "./page.js";
 import { onNews, seen, stationName } from "./stream.js";
@@ -9,6 +9,7 @@ const L = /** @type {any} */ (window).L;
 const MOST_LABELS = 30; // beyond it they would cover each other: a label shows where one points
 const WHOLE = [[7.6, 103], [12.4, 109.2]]; // what the file shows
 
+const { land, tiles, thanks } = byId("map").dataset;
 const isStill = document.body.classList.contains("wall");
 const map = L.map("map", {
   attributionControl: false, zoomControl: false, zoomSnap: 0.25, minZoom: 7, maxZoom: 13, maxBounds: WHOLE, keyboard: !isStill,
@@ -25,6 +26,15 @@ map.createPane("names").style.zIndex = 260;
 L.control.scale({ imperial: false, position: "bottomleft" }).addTo(map);
 if (!isStill) L.control.zoom({ zoomInTitle: TEXT.zoom_in, zoomOutTitle: TEXT.zoom_out }).addTo(map);
 
+/** Lay the network's tiles over our coast, which stays for whoever gets none. */
+function layTiles() {
+  if (!tiles) return;
+  map.createPane("tiles").style.zIndex = 255; // over the land, under the names
+  map.setMaxZoom(18);
+  L.tileLayer(tiles, { pane: "tiles", maxZoom: 18 }).addTo(map);
+  L.control.attribution({ prefix: false }).addAttribution(element("span", "", thanks).outerHTML).addTo(map); // no HTML of a file
+}
+
 /** @param {any} geography */
 function drawLand(geography) {
   L.geoJSON(geography, {
@@ -32,7 +42,7 @@ function drawLand(geography) {
     style: (/** @type {any} */ { properties: { kind, width } }) =>
       kind === "land" ? { className: "land", weight: 1, fillOpacity: 1 } : { className: "water", weight: width, opacity: 1 },
   }).addTo(map);
-  for (const { geometry, properties } of geography.features) if (geometry.type === "Point") addName(geometry, properties);
+  for (const { geometry, properties } of geography.features) if (geometry.type === "Point" && !tiles) addName(geometry, properties); // they have names
   placeLabels();
 }
 
@@ -131,7 +141,8 @@ function fit() {
 
 map.on("zoomend moveend resize", placeLabels);
 map.setView([9.55, 106.05], 9);
-fetch(byId("map").dataset.land).then((answer) => answer.json()).then(drawLand);
+layTiles();
+fetch(land).then((answer) => answer.json()).then(drawLand);
 onNews((kind, news) => {
   if (!news.stations) return;
   const isFirst = markers.size === 0;
