@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from ingest.quality.tables import FORGETS
 from ingest.quality.windows import Reach, ReachColumns, widest
 from quantrac.database.feed import Change
 from quantrac.database.pool import Connection
+from quantrac.quality import climatology
 from quantrac.quality.device_tests import DEVICE_TESTS, DeviceTest
-from quantrac.quality.series import DeviceSeries
+from quantrac.quality.series import Climate, DeviceSeries
 from quantrac.telemetry.states import State
 
 MOST_TIMES: Final = 25_000
@@ -63,7 +64,8 @@ class MemberRow(NamedTuple):
     interval_s: float
     resolution: float | None
     tests: list[str]
-    limits: Mapping[str, float]
+    limits: dict[str, Any]
+    """By test the score from which it blames; of `climatology` what is usual, and the limit behind it."""
     is_own: bool
 
 
@@ -75,6 +77,8 @@ class DeviceChannel(NamedTuple):
     """By device test that it has: the score from which a reading is suspect."""
     resolution: float | None = None
     """The smallest step that its instrument tells, in the parameter's unit; None: nobody knows."""
+    climate: Climate | None = None
+    """What is usual of it; None: nobody fitted it."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,11 @@ class TestedDevice:
     def resolution(self) -> dict[str, float]:
         """Return the smallest step of each parameter of which one is known."""
         return {name: own.resolution for name, own in self.channels.items() if own.resolution is not None}
+
+    @cached_property
+    def climates(self) -> dict[str, Climate]:
+        """Return what is usual of each parameter of which it is known."""
+        return {name: own.climate for name, own in self.channels.items() if own.climate is not None}
 
     @cached_property
     def tests(self) -> list[DeviceTest]:
@@ -179,8 +188,10 @@ class TestedDevices:
         """Yield the first channel of each parameter, and what it read of zero and span gas (`so2_zero`)."""
         for parameter, same in groupby(rows, key=lambda row: row.parameter):
             first, *others = same
-            scores = {name: first.limits.get(name, 1.0) for name in first.tests if name in self._tests}
-            yield parameter, DeviceChannel(first.channel_id, scores if first.is_own else {}, first.resolution)
+            limits, usual = first.limits, first.limits.pop(climatology.TEST, None) if first.is_own else None
+            scores = {name: limits.get(name, 1.0) for name in first.tests if first.is_own and name in self._tests}
+            climate = None if usual is None else Climate(tuple(usual[:-1]), usual[-1])
+            yield parameter, DeviceChannel(first.channel_id, scores, first.resolution, climate)
             for gas in CHECKS:
                 for other in others:
                     if other.name == f"{first.name}_{gas}":
@@ -203,4 +214,4 @@ def series_of(readings: TestedReadings, spans: Mapping[str, slice], device: Test
             whole[np.searchsorted(time_us, readings.time_us[span])] = value
             value = whole
         values[parameter] = value
-    return DeviceSeries(time_us, values, device.resolution, device.interval_s)
+    return DeviceSeries(time_us, values, device.resolution, device.interval_s, device.climates)

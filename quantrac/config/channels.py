@@ -74,6 +74,7 @@ def make_channel(
         datum_offset=spec.datum_offset,
         invert=spec.invert,
         debounce_ms=spec.debounce_ms or 0,
+        climatology=spec.quality.climatology or (),
         resolution=_resolution(spec, signal, convert),
         quality={**draft.quality.get(parameter.id, {}), **spec.quality.limits()},
     )

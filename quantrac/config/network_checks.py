@@ -52,6 +52,11 @@ def _problems(
     means = [parameter.id for parameter in known.values() if parameter.kind is Kind.MEAN]
     yield from ((("quality", name), one_of(name, means)) for name in network.quality if name not in means)
     yield from (
+        (("quality", name, "climatology"), "found what is usual for a parameter, allowed for a channel of a station")
+        for name, spec in network.quality.items()
+        if spec.climatology is not None
+    )
+    yield from (
         (("samples", "tolerances", name), one_of(name, means))
         for name in network.samples.tolerances
         if name not in means

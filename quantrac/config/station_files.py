@@ -37,6 +37,8 @@ from quantrac.telemetry.states import State
 from quantrac.telemetry.words import Words
 
 SERIAL_KINDS = ("modbus-rtu", "modbus-ascii", "sdi-12", "ascii", "bayern-hessen")
+CLIMATE = 14
+"""Numbers of what is usual of a channel: 13 figures and a limit."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -106,6 +108,13 @@ class AdjustSpec(Model):
     why: str
 
 
+def _climate(value: object) -> object:
+    numbers = value if isinstance(value, (list, tuple)) else ()
+    if len(numbers) != CLIMATE or not all(type(each) in (int, float) for each in numbers) or numbers[-1] <= 0:
+        raise refused(f"the {CLIMATE} numbers that quantrac quality fit prints")
+    return tuple(float(each) for each in numbers)
+
+
 class QualitySpec(Model):
     """Limits of the quality tests with a history; what is absent is as usual for the parameter."""
 
@@ -131,10 +140,15 @@ class QualitySpec(Model):
     zero_drift: ScoreOrOff | None = None
     gas_check: ScoreOrOff | None = None
     humid_dust: ScoreOrOff | None = None
+    climatology: Annotated[tuple[float, ...], BeforeValidator(_climate), WithJsonSchema({"type": "array"})] | None = (
+        None
+    )
+    """What is usual of the channel by season, hour and tide, and the limit: made by `quantrac quality fit`."""
 
     def limits(self) -> dict[str, float]:
         """Return what is said: the limit by test (seconds for `flat`), 0 for off."""
-        return {name: limit for name, limit in self.model_dump().items() if limit is not None}
+        told = self.model_dump(exclude={"climatology"})
+        return {name: limit for name, limit in told.items() if limit is not None}
 
 
 class ChannelSpec(Model):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ingest.quality.devices import CHECKS, DUST, judged_by
 from ingest.quality.history import limits_at, limits_of
 from quantrac.config.stations import AGENT, CENTRE, Channel
+from quantrac.quality import climatology
 from quantrac.telemetry.parameters import BUILT_IN, HOUSEKEEPING, Kind, parameter
 
 
@@ -27,7 +28,7 @@ class ChannelRow(NamedTuple):
     expect_low: float | None
     expect_high: float | None
     history_tests: list[str]
-    history_limits: dict[str, float]
+    history_limits: dict[str, float | list[float]]
     derived: bool = False
     active: bool = True
     device: str | None = None
@@ -107,10 +108,11 @@ def _history_tests(channel: Channel, judged: Mapping[str, Collection[str]]) -> l
     of_device = [
         name for name, parameters in judged.items() if channel.parameter in parameters and channel.quality.get(name, 1)
     ]
-    return sorted([*limits_of(channel.parameter, channel.quality), *of_device])
+    own = [climatology.TEST] if channel.climatology else []
+    return sorted([*limits_of(channel.parameter, channel.quality), *of_device, *own])
 
 
-def _history_limits(channel: Channel) -> dict[str, float]:
+def _history_limits(channel: Channel) -> dict[str, float | list[float]]:
     """Return the limits that are stored: those of the files, and for a parameter of the network's own all of them.
 
     The consumer that judges reads no files, so it knows the usual limits of built-in parameters alone: what coarse
@@ -119,4 +121,5 @@ def _history_limits(channel: Channel) -> dict[str, float]:
     of_parameter = {} if channel.parameter in BUILT_IN else limits_of(channel.parameter, channel.quality)
     usual = of_parameter | limits_at(channel.parameter, channel.resolution)
     limits = usual | channel.quality
-    return {name: limit for name, limit in limits.items() if limit}
+    climate = {climatology.TEST: list(channel.climatology)} if channel.climatology else {}
+    return {name: limit for name, limit in limits.items() if limit} | climate

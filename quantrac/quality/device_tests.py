@@ -10,6 +10,7 @@ from typing import Final
 from quantrac.quality import (
     acidity,
     air,
+    climatology,
     companions,
     failure,
     immersion,
@@ -133,6 +134,17 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                 found=Words(
                     "suốt 18 giờ không xuống dưới {floor:.0f} NTU, tuần trước thường {usual:.0f}: kính có thể bị bẩn",
                     "for 18 h never below {floor:.0f} NTU, where {usual:.0f} was usual: the window may be fouled",
+                ),
+            ),
+            DeviceTest(
+                name=climatology.TEST,
+                needs=(stillness.JUDGED,),
+                back_s=climatology.DAY_S,
+                ahead_s=0.0,
+                judge=climatology.climatology,
+                found=Words(
+                    "trung bình một ngày lệch {off:+.3g} so với mức thường thấy của mùa, giờ và con nước ({usual:.3g})",
+                    "the day's mean is {off:+.3g} off what is usual for season, hour and tide ({usual:.3g})",
                 ),
             ),
             DeviceTest(

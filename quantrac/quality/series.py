@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,15 @@ Flags = npt.NDArray[np.int8]
 """A QARTOD flag a time: GOOD, SUSPECT or FAIL; NOT_EVALUATED where the test says nothing."""
 Times = npt.NDArray[np.int64]
 """Microseconds since 1970, UTC."""
+
+
+class Climate(NamedTuple):
+    """What is usual of a channel by season, hour and tide, as `quality fit` made it: see `quality.climatology`."""
+
+    figures: tuple[float, ...]
+    """Level, then cosine and sine of each period, in the parameter's unit."""
+    limit: float
+    """A day's mean further off than this is suspect, in the parameter's unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,8 @@ class DeviceSeries:
     """By parameter the smallest step that its instrument tells, in the parameter's unit; absent where nobody knows."""
     interval_s: float
     """Usual time between two readings, seconds."""
+    climates: Mapping[str, Climate] = field(default_factory=dict)
+    """By parameter, where it is known what is usual."""
 
     def __len__(self) -> int:
         return len(self.time_us)
@@ -39,7 +50,7 @@ class DeviceSeries:
         if high - low == len(self):
             return self
         values = {name: value[low:high] for name, value in self.values.items()}
-        return DeviceSeries(self.time_us[low:high], values, self.resolution, self.interval_s)
+        return DeviceSeries(self.time_us[low:high], values, self.resolution, self.interval_s, self.climates)
 
 
 class Evidence(NamedTuple):

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from ingest.quality.proposed_limits import ProposedLimit
     from ingest.quality.verdicts import JudgedChannel
+    from quantrac.quality.climatology import FittedClimate
     from quantrac.quality.scores import TestScore
+    from quantrac.quality.series import Climate
 
 app = group()
 
@@ -122,12 +124,14 @@ def fit(
 ) -> None:
     """Propose limits for each channel, as YAML for its station's file, with the share of false flags to expect.
 
+    Of ten months and more, in every month of the year, also what is usual by season, hour and tide (climatology).
     From readings that people call good, or that lie on signed days; of fewer than 2000 nothing is proposed. Beside each
     limit stands what the present one costs. Limits fit the time they were made from: leave some months for
     `quantrac quality score` after `quantrac stations apply` and `quantrac quality run --from`.
     """
     from ingest.quality.proposed_limits import proposed_limits
     from ingest.quality.verdicts import NothingReviewed, ReviewedRange, judged_channels, reviewed
+    from quantrac.quality.climatology import TEST, fitted
 
     with database("console", "quality fit") as conn:
         after, until = _range(from_, to, time_zone(conn))
@@ -136,8 +140,9 @@ def fit(
         for channel in judged_channels(conn, asked):
             said = reviewed(conn, channel, asked, rest_is_good=rest_is_good)
             limits = list(proposed_limits(*said, channel.interval_s, most_false, channel.limits))
-            if limits:
-                found.append((channel, int(said.good.sum()), int(said.bad.sum()), limits))
+            climate = fitted(said.readings.time_us, said.readings.value, said.good, most_false)
+            if limits or climate:
+                found.append((channel, int(said.good.sum()), int(said.bad.sum()), limits, climate))
     if not found:
         raise NothingReviewed(
             "no channel has 2000 good readings there: sign days (quantrac stages), or say --rest-is-good where people "
@@ -145,22 +150,31 @@ def fit(
         )
     rows = [
         {"channel": channel.channel, "good": good, "bad": bad, **limit._asdict()}
-        for channel, good, bad, limits in found
+        for channel, good, bad, limits, _ in found
         for limit in limits
-    ]
-    answer(rows, _yaml(found, most_false), as_json=as_json)
+    ] + [
+        {"channel": channel.channel, "good": good, "bad": bad, "test": TEST, **climate.climate._asdict(),
+         "false_share": climate.false_share}
+        for channel, good, bad, _, climate in found
+        if climate is not None
+    ]  # fmt: skip
+    answer(rows, yaml_of(found, most_false), as_json=as_json)
 
 
-def _yaml(found: list[tuple[JudgedChannel, int, int, list[ProposedLimit]]], most_false: float) -> Iterator[str]:
+def yaml_of(
+    found: list[tuple[JudgedChannel, int, int, list[ProposedLimit], FittedClimate | None]], most_false: float
+) -> Iterator[str]:
+    """Yield what is proposed for each channel (good and bad readings, limits, what is usual) as a station's file."""
     yield f"# At most {most_false:.3%} of the good readings blamed by each test"
     place: tuple[str, ...] = ()
-    for channel, good, bad, limits in found:
+    for channel, good, bad, limits, climate in found:
         if place[:1] != (channel.station,):
             yield from (f"# stations/{channel.station}.yaml", "devices:")
         if place != (channel.station, channel.device):
             yield from (f"  {channel.device}:", "    channels:")
         place = (channel.station, channel.device)
-        settings = ", ".join(f"{one.test}: {_limit(one.test, one.limit)}" for one in limits)
+        usual = [] if climate is None else [_climate(climate.climate)]
+        settings = ", ".join([*(f"{one.test}: {_limit(one.test, one.limit)}" for one in limits), *usual])
         name = channel.channel.partition("/")[2]
         yield f"      {name}: {{quality: {{{settings}}}}}  # {good} good, {bad} bad readings"
         for one in limits:
@@ -168,6 +182,12 @@ def _yaml(found: list[tuple[JudgedChannel, int, int, list[ProposedLimit]]], most
                 f"now {_limit(one.test, one.present)}: {one.present_false_share or 0:.3%}"
             )  # fmt: skip
             yield f"      #   {one.test}: {one.false_share:.3%} false, {one.found} bad found; {before}"
+        if climate is not None:
+            yield f"      #   climatology: {climate.false_share:.3%} of the days of this history blamed"
+
+
+def _climate(climate: Climate) -> str:
+    return f"climatology: [{', '.join(f'{each:g}' for each in (*climate.figures, climate.limit))}]"
 
 
 def _limit(test: str, limit: float) -> str:

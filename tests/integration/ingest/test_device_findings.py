@@ -91,3 +91,18 @@ def test_dust_has_the_humidity_of_the_station_beside_it_whichever_comes_later(
     found = sonde.execute("select split_part(channel, '/', 2), time from v_flag where test = 'humid_dust' and flag = 3")
     # Humidity is that of a quarter of an hour: two readings, of which one is still dry at first.
     assert {(name, round((time - T0) / STEP)) for name, time in found} == {("pm2_5", at) for at in fog[1:]}
+
+
+def test_a_day_that_is_off_what_is_usual_of_a_channel_is_doubted(sonde: psycopg.Connection) -> None:
+    usual = {"climatology": [31.0, *[0.0] * 12, 1.5]}
+    sonde.execute(
+        "update channel set history_tests = '{climatology}', history_limits = %s where channel = 'st-test/water_temp'",
+        [Jsonb(usual)],
+    )
+    store(sonde, ROWS)
+    judge(sonde, TestedDevices())
+    found = sonde.execute("select min(time), count(*), max(words_en) from v_flag where test = 'climatology'").fetchone()
+    # Eight values make a day; six of 31.5 °C among 28 leave its mean at 28.58 at most, 2.4 below what is usual.
+    assert found is not None
+    assert found[:2] == (T0 + 7 * STEP, 53)
+    assert "off what is usual" in found[2]

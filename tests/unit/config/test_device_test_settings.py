@@ -1,6 +1,7 @@
 """Tests of whole devices: which channels have them, by what their device measures and what files say."""
 
 from pathlib import Path
+from typing import Any
 
 from dashboards.console.texts.every_page import TEXTS
 from ingest.quality.history import TESTS
@@ -11,7 +12,7 @@ from quantrac.desks.channel_rows import channel_rows
 from quantrac.quality.device_tests import DEVICE_TESTS
 
 
-def rows_with(root: Path, channels: str) -> dict[str, tuple[list[str], dict[str, float]]]:
+def rows_with(root: Path, channels: str) -> dict[str, tuple[list[str], dict[str, Any]]]:
     """Tests and limits of the channels of the good station, with other channels of its sonde beside oxygen."""
     file = root / "stations" / "st-a.yaml"
     file.write_text(file.read_text().replace("      water_temp: {}\n      ec: {}\n", channels))
@@ -50,6 +51,14 @@ def test_a_value_may_rest_as_many_times_longer_as_the_steps_of_its_instrument_ar
     file.write_text(file.read_text().replace(written, both))
     limits = {row.name: row.history_limits for row in channel_rows(load_network(root).stations["st-a"].all_channels())}
     assert limits["water_temp"]["flat"] == 3 * hour, "who says a limit has it"
+
+
+def test_what_quality_fit_printed_is_stored_and_makes_the_test_run(root: Path) -> None:
+    numbers = [28.0, *[0.1] * 12, 2.5]
+    rows = rows_with(root, f"      water_temp: {{quality: {{climatology: {numbers}, spike: 9}}}}\n")
+    assert "climatology" in rows["water_temp"][0]
+    assert rows["water_temp"][1] == {"climatology": numbers, "spike": 9.0}
+    assert "climatology" not in rows["do"][0]
 
 
 def test_whole_numbers_of_a_profile_say_how_fine_they_are_and_a_file_says_it_better() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from quantrac.quality.companions import practical_salinity, saturated_oxygen
 from quantrac.quality.device_tests import DeviceTest
-from quantrac.quality.series import DeviceSeries, Flags, Floats, Mask
+from quantrac.quality.series import Climate, DeviceSeries, Flags, Floats, Mask
 
 RESOLUTION = {
     "water_temp": 0.01,
@@ -33,6 +33,7 @@ RESOLUTION = {
     "so2_zero": 0.1,
     "so2_span": 0.1,
 }
+CLIMATES = {"water_temp": Climate((28.0, *[0.0] * 12), 3.0)}
 RECORDED = Path(__file__).parents[3] / "simulators" / "recordings" / "estuary_2012.csv.gz"
 """Data: NOAA NERRS System-wide Monitoring Program, cdmo.baruch.sc.edu; CC0."""
 
@@ -67,18 +68,22 @@ def estuary(days: float, interval_s: float = 900.0, seed: int = 1) -> DeviceSeri
         "so2_span": np.where(time_s % 86400 == interval_s, 200 + 2 * uneven["so2_span"], np.nan),
     }
     rounded = {name: np.round(value / RESOLUTION[name]) * RESOLUTION[name] for name, value in values.items()}
-    return DeviceSeries(1_790_000_000_000_000 + (time_s * 1e6).astype(np.int64), rounded, RESOLUTION, interval_s)
+    return DeviceSeries(
+        1_790_000_000_000_000 + (time_s * 1e6).astype(np.int64), rounded, RESOLUTION, interval_s, CLIMATES
+    )
 
 
 def with_values(series: DeviceSeries, changed: Mapping[str, Floats]) -> DeviceSeries:
     """Return a device with other values of some parameters."""
-    return DeviceSeries(series.time_us, {**series.values, **changed}, series.resolution, series.interval_s)
+    return DeviceSeries(
+        series.time_us, {**series.values, **changed}, series.resolution, series.interval_s, series.climates
+    )
 
 
 def part(series: DeviceSeries, chosen: slice) -> DeviceSeries:
     """Return some of the readings."""
     values = {name: value[chosen] for name, value in series.values.items()}
-    return DeviceSeries(series.time_us[chosen], values, series.resolution, series.interval_s)
+    return DeviceSeries(series.time_us[chosen], values, series.resolution, series.interval_s, series.climates)
 
 
 def flags(test: DeviceTest, series: DeviceSeries) -> dict[str, Flags]:

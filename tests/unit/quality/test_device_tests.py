@@ -41,6 +41,7 @@ def disturbed(days: float, seed: int = 7) -> DeviceSeries:
         {name: value[kept] for name, value in values.items()},
         series.resolution,
         series.interval_s,
+        series.climates,
     )
 
 
