@@ -42,12 +42,13 @@ def run(seconds: float) -> Iterator[str]:
             running(folder / "console.log", "quantrac", "console", "run", **settings) as process,
             Reports(url, "st-my-thanh/do"),
         ):
-            _wait(address)
+            wait_for_page(address)
             _on_one_core(process.pid)
             yield from _load(address, process.pid, seconds)
 
 
-def _wait(address: str) -> None:
+def wait_for_page(address: str) -> None:
+    """Wait until a console shows the public page."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as line:

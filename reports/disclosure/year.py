@@ -86,7 +86,10 @@ def _describe(archive: Archive, facts: YearFacts, described: Sequence[Described]
 
 
 def _values(conn: Connection, archive: Archive, asked: dict[str, Any], stations: Sequence[str]) -> list[Described]:
-    """Write hourly and daily values of each station as CSV and as Parquet."""
+    """Write hourly and daily values of each station as CSV and, where there are some, as Parquet.
+
+    A Parquet file without rows fails the checks of frictionless-py.
+    """
     from reports.exports.parquet import write_parquet  # 24 MB that a console which makes no archive does without
 
     zone, described = time_zone(conn), []
@@ -97,11 +100,12 @@ def _values(conn: Connection, archive: Archive, asked: dict[str, Any], stations:
             selection = ExportRange(asked["after"], asked["until"], (station,), own, resolution=resolution)
             blocks = list(row_blocks(conn, selection))
             with archive.file(f"{resolution}/{station}.csv") as out:
-                write_csv(columns, blocks, out)
+                count = write_csv(columns, blocks, out)
             described.append(Described(archive.files[-1], f"{vi}, {station}", f"{en}, {station}", columns))
-            with archive.file(f"{resolution}/{station}.parquet") as out:
-                write_parquet(columns, zone, blocks, out)
-            described.append(Described(archive.files[-1], f"{vi}, {station}", f"{en}, {station}", columns))
+            if count:
+                with archive.file(f"{resolution}/{station}.parquet") as out:
+                    write_parquet(columns, zone, blocks, out)
+                described.append(Described(archive.files[-1], f"{vi}, {station}", f"{en}, {station}", columns))
     return described
 
 

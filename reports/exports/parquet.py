@@ -20,12 +20,14 @@ GROUP: Final = 4 << 20
 def write_parquet(columns: Sequence[Column], zone: ZoneInfo, blocks: Iterable[bytes], out: IO[bytes]) -> int:
     """Write the rows and return their number. The same rows give the same bytes."""
     schema = pa.schema([(column.name, _type(column, zone)) for column in columns])
-    count = 0
+    count, pool = 0, pa.default_memory_pool()
     with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
         for group in _groups(blocks):
             table = _table(group, schema)
             writer.write_table(table, row_group_size=len(table))
             count += len(table)
+            del table
+            pool.release_unused()  # else the allocator keeps some 10 MB
     return count
 
 

@@ -159,8 +159,12 @@ def test_the_archive_says_what_it_holds_and_every_sum_is_right(filled: Connectio
 def test_a_channel_that_was_silent_all_year_is_in_the_dictionary_and_in_the_shares(filled: Connection) -> None:
     _sign(filled, "2025-03-02", "2025-03-03")
     add_channel(filled, "turbidity")
+    stations.add_station(filled, "st-still")
+    stations.add_channel(filled, "st-still", "do")
     archive = zipfile.ZipFile(io.BytesIO(_archive(filled)))
     assert [row["channel"] for row in _table(archive, "channels.csv")][-1] == "st-test/turbidity"
+    still = [name for name in archive.namelist() if "st-still" in name]
+    assert still == ["hourly/st-still.csv", "daily/st-still.csv"], "no Parquet without rows: frictionless-py refuses it"
     (year,) = [
         row for row in _table(archive, "completeness.csv")
         if (row["channel"], row["period"]) == ("st-test/turbidity", "2025")

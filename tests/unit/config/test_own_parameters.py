@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_its_spikes_are_tested_though_the_consumer_reads_no_file(with_own: Path)
     row = channel_rows.channel_row(load_network(with_own).stations["st-a"].channel("cyanide"))
     assert (row.kind, row.history_tests, row.history_limits) == ("mean", ["spike"], {"spike": 9.0})
     CATALOGUE.__init__()  # type: ignore[misc]  # as in a process without the files
-    assert limits_of("cyanide", row.history_limits) == {"spike": 9.0}
+    assert limits_of("cyanide", cast(dict[str, float], row.history_limits)) == {"spike": 9.0}
 
 
 def test_what_a_file_does_not_declare_is_refused_though_an_earlier_one_did(with_own: Path) -> None:
