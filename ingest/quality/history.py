@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from ingest.quality import flat, rate, spike
 from ingest.quality.readings import Floats, TestedReadings, Verdicts
@@ -93,8 +93,8 @@ TESTS: Final[Mapping[str, HistoryTest]] = MappingProxyType(
 """Every test by its name."""
 
 
-def limits_of(parameter: str, own: Mapping[str, float]) -> dict[str, float]:
-    """Return the tests that a channel has, with their limits; `own` are its own limits, 0 switches a test off."""
+def limits_of(parameter: str, own: Mapping[str, Any]) -> dict[str, float]:
+    """Return the tests that a channel has, with their limits; `own` are its own by test, 0 switches it off."""
     usual = {name: own.get(name, test.usual(parameter)) for name, test in TESTS.items()}
     return {name: limit for name, limit in usual.items() if limit}
 
