@@ -140,6 +140,7 @@ class QualitySpec(Model):
     zero_drift: ScoreOrOff | None = None
     gas_check: ScoreOrOff | None = None
     humid_dust: ScoreOrOff | None = None
+    attenuated: ScoreOrOff | None = None
     climatology: Annotated[tuple[float, ...], BeforeValidator(_climate), WithJsonSchema({"type": "array"})] | None = (
         None
     )

@@ -10,6 +10,7 @@ from typing import Final
 from quantrac.quality import (
     acidity,
     air,
+    attenuation,
     climatology,
     companions,
     failure,
@@ -134,6 +135,17 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                 found=Words(
                     "suốt 18 giờ không xuống dưới {floor:.0f} NTU, tuần trước thường {usual:.0f}: kính có thể bị bẩn",
                     "for 18 h never below {floor:.0f} NTU, where {usual:.0f} was usual: the window may be fouled",
+                ),
+            ),
+            DeviceTest(
+                name=attenuation.TEST,
+                needs=(frozenset(attenuation.JUDGED), frozenset({"ec", "salinity", "ph", "turbidity", "water_level"})),
+                back_s=attenuation.BACK_S,
+                ahead_s=0.0,
+                judge=attenuation.attenuated,
+                found=Words(
+                    "biên độ ngày chỉ còn {left:.0f} % so với ngày lặng nhất tuần trước, đại lượng khác vẫn dao động",
+                    "only {left:.0f} % of the calmest day's rise and fall is left, while the other sensors keep theirs",
                 ),
             ),
             DeviceTest(
