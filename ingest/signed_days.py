@@ -7,7 +7,7 @@ this consumer exclude each other: whatever commits while somebody signs is in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -74,12 +74,16 @@ def round_of(conn: Connection, feed: Consumer, now: datetime) -> list[Change]:
     return changes
 
 
-def check_everything(conn: Connection, now: datetime) -> None:
+def check_everything(
+    conn: Connection, now: datetime, tell: Callable[[float, int], None] = lambda _share, _rows: None
+) -> None:
     """Reopen every signed day that has changed: for a consumer that is new, or that the feed gave up."""
-    for station, signed in conn.execute(STANDING).fetchall():
+    standing = conn.execute(STANDING).fetchall()
+    for number, (station, signed) in enumerate(standing, start=1):
         with conn.transaction():
             conn.execute(LOCK, [station])
             _reopen(conn, signed, now)
+        tell(number / len(standing), len(signed))
 
 
 def _reopen(conn: Connection, signed: Sequence[int], now: datetime) -> None:

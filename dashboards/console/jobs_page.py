@@ -43,7 +43,8 @@ def add_jobs_page(app: FastAPI, console: Console, templates: Jinja2Templates) ->
         with console.pool.connection() as conn:
             context = sheet(conn, request, by, lang, {"job": job})
             context |= {
-                "jobs": jobs.jobs(conn, console.clock()), "runs": jobs.history(conn, job or None), "chosen": job,
+                "jobs": jobs.jobs(conn, console.clock()), "recomputed": jobs.recomputations(conn, console.clock()),
+                "runs": jobs.history(conn, job or None), "chosen": job,
                 "due_words": due_words, "outcome": outcome, "may_run": by.login is None or by.may(DeskAct.JOBS, None),
                 "sees_errors": by.may(DeskAct.AUDIT, None),
             }  # fmt: skip

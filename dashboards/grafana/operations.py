@@ -27,19 +27,20 @@ SENT: Final[Names] = {
 
 MISSING: Final = f"select coalesce(sum(missing), 0) as missing from v_ledger where {HERE}"
 LOST: Final = f"select coalesce(sum(lost), 0) as lost from v_ledger where {HERE}"
-FEED_LAG: Final = "select max(lag_s) as lag from v_feed"
+FEED_LAG: Final = "select max(lag_s) as lag from v_feed where making_share is null"
 OPEN_LETTERS: Final = "select coalesce(sum(count), 0) as open from v_dead_letter where closed_at is null"
 FAILING: Final = "select count(*) as failing from v_carrier where failing_since is not null"
 SILENT: Final = "select count(*) as silent from v_service where beat_at < now() - interval '2 minutes'"
 SERVICES: Final = """
 select service as "Dịch vụ / Service", worker as "Nơi / Worker", connected::text as "Nối / Connected",
        extract(epoch from now() - beat_at) as "Im lặng / Silent for", backlog_lag_s as "Chậm / Backlog",
-       started_at as "Từ / Started"
+       started_at as "Từ / Started", making_share as "Tính lại / Recomputed", making_rate as "Mỗi giây / A second",
+       making_until as "Xong lúc / Done at"
 from v_service order by service, worker
 """
 FEED: Final = """
 select consumer as "Bên đọc / Consumer", lag_rows as "Còn lại / Rows left", lag_s as "Chậm / Lag",
-       moved_at as "Lần cuối / Moved"
+       moved_at as "Lần cuối / Moved", making_share as "Tính lại / Recomputed", making_until as "Xong lúc / Done at"
 from v_feed order by lag_s desc
 """
 LEDGER: Final = f"""
@@ -83,7 +84,8 @@ from v_job where due_at <= now() order by job, due_at desc
 def operations(network: Network, console: str) -> Dashboard:
     """Return the dashboard."""
     seconds = override(unit="s", decimals=0)
-    services = {"Nối / Connected": named(YES_NO), "Im lặng / Silent for": seconds, "Chậm / Backlog": seconds}
+    anew = {"Tính lại / Recomputed": override(unit="percentunit", decimals=0)}
+    services = {"Nối / Connected": named(YES_NO), "Im lặng / Silent for": seconds, "Chậm / Backlog": seconds, **anew}
     person = {"Cần người / Needs a person": named({"true": ("Có / Yes", "red"), "false": ("Không / No", "green")})}
     station = {"Trạm / Station": linked("Trạm / Station", STATION_DASHBOARD)}
     sent = {"Trạng thái / Status": named(SENT)}
@@ -99,7 +101,7 @@ def operations(network: Network, console: str) -> Dashboard:
         .with_panel(number_panel("Cách gửi đang hỏng / Failing carriers", FAILING, bad_from=1, span=4))
         .with_panel(table_panel("Dịch vụ / Services", SERVICES, span=12, height=8, columns=services))
         .with_panel(
-            table_panel("Dòng thay đổi / Change feed", FEED, span=12, height=8, columns={"Chậm / Lag": seconds})
+            table_panel("Dòng thay đổi / Change feed", FEED, span=12, height=8, columns={"Chậm / Lag": seconds, **anew})
         )
         .with_row(Row("Sổ sách / Books"))
         .with_panel(table_panel("Sổ bản tin / Ledger", LEDGER, span=24, height=8, columns=station))

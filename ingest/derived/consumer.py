@@ -8,7 +8,7 @@ of this consumer unless another channel is made of it, and those are made in the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -79,11 +79,12 @@ class DerivedRounds:
         self._inputs = frozenset(_sent(self._every))
 
 
-def make_everything(conn: Connection) -> None:
+def make_everything(conn: Connection, tell: Callable[[float, int], None] = lambda _share, _rows: None) -> None:
     """Make all derived values: for a consumer that is new, or that the feed gave up."""
     _in_force(conn)
-    for _ in rebuild(conn):
-        pass
+    weeks = len(conn.execute(KEPT).fetchall())
+    for number, (_, values) in enumerate(rebuild(conn), start=1):
+        tell(number / max(weeks, number), values)
 
 
 def rebuild(

@@ -52,6 +52,8 @@ class TakenBack:
     readings: int = 0
     restored: int = 0
     """Readings of other sources that came in their place."""
+    stayed: int = 0
+    """Readings that another source has sent alike."""
 
 
 def take_back(conn: Connection, import_id: int, now: datetime, moved: Callable[[float], None]) -> TakenBack:
@@ -84,13 +86,14 @@ def _take_back(conn: Connection, import_id: int, station: str, low: datetime, hi
         back = [row[:5] for row in rows if row[1] is not None]
         gone = [
             NewChange(station, channel_id, low_t, high_t, count, Cause.WITHDRAWN)
-            for channel_id, time, *_, count, low_t, high_t in rows if time is None
+            for channel_id, time, *_, count, low_t, high_t in rows if time is None and channel_id is not None
         ]  # fmt: skip
         _restore(conn, back)
         conn.execute(LATEST, [station])
         append_changes(conn, [*gone, *_came_back(station, back)])
     done.readings += sum(change.rows for change in gone)
     done.restored += len(back)
+    done.stayed += sum(row[5] for row in rows if row[0] is None)
 
 
 def _restore(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

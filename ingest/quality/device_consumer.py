@@ -39,8 +39,10 @@ def round_of(
     return rounds.judge_changes(conn, feed, clock, most, JUDGING_LOCK, find)
 
 
-def judge_everything(conn: Connection, clock: Callable[[], datetime]) -> None:
+def judge_everything(
+    conn: Connection, clock: Callable[[], datetime], tell: Callable[[float, int], None] = lambda _share, _rows: None
+) -> None:
     """Judge all readings: for a consumer that is new, or that the feed gave up."""
     rounds.judge_stored(
-        conn, clock, CHANNELS, JUDGING_LOCK, lambda conn, changes: device_findings(conn, changes, TestedDevices())
+        conn, clock, CHANNELS, JUDGING_LOCK, lambda conn, changes: device_findings(conn, changes, TestedDevices()), tell
     )

@@ -1,7 +1,7 @@
 """Follows the change feed with one consumer: one process works, the others stand by.
 
 A consumer that the feed does not know, because it is new or because it let changes lie until they were given up, first
-computes everything; then it follows from where the feed stood when it began.
+computes everything, and beats with how far it is; then it follows from where the feed stood when it began.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,7 +17,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge
 
 from quantrac.database import feed as change_feed
-from quantrac.database.beat import Beat, worker_name
+from quantrac.database.beat import Beat, Making, beating, worker_name
 from quantrac.database.feed import Cause, Change, Consumer, FeedError
 from quantrac.database.outage import persist
 from quantrac.database.pool import Connection, connect
@@ -29,6 +30,24 @@ LONGEST_REST_S: Final = 0.5
 log = logs.logger(__name__)
 
 
+Tell = Callable[[float, int], None]
+"""Told which share is done, and how many rows more were made."""
+
+
+class _Course:
+    """How far a consumer is in making everything."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock, self._begun = clock, clock()
+        self._share, self._rows = 0.0, 0
+
+    def tell(self, share: float, rows: int) -> None:
+        self._share, self._rows = share, self._rows + rows
+
+    def now(self) -> Making:
+        return Making.of(self._share, self._rows, self._begun, self._clock())
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a consumer does, and where it shows it."""
@@ -39,8 +58,8 @@ class Work:
     """Advisory lock of the one that works."""
     round_of: Callable[[Connection, Consumer], list[Change]]
     """Take changes, write what follows, move the position; return the changes taken."""
-    make_everything: Callable[[Connection], None]
-    """Make all that is derived from what is stored now; may be interrupted and repeated."""
+    make_everything: Callable[[Connection, Tell], None]
+    """Make all that is derived from what is stored now, and tell how far it is; may be interrupted and repeated."""
     lag: Gauge
     changes: Counter
     rest_s: float = 0.0
@@ -56,11 +75,13 @@ class Follower:
         self._work, self._clock, self._stop = work, clock, stop
         self._worker = worker_name()
         self._started_at = clock()
+        self._url: str | None = None
         self.state: bool | str = "starting"
         """True, or why nothing is done."""
 
     def run(self, url: str) -> None:
         """Follow until stopped; a database that is away is waited for."""
+        self._url = url
 
         def connect_and_follow() -> None:
             with connect(url, f"quantrac {self._work.name}") as conn:
@@ -101,8 +122,15 @@ class Follower:
         if not change_feed.is_registered(conn, self._work.name):
             start = change_feed.reached(conn, self._work.after)
             log.info("rebuild_started", consumer=self._work.name, up_to_change=start)
-            self._work.make_everything(conn)
+            course = _Course(self._clock)
+            with self._beating(course):
+                self._work.make_everything(conn, course.tell)
         return Consumer(conn, self._work.name, self._work.causes, after=self._work.after, start=start)
+
+    def _beating(self, course: _Course) -> AbstractContextManager[None]:
+        if self._url is None:
+            return nullcontext()
+        return beating(self._url, self._work.name, self._worker, self._started_at, self._clock, course.now)
 
     def _have_lock(self, conn: Connection) -> bool:
         return conn.execute("select pg_try_advisory_lock(%s)", [self._work.lock]).fetchone() == (True,)

@@ -24,6 +24,8 @@ where hypertable_schema = 'public' and hypertable_name = 'reading' and range_end
 order by range_start
 """
 
+COUNT: Final = "select count(*) from reading where channel_id = any(%s) and time >= %s and time < %s"
+
 Find = Callable[[Connection, Sequence[Change]], Iterable[NewFlag]]
 """What has to be added so that the findings fit the readings as they stand, for what changed."""
 
@@ -43,13 +45,23 @@ def judge_changes(
     return changes
 
 
-def judge_stored(conn: Connection, now: Callable[[], datetime], channels: str, lock: int, find: Find) -> None:
+def judge_stored(
+    conn: Connection,
+    now: Callable[[], datetime],
+    channels: str,
+    lock: int,
+    find: Find,
+    tell: Callable[[float, int], None],
+) -> None:
     """Judge all readings, a week in a transaction: for a consumer that is new, or that the feed gave up.
+
+    `tell` is told which share of the weeks is done, and of how many readings the last one was.
 
     `channels` is the query that gives station and number of the channels that have tests.
     """
     judged = conn.execute(channels).fetchall()
-    for low, high in conn.execute(KEPT, ["-infinity", "infinity"]).fetchall():
+    weeks = conn.execute(KEPT, ["-infinity", "infinity"]).fetchall()
+    for number, (low, high) in enumerate(weeks, start=1):
         with conn.transaction():
             take_turn(conn, lock)
             at = now()
@@ -57,6 +69,8 @@ def judge_stored(conn: Connection, now: Callable[[], datetime], channels: str, l
             found = list(find(conn, whole))
             add(conn, BY, found, at)
             append_changes(conn, announced(found))
+        rows = conn.execute(COUNT, [[channel_id for _, channel_id in judged], low, high]).fetchone()
+        tell(number / len(weeks), rows[0] if rows else 0)
 
 
 def take_turn(conn: Connection, lock: int) -> None:

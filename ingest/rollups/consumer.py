@@ -13,7 +13,7 @@ sums run in order of time, so that the same readings give the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,7 @@ from ingest.books import breaches
 from ingest.books.arrivals import microseconds, moment
 from ingest.books.breach import breaches_of
 from ingest.rollups.buckets import (
+    STRETCH,
     GrowingHours,
     Hour,
     Times,
@@ -250,11 +251,14 @@ def _spans_withdrawn(conn: Connection, changes: Sequence[Change], calendar: Cale
     return stretches(since(spans, _dropped_before(conn), calendar), calendar) if spans else []
 
 
-def make_everything(conn: Connection) -> None:
+def make_everything(conn: Connection, tell: Callable[[float, int], None] = lambda _share, _rows: None) -> None:
     """Make all hours and days: for a consumer that is new or given up, or after the time zone changed."""
     cut_anew(conn)
-    for _ in rebuild(conn):
-        pass
+    first, last = conn.execute(KEPT).fetchone() or (None, None)
+    for week, hours in rebuild(conn):
+        assert first is not None
+        assert last is not None
+        tell(min(1.0, (week + STRETCH - first) / max(last - first, STRETCH)), hours)
 
 
 def refresh(conn: Connection, some: Sequence[Span], calendar: Calendar) -> int:

@@ -557,6 +557,7 @@ CREATE FUNCTION public.withdraw_readings(undone integer, low timestamp with time
 #variable_conflict use_column
 declare
   its import;
+  stayed int8;
 begin
   select * into strict its from import i where i.import_id = undone and i.undone_at is not null;
   drop table if exists pg_temp.withdrawn_now;  -- fails where it is the caller's own, who might have put a trigger on it
@@ -582,6 +583,7 @@ begin
            where r.channel_id = o.channel_id and r.time = o.time and r.time > low and r.time <= high
            returning r.channel_id, r.time)
   delete from withdrawn_now w using kept k where w.channel_id = k.channel_id and w.time = k.time;
+  get diagnostics stayed = row_count;
   delete from reading r using withdrawn_now w
   where r.channel_id = w.channel_id and r.time = w.time and r.time > low and r.time <= high;
   delete from latest l using withdrawn_now w
@@ -614,7 +616,9 @@ begin
   from back b
   union all
   select w.channel_id, null, null, null, null, count(*), min(w.time), max(w.time) from withdrawn_now w
-  group by w.channel_id;
+  group by w.channel_id
+  union all
+  select null, null, null, null, null, stayed, null, null;
 end $$;
 
 CREATE FUNCTION public.without_addresses(words text) RETURNS text
@@ -1965,9 +1969,19 @@ CREATE TABLE public.service (
     started_at timestamp with time zone NOT NULL,
     beat_at timestamp with time zone NOT NULL,
     connected boolean NOT NULL,
-    backlog_lag_s double precision
+    backlog_lag_s double precision,
+    making_share double precision,
+    making_rate double precision,
+    making_until timestamp with time zone,
+    CONSTRAINT service_making_share_check CHECK (((making_share >= (0)::double precision) AND (making_share <= (1)::double precision)))
 )
 WITH (fillfactor='50');
+
+COMMENT ON COLUMN public.service.making_share IS 'how much of it is done; null: it makes nothing anew';
+
+COMMENT ON COLUMN public.service.making_rate IS 'readings (of roll-ups hours, of derived channels values) a second';
+
+COMMENT ON COLUMN public.service.making_until IS 'when it will be done at this rate; null: not known yet';
 
 CREATE TABLE public.service_visit (
     visit_id bigint NOT NULL,
@@ -2740,10 +2754,36 @@ CREATE VIEW public.v_feed AS
           ORDER BY n.id
          LIMIT 1), (0)::double precision) AS lag_s,
     c.after,
-    c.moved_at
+    c.moved_at,
+    NULL::double precision AS making_share,
+    NULL::double precision AS making_rate,
+    NULL::timestamp with time zone AS making_until
    FROM (public.consumer c
      CROSS JOIN ( SELECT max(change.id) AS id
-           FROM public.change) head);
+           FROM public.change) head)
+UNION ALL
+ SELECT s.service AS consumer,
+    0 AS "position",
+    COALESCE(head.id, (0)::bigint) AS head,
+    ( SELECT count(*) AS count
+           FROM public.change n
+          WHERE (n.at > s.started_at)) AS lag_rows,
+    COALESCE(( SELECT (EXTRACT(epoch FROM (now() - n.at)))::double precision AS "extract"
+           FROM public.change n
+          WHERE (n.at > s.started_at)
+          ORDER BY n.id
+         LIMIT 1), (0)::double precision) AS lag_s,
+    NULL::text AS after,
+    s.beat_at AS moved_at,
+    s.making_share,
+    s.making_rate,
+    s.making_until
+   FROM (public.service s
+     CROSS JOIN ( SELECT max(change.id) AS id
+           FROM public.change) head)
+  WHERE ((s.making_share IS NOT NULL) AND (NOT (EXISTS ( SELECT
+           FROM public.consumer c
+          WHERE (c.consumer = s.service)))));
 
 CREATE VIEW public.v_flag AS
  SELECT g."time",
@@ -3276,7 +3316,10 @@ CREATE VIEW public.v_service AS
     started_at,
     beat_at,
     connected,
-    backlog_lag_s
+    backlog_lag_s,
+    making_share,
+    making_rate,
+    making_until
    FROM public.service;
 
 CREATE VIEW public.v_shelf AS

@@ -47,6 +47,24 @@ class JobRun:
         return None if self.finished_at is None else (self.finished_at - self.started_at).total_seconds()
 
 
+class Recomputation(NamedTuple):
+    """A service that recomputes everything that it derives from readings."""
+
+    service: str
+    share: float
+    """How much is done, 0 to 1."""
+    rate: float | None
+    """Rows a second; None: not known yet."""
+    until: datetime | None
+    """When it will be done."""
+
+
+RECOMPUTATIONS: Final = """
+select service, making_share, making_rate, making_until from v_service
+where making_share is not null and beat_at > %s - interval '1 minute' order by service
+"""
+
+
 class ScheduledJob(NamedTuple):
     """A job of `jobs run`."""
 
@@ -73,6 +91,11 @@ ASK: Final = """
 insert into job_run (job, due_at, started_at, outcome, asked_by, reason) values (%(job)s, %(now)s, %(now)s, 'asked',
   %(person)s, %(reason)s)
 """
+
+
+def recomputations(conn: Connection, now: datetime) -> list[Recomputation]:
+    """Return the services that recompute everything now."""
+    return [Recomputation(*row) for row in conn.execute(RECOMPUTATIONS, [now])]
 
 
 def jobs(conn: Connection, now: datetime) -> list[ScheduledJob]:

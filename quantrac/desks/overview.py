@@ -25,7 +25,8 @@ HEALTH_WITHIN: Final = timedelta(hours=24)
 LATE_WITHIN: Final = timedelta(hours=24)
 
 SERVICES: Final = """
-select service, worker, started_at, beat_at, connected, backlog_lag_s from v_service order by service, beat_at desc
+select service, worker, started_at, beat_at, connected, backlog_lag_s, making_share, making_rate, making_until
+from v_service order by service, beat_at desc
 """
 STATIONS: Final = """
 select station, online, last_message_at, config_applied, config_reported from v_station order by station
@@ -34,7 +35,7 @@ CHANNELS: Final = """
 select c.channel, c.station, c.interval_s, l.time from v_channel c left join v_latest l using (channel)
 where not c.derived order by c.channel
 """
-CONSUMERS: Final = "select consumer, lag_rows, lag_s from v_feed order by consumer"
+CONSUMERS: Final = "select consumer, lag_rows, lag_s, making_share from v_feed order by consumer"
 ALARMS: Final = """
 select alarm_id, rule, station, channel, severity, raised_at, acknowledged_by,
        case when rule = 'files-refused' then replace(texts->'cause'->>'en', E'\\n', '; ') end as refused_files
@@ -99,6 +100,12 @@ class WorkerSeen:
     beat_at: datetime
     connected: bool
     backlog_lag_s: float | None
+    making_share: float | None = None
+    """How much is done of making everything anew; None: it does nothing of the kind."""
+    making_rate: float | None = None
+    """Rows a second."""
+    making_until: datetime | None = None
+    """When it will be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,8 @@ class ConsumerSeen:
     consumer: str
     lag_rows: int
     lag_s: float
+    making_share: float | None = None
+    """As of its worker: it follows once everything is made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def _not_well(overview: Overview, services: Sequence[str]) -> Pairs:
     yield from _of_breaches(overview)
     yield from _of_books(overview)
     for consumer in overview.consumers:
-        if consumer.lag_s > BACKLOG_S:
+        if consumer.lag_s > BACKLOG_S and consumer.making_share is None:
             behind = f"{counted(consumer.lag_rows, 'change|changes')}, {duration(consumer.lag_s)} behind"
             yield f"feed {consumer.consumer}", f"{behind}: look at the log of this service"
     yield from _of_jobs(overview)
@@ -101,6 +101,15 @@ def _of_workers(about: str, alive: Sequence[WorkerSeen]) -> Pairs:
             yield about, f"its worker {one.worker} is not connected to the broker: look at its log"
     if (lag_s := max(one.backlog_lag_s or 0.0 for one in alive)) > BACKLOG_S:
         yield about, f"its oldest work waits for {duration(lag_s)}: is the database slow, the disk full?"
+
+
+def making(one: WorkerSeen, now: datetime) -> str:
+    """Return how far a worker is that makes everything anew; nothing, where it does not."""
+    if one.making_share is None:
+        return ""
+    rate = "" if one.making_rate is None else f", {one.making_rate:.0f} a second"
+    left = "" if one.making_until is None else f", done in {duration(max((one.making_until - now).total_seconds(), 0))}"
+    return f"recomputes everything: {one.making_share:.0%}{rate}{left}"
 
 
 def _of_station(station: StationSeen, now: datetime) -> Pairs:

@@ -13,6 +13,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Lần chạy bị lỡ khi hệ thống ngừng được chạy bù một lần. Mỗi việc chỉ chạy một nơi vào một lúc.",
         "A due time that was missed while the system was down is caught up once. Each job runs in one place at a time.",
     ),
+    "recompute_share": (
+        "Dịch vụ {service} đang tính lại toàn bộ: {share} %",
+        "{service} recomputes everything: {share} %",
+    ),
+    "recompute_rate": ("{rate} dòng mỗi giây", "{rate} rows a second"),
+    "recompute_until": ("xong lúc", "done at"),
     "job_name": ("Việc", "Job"),
     "job_due": ("Lịch", "When"),
     "job_next": ("Lần tới", "Next"),

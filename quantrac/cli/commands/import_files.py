@@ -160,9 +160,11 @@ def undo(
     with database("import", "import undo") as conn, share_progress("taking back") as moved:
         done = take_back(conn, import_id, now, moved)
     parts = [f"import {import_id} of {begun.station} is undone: {done.readings} readings taken back"]
+    parts += [f"{done.stayed} stay, which another source has sent alike"] if done.stayed else []
     parts += [f"{done.restored} of other sources came in their place"] if done.restored else []
     parts += [f"{begun.verdicts} verdicts ended"] if begun.verdicts else []
-    report = {"import_id": import_id, "readings": done.readings, "restored": done.restored, "verdicts": begun.verdicts}
+    report = {"import_id": import_id, "readings": done.readings, "stayed": done.stayed}
+    report |= {"restored": done.restored, "verdicts": begun.verdicts}
     answer(report, [", ".join(parts)], as_json=as_json)
 
 

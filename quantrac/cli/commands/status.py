@@ -76,19 +76,22 @@ def _lines(verdict: Judgement) -> Iterator[str]:
 
 
 def _summary(overview: Overview) -> Iterator[tuple[str, str]]:
-    from quantrac.desks.status import age, duration
+    from quantrac.desks.status import age, duration, making
 
     now, total = overview.now, overview.total
     for one in overview.workers:
         connected = "connected" if one.connected else "not connected"
-        yield one.service, f"beat {age(now, one.beat_at)} ago, {connected}, up {age(now, one.started_at)}"
+        anew = f", {said}" if (said := making(one, now)) else ""
+        yield one.service, f"beat {age(now, one.beat_at)} ago, {connected}, up {age(now, one.started_at)}{anew}"
     for station in overview.stations:
         link = "online" if station.online else "offline"
         newest = "no readings yet" if station.newest is None else f"newest reading {age(now, station.newest)} ago"
         live = f"{station.channels - len(station.stale)} of {station.channels} channels live"
         yield station.station, f"{link}, {newest}, {live}"
     for consumer in overview.consumers:
-        yield f"feed {consumer.consumer}", f"{consumer.lag_rows} changes behind, {duration(consumer.lag_s)}"
+        behind = f"{consumer.lag_rows} changes behind, {duration(consumer.lag_s)}"
+        anew = f"recomputes everything: {consumer.making_share:.0%}" if consumer.making_share is not None else ""
+        yield f"feed {consumer.consumer}", anew or behind
     parts = (f"{name} {getattr(total, name)}" for name in ("stored", "dead", "lost", "missing"))
     yield "by sequence", f"{total.highest_seq} messages = {' + '.join(parts)}"
     parts = (f"{name} {getattr(total, name)}" for name in ("new", "duplicate", "rejected"))

@@ -148,7 +148,7 @@ class _Service:
             round_of=lambda conn, taken: consumer.round_of(
                 conn, taken, lambda: self.watched.network.stations, self.clock()
             ),
-            make_everything=lambda conn: None,  # noqa: ARG005  # what was before the first receiver is no news
+            make_everything=lambda conn, tell: None,  # noqa: ARG005  # what was before the first receiver is no news
             lag=LAG,
             changes=CHANGES,
             rest_s=REST_S,

@@ -41,7 +41,7 @@ create table seconded_reading (
 -- Take back the readings of an undone import, low < t <= high, and the findings of tests on them. Of each the first other
 -- source that sent the same stays; else the first other value that was kept as a conflict, or the null that had given way,
 -- comes back: these are returned, for whoever calls to judge and store. A row without a time says how many readings of a
--- channel went, from when to when. Nothing but this takes a reading away, hence with the owner's rights.
+-- channel went, from when to when; one without a channel, how many stay. Nothing but this takes a reading away, hence with the owner's rights.
 create function withdraw_readings(undone int4, low timestamptz, high timestamptz)
 returns table (channel_id int4, "time" timestamptz, value float8, state int2, received_at timestamptz,
                readings int8, first_t timestamptz, last_t timestamptz)
@@ -49,6 +49,7 @@ language plpgsql security definer set search_path = public, pg_temp as $$
 #variable_conflict use_column
 declare
   its import;
+  stayed int8;
 begin
   select * into strict its from import i where i.import_id = undone and i.undone_at is not null;
   drop table if exists pg_temp.withdrawn_now;  -- fails where it is the caller's own, who might have put a trigger on it
@@ -74,6 +75,7 @@ begin
            where r.channel_id = o.channel_id and r.time = o.time and r.time > low and r.time <= high
            returning r.channel_id, r.time)
   delete from withdrawn_now w using kept k where w.channel_id = k.channel_id and w.time = k.time;
+  get diagnostics stayed = row_count;
   delete from reading r using withdrawn_now w
   where r.channel_id = w.channel_id and r.time = w.time and r.time > low and r.time <= high;
   delete from latest l using withdrawn_now w
@@ -106,7 +108,9 @@ begin
   from back b
   union all
   select w.channel_id, null, null, null, null, count(*), min(w.time), max(w.time) from withdrawn_now w
-  group by w.channel_id;
+  group by w.channel_id
+  union all
+  select null, null, null, null, null, stayed, null, null;
 end $$;
 revoke execute on function withdraw_readings(int4, timestamptz, timestamptz) from public;
 

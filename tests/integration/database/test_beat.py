@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
-from quantrac.database.beat import Beat
+from quantrac.database.beat import Beat, Making, beating
 from quantrac.database.pool import Connection
+from quantrac.desks import jobs
+from tests.fixtures.timing import eventually
 from tests.integration.database.conftest import NOON
 
 ROW = "select service, worker, started_at, beat_at, connected, backlog_lag_s from v_service"
@@ -28,3 +30,19 @@ def test_a_worker_that_stops_on_purpose_leaves_no_row(conn: Connection) -> None:
     beat.beat(NOON)
     beat.end()
     assert conn.execute(ROW).fetchall() == []
+
+
+def test_while_everything_is_recomputations_the_beat_goes_on_and_says_how_far_it_is(
+    conn: Connection, database: str
+) -> None:
+    made = Making.of(0.25, 3_000, NOON - timedelta(seconds=60), NOON)
+    with beating(database, "quality", "box:1", NOON - timedelta(hours=1), lambda: NOON, lambda: made):
+        shown = "select service, beat_at, making_share, making_rate, making_until from v_service"
+        row = ("quality", NOON, 0.25, 50.0, NOON + timedelta(seconds=180))
+        eventually(lambda: conn.execute(shown).fetchall() == [row])
+    feed = "select consumer, making_share from v_feed"
+    assert conn.execute(feed).fetchall() == [("quality", 0.25)]
+    assert jobs.recomputations(conn, NOON) == [("quality", 0.25, 50.0, NOON + timedelta(seconds=180))]
+    Beat(conn, "quality", "box:1", NOON).beat(NOON)
+    assert conn.execute(shown).fetchall() == [("quality", NOON, None, None, None)]
+    assert conn.execute(feed).fetchall() == []

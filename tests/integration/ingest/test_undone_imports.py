@@ -109,14 +109,14 @@ def load(conn: Connection, order: Order, at: datetime = NOW) -> int:
     return done.import_id
 
 
-def undo(conn: Connection, import_id: int, at: datetime = NOW + timedelta(hours=2)) -> tuple[int, int]:
+def undo(conn: Connection, import_id: int, at: datetime = NOW + timedelta(hours=2)) -> tuple[int, int, int]:
     """Undo an import with the rights that the command has, and no more."""
     conn.execute("set role quantrac_console")
     begin_undo(conn, import_id, "binh", "wrong station", at)
     conn.execute("set role quantrac_ingest")
     done = take_back(conn, import_id, at, lambda _: None)
     conn.execute("reset role")
-    return done.readings, done.restored
+    return done.readings, done.restored, done.stayed
 
 
 def shown(conn: psycopg.Connection, station: str) -> dict[str, list[tuple[Any, ...]]]:
@@ -166,9 +166,10 @@ def test_undone_it_leaves_what_would_be_there_without_it(centre: Connection, tmp
     for station in (OWN, OTHER):
         live(conn, station, "e2", later(), NOW + timedelta(hours=1))
     settle(conn)
-    taken, restored = undo(conn, first)
+    taken, restored, stayed = undo(conn, first)
     settle(conn)
     assert shown(conn, OWN) == shown(conn, OTHER)
+    assert stayed == 10 * 4
     assert restored == 10 * 4 + 1, "the live values that were conflicts, and the null"
     assert taken == 290 * 4 - (30 * 4 - 1) - 10 * 4, "all but those that stood before, or came alike from the station"
     # What was shown before it was undone can still be read.
@@ -202,9 +203,9 @@ def test_of_two_imports_alike_each_is_undone_by_itself(centre: Connection, tmp_p
     conn = centre
     one = load(conn, table(tmp_path / "a.csv", range(40), value))
     two = load(conn, table(tmp_path / "b.csv", range(20, 60), value), NOW + timedelta(hours=1))
-    assert undo(conn, one) == (20 * 4, 0), "slots 20 to 39 are the other's too"
+    assert undo(conn, one) == (20 * 4, 0, 20 * 4), "slots 20 to 39 are the other's too"
     assert conn.execute("select count(*) from reading").fetchone() == (40 * 4,)
-    assert undo(conn, two) == (40 * 4, 0)
+    assert undo(conn, two) == (40 * 4, 0, 0)
     settle(conn)
     empty = shown(conn, OTHER)
     assert shown(conn, OWN) == empty
@@ -227,7 +228,7 @@ def test_what_people_built_on_an_import_is_theirs_to_take_back_first(centre: Con
     with pytest.raises(NotUndone, match=r"signed 1 day .*03/11/2026 of st-my-thanh/do \(by dung\).*stages reopen"):
         begin_undo(conn, import_id, "binh", "x", NOW)
     stages.reopen(conn, days, "dung", "the import was wrong", NOW)
-    assert undo(conn, import_id) == (144 * 4, 0)
+    assert undo(conn, import_id) == (144 * 4, 0, 0)
     with pytest.raises(NotUndone, match="found no import 99"):
         begin_undo(conn, 99, "binh", "x", NOW)
     with pytest.raises(NotUndone, match="needs a reason"):

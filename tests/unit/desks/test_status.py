@@ -21,7 +21,7 @@ from quantrac.desks.overview import (
     UntoldAlarm,
     WorkerSeen,
 )
-from quantrac.desks.status import duration, findings
+from quantrac.desks.status import duration, findings, making
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 SERVICES = ("ingest", "alerts")
@@ -197,3 +197,12 @@ def test_a_calibration_that_is_overdue_is_a_finding_and_one_to_come_is_not() -> 
         f"calibration of st-test sonde: due for 12 days (every 30 days, the last 42 days ago): {do}",
         f"calibration of st-test gauge: due for 3 days (every 365 days, none on record): {do}",
     ]
+
+
+def test_a_service_that_makes_everything_anew_is_well_and_says_when_it_is_done() -> None:
+    """What it has still to follow is no finding; 4 of 10 minutes are over."""
+    anew = replace(worker("ingest"), making_share=0.4, making_rate=52_000.4, making_until=NOW + timedelta(minutes=6))
+    consumers = [ConsumerSeen("quality", 900, 240.0, making_share=0.4)]
+    assert found(replace(GOOD, workers=[anew, worker("alerts")], consumers=consumers)) == []
+    assert making(anew, NOW) == "recomputes everything: 40%, 52000 a second, done in 6 min"
+    assert making(worker("alerts"), NOW) == ""
