@@ -234,6 +234,7 @@ NOT_ASKED: Final = {
     "/sign-in": "whoever has signed in is led on",
     "/compare/views/{view_id}": "leads to /compare",
     "/stations/{station}/completeness.csv": "a report: it asks for the gaps of each day of a month, in seconds",
+    "/api/stations/{station}/proposals": "works out a season on a person's wish: seconds",
     "/disclosures/{year}/{version}": "the bytes of an archive",
     "/stations/{station}/export": "a file: it takes as long as it is large",
     "/api/files/{file:path}/changes/{number}": "one change of a file, of which there is none",

@@ -32,7 +32,7 @@ from dashboards.console.workbench import (
 )
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
-from quantrac.desks import review
+from quantrac.desks import review, service_proposals
 from quantrac.desks.acts import Act, BadReview, ReviewedReadings, act_of, acts_there, readings_there, version_of
 from quantrac.desks.finding_queue import MOST_FINDINGS, finding_queue
 from quantrac.desks.roles import DeskAct
@@ -44,6 +44,7 @@ ORDER: Final = {name: place for place, name in enumerate(CATALOGUE)}
 HOUSEKEEPING_IDS: Final = {parameter.id for parameter in HOUSEKEEPING}
 Version = Annotated[int | None, Field(ge=0, lt=2**31)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+ProposalName = Annotated[str, PathParameter(pattern="^[0-9a-f]{8}$")]
 ReviewNumber = Annotated[int, PathParameter(gt=0, lt=2**63)]
 
 
@@ -91,6 +92,19 @@ class CorrectionWish(ReviewWish):
     added: Finite = 0.0
     drift: Finite = 0.0
     proposed: bool = False
+
+
+class ProposalWish(BaseModel):
+    """The body of a yes or no to a proposal: what was looked at when it was seen, and why."""
+
+    since: PossibleTime = Field(alias="from")
+    until: PossibleTime = Field(alias="to")
+    reason: Reason
+
+    def asked(self, station: str, name: str) -> tuple[str, str, datetime, datetime]:
+        """Return what the desk is asked; raises BadReview."""
+        _check_length(self.since, self.until)
+        return name, station, self.since, self.until
 
 
 class Why(BaseModel):
@@ -156,6 +170,15 @@ def _add_data(app: FastAPI, console: Console) -> None:
             found = finding_queue(conn, channel if stretch.name else stretch.station, since, until)
         return JSONResponse({"findings": msgspec.to_builtins(found), "more": len(found) == MOST_FINDINGS})
 
+    @app.get("/api/stations/{station}/proposals", dependencies=[may_read])
+    def proposals(request: Request, stretch: Stretch = Depends(Stretch)) -> Response:
+        """What the services of a station's sensors speak for and nobody has reviewed, the surest first."""
+        vi = language_of(request.headers.get("accept-language")) == "vi"
+        with console.long_read() as conn:
+            found = service_proposals.service_proposals(conn, stretch.station, *stretch.readings[1:])
+        shown = [{**msgspec.to_builtins(one), "reasons": one.reasons_vi if vi else one.reasons_en} for one in found]
+        return JSONResponse({"proposals": shown})
+
 
 def _add_acts(app: FastAPI, console: Console) -> None:
     may_review = Depends(Gate(console, DeskAct.REVIEW))
@@ -191,6 +214,20 @@ def _add_acts(app: FastAPI, console: Console) -> None:
                 conn, stretch, formula, by.name, wish.reason, clock(), proposed=wish.proposed, seen=wish.seen
             )
         return _done(act)
+
+    @app.post("/api/stations/{station}/proposals/{proposal}/accept")
+    def accept(station: str, proposal: ProposalName, wish: ProposalWish, by: Visitor = may_review) -> Response:
+        """Do what a proposal proposes."""
+        with console.long_read() as conn, by.acting():
+            asked = wish.asked(station, proposal)
+            return _done(service_proposals.accept(conn, *asked, by.name, wish.reason, clock()))
+
+    @app.post("/api/stations/{station}/proposals/{proposal}/reject")
+    def reject(station: str, proposal: ProposalName, wish: ProposalWish, by: Visitor = may_review) -> Response:
+        """Say no to a proposal."""
+        with console.long_read() as conn, by.acting():
+            asked = wish.asked(station, proposal)
+            return _done(service_proposals.reject(conn, *asked, by.name, wish.reason, clock()))
 
     @app.post("/api/stations/{station}/reviews/{number}/withdraw")
     def withdraw(station: str, number: ReviewNumber, wish: Why, by: Visitor = may_review) -> Response:

@@ -325,6 +325,29 @@ def correct(
         return _done(conn, [review_id], person, "correct", reason, now, None if proposed else Cause.CORRECTION)
 
 
+def reject(
+    conn: Connection,
+    stretch: ReviewedReadings,
+    refused: CorrectionFormula | None,
+    person: str,
+    reason: str,
+    now: datetime,
+    *,
+    seen: int | None = None,
+) -> Act:
+    """Keep a person's no to a correction that was proposed, or to the flag `suspect` (`refused` None).
+
+    It changes no reading; while it stands the same is not proposed again. Raises as `flag` does.
+    """
+    with _transaction(conn):
+        asked = _asked(conn, stretch, person, reason, now, seen)
+        asked |= _span(conn, asked["channel_id"], stretch, from_raw=False)
+        made = _NO_FORMULA if refused is None else refused._asdict() | _drift(refused, stretch)
+        no = {"kind": "rejection", "flag": int(Quality.SUSPECT) if refused is None else None}
+        review_id = _open(conn, {**asked, **_NO_FORMULA, **made, **no, "approved_by": person, "approved_at": now})
+        return _done(conn, [review_id], person, "reject", reason, now, None)
+
+
 def approve(conn: Connection, review_id: int, person: str, now: datetime) -> Act:
     """Put a proposed correction into force. Raises NoSuchReview, BadReview, NotPossible."""
     with _transaction(conn):
@@ -354,7 +377,8 @@ def withdraw(conn: Connection, review_id: int, person: str, reason: str, now: da
             conn.execute(WITHDRAW, keys)
         cause = Cause.CORRECTION if act.kind == "correction" else Cause.FLAG
         numbers = [keys["review_id"] for keys in parts]
-        _done(conn, numbers, person, "withdraw", reason, now, cause if act.state == "in force" else None)
+        is_told = act.state == "in force" and act.kind != "rejection"
+        _done(conn, numbers, person, "withdraw", reason, now, cause if is_told else None)
         return act_of(conn, review_id)
 
 

@@ -77,7 +77,8 @@ MATRIX: Final[Mapping[DeskAct, ActRule]] = {
     DeskAct.REVIEW: ActRule(
         _by(_DATA_OFFICER),
         tuple(
-            f"quantrac.desks.review.{act}" for act in ("flag", "flag_each", "unflag", "correct", "approve", "withdraw")
+            f"quantrac.desks.review.{act}"
+            for act in ("flag", "flag_each", "unflag", "correct", "reject", "approve", "withdraw")
         ),
     ),
     DeskAct.SIGN_OFF: ActRule(_by(_DATA_OFFICER), ("quantrac.desks.stages.sign", "quantrac.desks.stages.reopen")),

@@ -1,7 +1,8 @@
 """The desk of the service ledger: what the services of a station's sensors speak for, and a person's yes to it.
 
 Nothing is kept of a proposal: it is worked out of readings, field book and laboratory when somebody asks, and its name
-says exactly what was seen. Accepting it is one act of review (`quantrac/desks/review.py`), with person and reason.
+says exactly what was seen. Accepting it is one act of review (`quantrac/desks/review.py`), with person and reason; so
+is rejecting it, which is kept, so that the same is not proposed again until somebody takes that back.
 """
 
 from __future__ import annotations
@@ -73,11 +74,22 @@ class ServiceProposal:
     confidence: float
     reasons_vi: str
     reasons_en: str
+    service_before: datetime | None = None
+    """First reading after the service before the deployment; None: what is looked at begins with it."""
+    service_after: datetime | None = None
+    """Last reading before the service behind it; None: none is known yet."""
 
     @property
     def stretch(self) -> ReviewedReadings:
         """Return the readings that it is about."""
         return ReviewedReadings(self.channel, self.from_t - MICROSECOND, self.to_t)
+
+    @property
+    def formula(self) -> review.CorrectionFormula | None:
+        """Return the correction that is proposed; None: the flag `suspect` is."""
+        if self.kind == ProposalKind.FLAG:
+            return None
+        return review.CorrectionFormula(added=self.added, drift=self.gap - self.added)
 
 
 def service_proposals(conn: Connection, place: str, after: datetime, until: datetime) -> list[ServiceProposal]:
@@ -111,16 +123,29 @@ def accept(
     `place`, `after` and `until` as they were when it was seen. Raises BadReview where nothing of this name is proposed
     any more, or somebody reviewed its readings meanwhile; and as `review.flag` and `review.correct`.
     """
+    proposal, seen = _standing(conn, name, place, after, until)
+    whole = f"{reason.strip()} ({proposal.reasons_vi})" if reason.strip() else ""
+    if proposal.formula is None:
+        return review.flag(conn, proposal.stretch, Quality.SUSPECT, person, whole, now, seen=seen)
+    return review.correct(conn, proposal.stretch, proposal.formula, person, whole, now, seen=seen)
+
+
+def reject(
+    conn: Connection, name: str, place: str, after: datetime, until: datetime, person: str, reason: str, now: datetime
+) -> Act:
+    """Keep a person's no to a proposal, with the reason. Arguments and refusals as of `accept`."""
+    proposal, seen = _standing(conn, name, place, after, until)
+    return review.reject(conn, proposal.stretch, proposal.formula, person, reason, now, seen=seen)
+
+
+def _standing(conn: Connection, name: str, place: str, after: datetime, until: datetime) -> tuple[ServiceProposal, int]:
+    """Return a proposal that nobody has reviewed, and the version of its stretch. Raises BadReview."""
     proposal = next((one for one in service_proposals(conn, place, after, until) if one.name == name), None)
     # To work it out takes seconds to minutes: what others did since stands.
     seen = 0 if proposal is None else version_of(acts_there(conn, proposal.stretch))
     if proposal is None or _reviewed(conn, proposal):
         raise BadReview("found {name}: it is not proposed, or no more; look again at what is", name=name)
-    whole = f"{reason.strip()} ({proposal.reasons_vi})" if reason.strip() else ""
-    if proposal.kind == ProposalKind.FLAG:
-        return review.flag(conn, proposal.stretch, Quality.SUSPECT, person, whole, now, seen=seen)
-    formula = review.CorrectionFormula(added=proposal.added, drift=proposal.gap - proposal.added)
-    return review.correct(conn, proposal.stretch, formula, person, whole, now, seen=seen)
+    return proposal, seen
 
 
 def _device_proposals(
@@ -164,14 +189,17 @@ def _named(channel: str, proposal: Proposal) -> ServiceProposal:
     from_t, to_t = EPOCH + proposal.from_us * MICROSECOND, EPOCH + proposal.until_us * MICROSECOND
     seen = f"{channel} {proposal.kind} {proposal.from_us} {proposal.until_us} {proposal.added:.4g} {proposal.gap:.4g}"
     name = hashlib.sha256(seen.encode()).hexdigest()[:8]
+    services = (None if at_us is None else EPOCH + at_us * MICROSECOND for at_us in proposal.services)
     return ServiceProposal(name, channel, str(proposal.kind), from_t, to_t, proposal.added, proposal.gap,
-                           proposal.confidence, proposal.words("vi"), proposal.words("en"))  # fmt: skip
+                           proposal.confidence, proposal.words("vi"), proposal.words("en"), *services)  # fmt: skip
 
 
 def _reviewed(conn: Connection, one: ServiceProposal) -> bool:
-    """Whether a person has done the same kind of act to some of its readings, and has not withdrawn it."""
+    """Whether a person's act of the same kind, or a no to one, stands on some of its readings."""
     kind = "flag" if one.kind == ProposalKind.FLAG else "correction"
-    return any(act.kind == kind and act.state != "withdrawn" for act in acts_there(conn, one.stretch))
+    standing = [act for act in acts_there(conn, one.stretch) if act.state != "withdrawn"]
+    refused = (act for act in standing if act.kind == "rejection" and (act.flag is not None) == (kind == "flag"))
+    return any(act.kind == kind for act in standing) or any(refused)
 
 
 def _us(at: datetime) -> int:

@@ -52,7 +52,8 @@ class Reason(NamedTuple):
 
     def words(self, language: str) -> str:
         """Return the reason for `vi` or `en`."""
-        figures = {name: f"{value:.3g}" for name, value in self.figures.items()}
+        mark = "," if language == "vi" else "."
+        figures = {name: f"{value:.3g}".replace(".", mark) for name, value in self.figures.items()}
         return REASONS[self.key].in_language(language).format(**figures)
 
 
@@ -101,6 +102,8 @@ class Proposal:
     confidence: float
     """0 to 1: how surely the error is one of the sensor."""
     reasons: tuple[Reason, ...]
+    services: tuple[int | None, int | None] = (None, None)
+    """The services that bound the deployment: its first reading after one, its last before the next; None: none is."""
 
     def words(self, language: str) -> str:
         """Return the reasons as one text, for `vi` or `en`."""
@@ -130,13 +133,18 @@ def proposals_of(
         for number, deployment in enumerate(deployments):
             traces = [services[k].trace for k in (number - 1, number) if 0 <= k < len(services)]
             if ServiceTrace.JUMP not in traces or deployment.until_us - deployment.from_us <= LONGEST:
-                found += _proposed(series, parameter, deployment, traces, accuracy[parameter])
+                bounds = (
+                    deployment.from_us if number > 0 else None,
+                    deployment.until_us if number < len(services) else None,
+                )
+                found += _proposed(series, parameter, deployment, traces, accuracy[parameter], bounds)
     return found
 
 
 def _proposed(
-    series: DeviceSeries, parameter: str, deployment: Deployment, traces: Sequence[ServiceTrace], accuracy: Accuracy
-) -> Iterator[Proposal]:
+    series: DeviceSeries, parameter: str, deployment: Deployment, traces: Sequence[ServiceTrace], accuracy: Accuracy,
+    services: tuple[int | None, int | None],
+) -> Iterator[Proposal]:  # fmt: skip
     inside = slice(*np.searchsorted(series.time_us, [deployment.from_us, deployment.until_us + 1]))
     times, values = series.time_us[inside], series.values[parameter][inside]
     times = times[np.isfinite(values)]
@@ -151,14 +159,14 @@ def _proposed(
     confidence = min(1 - math.exp(-1.14 * sure), SUREST) * min((TRUST[trace] for trace in traces), default=1.0)
     reasons = (*_reasons(deployment, traces), Reason("beyond_accuracy", {"error": worst, "allowed": allowed}))
     yield Proposal(ProposalKind.DRIFT, parameter, int(times[0]), int(times[-1]), -deployment.start, -deployment.end,
-                   confidence, reasons)  # fmt: skip
+                   confidence, reasons, services)  # fmt: skip
     if sure < SURE_FLAG:
         return
     error = error_at(deployment, times)
     beyond = np.flatnonzero(np.diff(np.concatenate([[False], np.abs(error) > allowed, [False]]).astype(np.int8)))
     for first, behind in beyond.reshape(-1, 2):
         yield Proposal(ProposalKind.FLAG, parameter, int(times[first]), int(times[behind - 1]), -float(error[first]),
-                       -float(error[behind - 1]), confidence, reasons)  # fmt: skip
+                       -float(error[behind - 1]), confidence, reasons, services)  # fmt: skip
 
 
 def error_at(deployment: Deployment, time_us: np.ndarray) -> Floats:

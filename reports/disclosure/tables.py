@@ -134,7 +134,8 @@ REVIEWS: Final = Table(
     ),
     f"""select station, channel, kind, {UTC.format("from_t")}, {UTC.format("to_t")}, readings, flag, value, factor,
                added, drift, {WORDS.format("reason")}, {UTC.format("at")}
-    from v_review where channel = any(%(channels)s) and state = 'in force' and to_t > %(after)s and from_t <= %(until)s
+    from v_review where channel = any(%(channels)s) and state = 'in force' and kind <> 'rejection'
+      and to_t > %(after)s and from_t <= %(until)s
     order by channel collate "C", from_t, to_t, at, kind""",  # noqa: S608
 )  # fmt: skip
 UNSIGNED: Final = Table(

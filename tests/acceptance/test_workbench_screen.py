@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
+from psycopg.types.json import Jsonb
 
 from quantrac.desks import review
 from quantrac.desks.acts import ReviewedReadings
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.slow
 DO, PH = "st-my-thanh/do", "st-my-thanh/ph"
 T0 = datetime(2026, 11, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+T1 = T0 + 200 * HOUR
 FILL = """
 insert into reading
 select channel_id, t, case when test > 0 then 60 else 6 end, 0, test, t
@@ -30,6 +32,15 @@ from channel, generate_series(1, 10080) minute,
   lateral (select %(t0)s::timestamptz + minute * interval '1 min', case when minute in (3000, 4500) then 2 else 0 end)
     as x (t, test)
 where channel = 'st-my-thanh/do'
+"""
+SEEN_ON_SONDE = """
+insert into reading_flag (channel_id, time, test, flag, by, at, score, words)
+select channel_id, time, 'out_of_water', 4, 'quality', now(), 2.5, %s::jsonb
+from reading join channel using (channel_id) where channel = %s and time > %s and time <= %s
+"""
+BOTH = """
+insert into reading select channel_id, %(t0)s::timestamptz + minute * interval '1 min', 7, 0, 0, now()
+from channel, generate_series(1, 2880) minute where channel in ('st-my-thanh/do', 'st-my-thanh/ph')
 """
 CALL = """
 async ([name, cases]) => {
@@ -67,6 +78,83 @@ def functions_are_right(page: Page) -> None:
     calls("covered", ([[60, 120, 180], 60, 100, 200], chosen), ([[60], 60, 61, 99], None))
     calls("summaryOf", ([[None, 1, 3]], [2, 1, 3]), ([[None]], None))
     calls("periodOf", (["?from=2026-11-10T00:00:00Z&to=2026-11-09T00:00:00Z", 1e12], None), (["", 1e12], None))
+
+
+def a_device_is_judged_at_once(console: RunningConsole, page: Page) -> None:
+    """What a test found on the whole sonde is one line and one act; then a proposal of the service ledger."""
+    found = [
+        (SEEN_ON_SONDE, [Jsonb({"vi": "ở trên bờ", "en": "ashore"}), name, T1 + 20 * HOUR, T1 + 21 * HOUR])
+        for name in (DO, PH)
+    ]
+    console.conn.execute(BOTH, {"t0": T1})
+    for statement, values in found:
+        console.conn.execute(statement, values)
+    end = T1 + 48 * HOUR
+    page.goto(f"{console.url}/workbench?channel={PH}&from={T1:%Y-%m-%dT%H:%M:%SZ}&to={end:%Y-%m-%dT%H:%M:%SZ}")
+    device = page.locator("#bench-queue > li", has_text="(2 kênh)")
+    expect(device).to_have_count(1)
+    expect(device).to_contain_text("Ra khỏi nước")
+    device.get_by_role("button").click()
+    expect(page.locator("#bench-device")).to_be_checked()
+    expect(page.locator("#bench-count")).to_have_text("120 số liệu")
+    page.locator("#bench-plot").focus()
+    page.keyboard.press("a")
+    expect(page.locator("#bench-count")).to_have_text("60 số liệu")
+    page.keyboard.press("a")
+    page.keyboard.press("f")
+    page.locator("#bench-reason").fill("Đưa lên bờ")
+    page.keyboard.press("Enter")
+    expect(page.locator("#bench-said")).to_contain_text("Không đạt, cả thiết bị sonde")
+    expect(device).to_have_count(0)
+    judged = "select count(*) from v_reading where quality = 4 and time > %s and time <= %s and channel = any(%s)"
+    span = [T1 + 20 * HOUR, T1 + 21 * HOUR, [DO, PH]]
+    assert console.conn.execute(judged, span).fetchone() == (120,)
+    says = "select count(*) from audit where detail ->> 'device' = 'sonde'"
+    assert console.conn.execute(says).fetchone() == (1,)
+
+    proposed = {
+        "name": "5f0c1a9e", "channel": PH, "kind": "drift", "from_t": f"{T1 + 2 * HOUR:%Y-%m-%dT%H:%M:%SZ}",
+        "to_t": f"{T1 + 30 * HOUR:%Y-%m-%dT%H:%M:%SZ}", "added": 0.1, "gap": 0.6, "confidence": 0.9,
+        "reasons": "giá trị nhảy 0.6", "service_before": None, "service_after": f"{T1 + 31 * HOUR:%Y-%m-%dT%H:%M:%SZ}",
+    }  # fmt: skip
+    routed_proposals = "**/proposals?*"
+    page.route(routed_proposals, lambda route: route.fulfill(json={"proposals": [proposed]}))
+    page.keyboard.press("r")
+    line = page.locator("#bench-proposals button")
+    expect(line).to_contain_text("hiệu chỉnh +0,10 đến +0,60")
+    expect(line).to_contain_text("giá trị nhảy 0.6")
+    line.click()
+    expect(page.locator("#bench-lanes")).to_contain_text("Đề xuất: 1")
+    expect(page.locator("#bench-kinds")).to_be_hidden()
+    expect(page.locator("#bench-effect")).to_have_text(re.compile(r"^Trước: 7,00 .* sau: 7,3"))
+    page.locator("#bench-reason").fill("Nước lũ về, không phải đầu đo")
+    asked: list[Any] = []
+
+    def answer(route: Route) -> None:
+        asked.append((route.request.url.rpartition("/proposals/")[2], route.request.post_data_json))
+        route.fulfill(status=422, json={"error": "đề xuất không còn"})
+
+    page.route("**/proposals/*/*", answer)
+    page.locator("#bench-reject").click()
+    expect(page.locator("#bench-error")).to_contain_text("đề xuất không còn")
+    page.locator("#bench-send").click()
+    eventually_on(page, lambda: len(asked) == 2)
+    assert [way for way, _ in asked] == ["5f0c1a9e/reject", "5f0c1a9e/accept"]
+    assert all(body["reason"].startswith("Nước lũ") and body["from"] < body["to"] for _, body in asked)
+    page.keyboard.press("Escape")
+
+    # on the station's page the value says the same, and leads to its trace
+    since, until = (f"{T1 + hours * HOUR:%Y-%m-%dT%H:%M:%SZ}" for hours in (20, 21))
+    page.goto(f"{console.url}/stations/st-my-thanh?from={since}&to={until}")
+    chart = page.locator(f'.chart[data-channel="{PH}"]')
+    expect(chart.locator("canvas")).to_be_visible()
+    chart.locator(".plot").focus()
+    page.keyboard.press("End")
+    words = "Ra khỏi nước (mức 2,5): ở trên bờ · Người duyệt: Không đạt, Nguyễn Thị Hoa <b>: Đưa lên bờ"
+    expect(chart.locator(".pointed")).to_contain_text(words)
+    page.keyboard.press("t")
+    page.wait_for_url(f"**/stations/st-my-thanh/trace/ph?time={T1 + 21 * HOUR:%Y-%m-%dT%H:%M}:00.000Z*")
+    expect(page.locator("main")).to_contain_text("ở trên bờ")
 
 
 @pytest.mark.timed
@@ -210,8 +298,10 @@ def test_a_data_officer_reviews_by_keys_and_sees_what_others_did(console: Runnin
     press("?")
     expect(page.locator("#bench-help")).to_be_visible()
     press("Escape")
-    for width, height in ((1920, 1080), (390, 844)):
+    for width, height in ((1920, 1080), (390, 844), (1366, 768)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate(SIDEWAYS) <= 0, width
+    page.unroute("**/flag")
+    a_device_is_judged_at_once(console, page)
     context.close()
     assert broken == []

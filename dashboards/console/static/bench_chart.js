@@ -174,6 +174,8 @@ export class BenchChart {
     });
     this.mark();
     this.preview(this.formula);
+    const u = this.u; // its scales are known a moment later
+    queueMicrotask(() => this.u === u && this.mark());
   }
 
   /** Where the plot is in its place: left edge and width, px. @returns {[number, number]} */
@@ -269,9 +271,11 @@ export class BenchChart {
  * @param {[number, number]} view ms
  * @param {[number, number]} edges left edge and width of the plot, px
  * @param {(chosen: Chosen) => void} onPicked
+ * @param {import("./bench_form.js").Proposal[]} proposals of the channel
+ * @param {(one: import("./bench_form.js").Proposal) => void} onProposal
  */
-export function drawLanes(place, data, view, edges, onPicked) {
-  const acts = [...data.acts].reverse().filter((act) => act.state === "in force");
+export function drawLanes(place, data, view, edges, onPicked, proposals, onProposal) {
+  const acts = [...data.acts].reverse().filter((act) => act.state === "in force" && act.kind !== "rejection");
   /** @type {(kind: boolean) => [number, number, number, string][]} */
   const ofPeople = (corrects) => acts.filter((act) => (act.kind === "correction") === corrects).map((act) => [
     Date.parse(act.from_t) / 1000 - data.width_s / 2, Date.parse(act.to_t) / 1000, act.readings,
@@ -286,6 +290,16 @@ export function drawLanes(place, data, view, edges, onPicked) {
   });
   place.replaceChildren(...all.filter(([, spans]) => spans.length).map(([word, spans]) =>
     lane(TEXT[word] || word, /** @type {any} */ (spans), view, edges, onPicked)));
+  if (!proposals.length) return;
+  const proposed = lane(TEXT.bench_proposal_lane, proposals.map(({ from_t, to_t, kind }) =>
+    [Date.parse(from_t) / 1000, Date.parse(to_t) / 1000, 0, kind === "flag" ? "suspect" : "correction"]), view, edges, () => {});
+  const title = proposed.querySelector(".lane-name");
+  if (title) title.textContent = `${TEXT.bench_proposal_lane}: ${proposals.length}`;
+  proposed.addEventListener("click", (event) => {
+    const at = Number(/** @type {Element} */ (event.target).getAttribute("data-at") ?? NaN);
+    if (proposals[at]) onProposal(proposals[at]);
+  });
+  place.prepend(proposed);
 }
 
 /**
@@ -298,10 +312,11 @@ function lane(title, spans, [from, to], [left, width], onPicked) {
   const readings = spans.reduce((sum, span) => sum + span[2], 0);
   made.append(element("div", "lane-name", `${title}: ${counted(readings, TEXT.bench_readings)}`), svg);
   made.style.paddingLeft = `${left}px`;
-  for (const [a, b, , kind] of spans) {
+  for (const [at, [a, b, , kind]] of spans.entries()) {
     const x = ((Math.max(a * 1000, from) - from) / (to - from)) * width, end = ((Math.min(b * 1000, to) - from) / (to - from)) * width;
     if (end < 0 || x > width) continue;
     const rect = svgElement("rect", { x, y: 0, height: 11, width: Math.max(end - x, 2), class: kind });
+    rect.setAttribute("data-at", String(at));
     if (kind === "none") rect.setAttribute("fill-opacity", "0");
     rect.addEventListener("click", () => onPicked({ after: Math.round(a * 1000), until: Math.round(b * 1000) }));
     svg.append(rect);

@@ -10,9 +10,12 @@ import { timeText } from "./times.js";
  * @typedef {import("./bench_chart.js").Act} Act
  * @typedef {import("./correction.js").Chosen} Chosen
  * @typedef {{ readings: number, version: number, acts: Act[] }} Seen
+ * @typedef {{ name: string, channel: string, kind: string, from_t: string, to_t: string, added: number, gap: number, confidence: number,
+ *   reasons: string, service_before: string | null, service_after: string | null, asked: [number, number] }} Proposal
  */
 
 const whole = byId("bench-device");
+const reject = byId("bench-reject");
 const CORRECTIONS = ["value", "offset", "factor", "drift"];
 const DRAFT = "quantrac-workbench";
 const form = byId("bench-form"), reason = byId("bench-reason"), error = byId("bench-error"), send = byId("bench-send");
@@ -26,8 +29,9 @@ export function deedText(one) {
   return one.device ? `${said}, ${TEXT.bench_of_device} ${one.device}` : said;
 }
 
-/** @param {Act} one */
+/** @param {Act} one @returns {string} */
 function deedOf(one) {
+  if (one.kind === "rejection") return `${TEXT.bench_rejected}: ${one.flag === null ? deedOf({ ...one, kind: "correction" }) : TEXT[`quality_${one.flag}`]}`;
   if (one.kind === "unflag") return TEXT.bench_unflag;
   if (one.kind === "flag") return TEXT[`quality_${one.flag}`];
   const plain = (/** @type {number} */ value) => number(value, Math.abs(value) < 1000 ? 3 : 1, LANG).replace(/([.,]\d*?)0+$/, "$1").replace(/[.,]$/, "");
@@ -60,12 +64,15 @@ export class BenchForm {
     this.seen = null;
     /** @type {Act | null} what is to be taken back; null: something is done with what is selected */
     this.takesBack = null;
+    /** @type {Proposal | null} what is to be accepted or rejected */
+    this.proposal = null;
     this.isSending = false;
     this.isWhole = false; // of which the stretch is known
     form.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
       this.send();
     });
+    reject.addEventListener("click", () => form.reportValidity() && this.send(true));
     form.addEventListener("input", () => this.typed());
     form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "Escape") this.page.left();
@@ -96,14 +103,14 @@ export class BenchForm {
    * @param {boolean} [isWhole] whether a device is meant; else what was said last for the same channel stays
    */
   open(channel, chosen, ask, isWhole) {
-    const other = this.takesBack !== null || channel !== this.channel;
-    Object.assign(this, { channel, chosen, takesBack: null });
+    const other = this.takesBack !== null || this.proposal !== null || channel !== this.channel;
+    Object.assign(this, { channel, chosen, takesBack: null, proposal: null });
     if (other) this.clear();
     if (isWhole !== undefined) whole.checked = isWhole;
     this.isWhole = this.isOfDevice;
     const seen = ask(this.isWhole);
     form.hidden = !may("review", channel.split("/")[0]);
-    byId("bench-kinds").hidden = false;
+    this.tellWhat(false);
     say(byId("bench-what"), spanText(Math.ceil(chosen.after / 1000) * 1000, chosen.until)); // a finding is taken from just before it
     error.hidden = true;
     this.typed();
@@ -126,13 +133,39 @@ export class BenchForm {
       element("li", "", `${deedText(one)} · `, name(one.person), `, ${timeText(Date.parse(one.at), ZONE, 0, false)}: `, name(one.reason))));
   }
 
+  /** Show what belongs to an act, or to a yes or no to what is given. @param {boolean} isGiven */
+  tellWhat(isGiven) {
+    byId("bench-kinds").hidden = isGiven;
+    reject.hidden = byId("bench-why").hidden = this.proposal === null;
+    say(byId("bench-signs"), this.proposal ? TEXT.bench_accept : TEXT.bench_sign);
+  }
+
+  /**
+   * Ask for a yes or no to a proposal.
+   * @param {Proposal} one
+   * @param {Chosen} chosen its readings
+   * @param {string} words what it says
+   * @param {Promise<Seen | null>} seen
+   */
+  consider(one, chosen, words, seen) {
+    if (this.isSending) return;
+    Object.assign(this, { channel: one.channel, chosen, takesBack: null, proposal: one });
+    this.clear();
+    this.tellWhat(true);
+    say(byId("bench-what"), spanText(Date.parse(one.from_t), Date.parse(one.to_t)));
+    say(byId("bench-why"), words);
+    form.hidden = !may("review", one.channel.split("/")[0]);
+    this.typed();
+    this.know(seen);
+  }
+
   /** Ask why an act is taken back. @param {Act} one */
   takeBack(one) {
     if (this.isSending) return;
     this.takesBack = one;
-    this.chosen = null;
+    this.chosen = this.proposal = null;
     this.clear();
-    byId("bench-kinds").hidden = true;
+    this.tellWhat(true);
     this.typed();
     say(byId("bench-what"), `${TEXT.bench_withdraw} #${one.review_id}`);
     say(byId("bench-count"), `${deedText(one)}, ${counted(one.readings, TEXT.bench_readings)}, ${spanText(Date.parse(one.from_t), Date.parse(one.to_t))}`);
@@ -150,14 +183,14 @@ export class BenchForm {
   }
 
   close() {
-    this.chosen = this.takesBack = this.seen = null;
+    this.chosen = this.takesBack = this.proposal = this.seen = null;
     this.clear();
     form.hidden = true;
   }
 
   /** Choose what is to be done, by its key. @param {string} kind */
   choose(kind) {
-    if (form.hidden || this.takesBack || this.isSending) return;
+    if (form.hidden || this.takesBack || this.proposal || this.isSending) return;
     form.elements.kind.value = kind;
     this.typed();
     (CORRECTIONS.includes(kind) ? byId(`bench-${kind}`) : reason).focus();
@@ -169,23 +202,24 @@ export class BenchForm {
 
   /** @returns {import("./correction.js").Formula | string} the formula, or the key of the text that says why there is none */
   formula() {
+    if (this.proposal) return this.proposal.kind === "drift" ? { added: this.proposal.added, drift: this.proposal.gap - this.proposal.added } : "bench_amount";
     return this.takesBack === null && CORRECTIONS.includes(this.kind) ? formulaOf(this.kind, this.amounts(), LANG) : "bench_amount";
   }
 
   typed() {
-    const kind = this.takesBack ? "" : this.kind;
+    const kind = this.takesBack || this.proposal ? "" : this.kind;
     for (const place of form.querySelectorAll(".amount")) {
       place.hidden = place.dataset.of !== kind && !(kind === "factor" && place.dataset.of === "offset");
     }
     byId("bench-proposed-label").hidden = !CORRECTIONS.includes(kind);
-    byId("bench-device-label").hidden = this.takesBack !== null || this.page.device() === null || CORRECTIONS.includes(kind);
+    byId("bench-device-label").hidden = this.takesBack !== null || this.proposal !== null || this.page.device() === null || CORRECTIONS.includes(kind);
     say(byId("bench-device-name"), this.page.device() || "");
     say(byId("bench-effect"), this.effect());
-    if (this.chosen && this.isWhole !== this.isOfDevice) {
+    if (this.chosen && !this.proposal && this.isWhole !== this.isOfDevice) {
       this.isWhole = this.isOfDevice;
       this.page.look();
     }
-    if (this.chosen) {
+    if (this.chosen && !this.proposal) {
       const kept = { channel: this.channel, chosen: this.chosen, kind, amounts: this.amounts(), reason: reason.value, whole: whole.checked };
       sessionStorage.setItem(DRAFT, JSON.stringify(kept));
     }
@@ -219,10 +253,14 @@ export class BenchForm {
     this.typed();
   }
 
-  /** @returns {Promise<[string, object] | string>} path and body, or what is missing */
-  async wish() {
+  /** @param {boolean} isNo to a proposal @returns {Promise<[string, object] | string>} path and body, or what is missing */
+  async wish(isNo) {
     const station = this.takesBack?.station, why = reason.value.trim();
     if (this.takesBack) return [`stations/${station}/reviews/${this.takesBack.review_id}/withdraw`, { reason: why }];
+    if (this.proposal) {
+      const { name: id, channel, asked } = this.proposal, [from, to] = asked.map((ms) => new Date(ms).toISOString());
+      return [`stations/${channel.split("/")[0]}/proposals/${id}/${isNo ? "reject" : "accept"}`, { from, to, reason: why }];
+    }
     if (!this.chosen || !this.kind) return TEXT.bench_choose;
     let known, asked;
     do { // again where it has been asked anew meanwhile
@@ -244,18 +282,19 @@ export class BenchForm {
 
   /** Let nobody change what is on its way: what were typed meanwhile would be lost. @param {boolean} isSending */
   hold(isSending) {
-    this.isSending = send.disabled = byId("bench-kinds").disabled = byId("bench-proposed").disabled = isSending;
+    this.isSending = send.disabled = reject.disabled = byId("bench-kinds").disabled = byId("bench-proposed").disabled = isSending;
     for (const field of form.querySelectorAll("input:not([type])")) field.readOnly = isSending;
     this.page.sends(isSending);
   }
 
-  async send() {
+  /** @param {boolean} [isNo] to a proposal */
+  async send(isNo = false) {
     if (this.isSending) return;
     this.hold(true);
     error.hidden = true;
     let isStale = false;
     try {
-      const wish = await this.wish();
+      const wish = await this.wish(isNo);
       if (typeof wish === "string") throw new Error(wish);
       const answer = await act(...wish);
       say(byId("bench-signer"), byId("account-name").textContent);

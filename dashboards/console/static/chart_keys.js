@@ -1,5 +1,5 @@
 // A chart by keys: the arrows go from point to point, Home and End to the first and the last, + and − show a shorter and
-// a longer stretch. What is pointed at is read out while the keyboard is in the chart.
+// a longer stretch, T traces what is pointed at. What is pointed at is read out while the keyboard is in the chart.
 import { dragged, widened } from "./range.js";
 import { now, show, stretch, view } from "./spans.js";
 
@@ -13,8 +13,9 @@ const STEPS = {
  * @param {HTMLElement} place where it is drawn, which takes the focus
  * @param {HTMLElement} said what tells of the point
  * @param {() => any} plotOf returns what is drawn there now
+ * @param {() => void} [trace] leads to where the number that is pointed at comes from
  */
-export function readByKeys(place, said, plotOf) {
+export function readByKeys(place, said, plotOf, trace) {
   place.addEventListener("focus", () => said.setAttribute("aria-live", "polite"));
   place.addEventListener("blur", () => said.setAttribute("aria-live", "off"));
   place.addEventListener("keydown", (event) => {
@@ -23,6 +24,7 @@ export function readByKeys(place, said, plotOf) {
     if (event.key in STEPS) point(plot, STEPS[event.key]);
     else if (event.key === "+" || event.key === "=") show(closer(plot));
     else if (event.key === "-") show(widened(view(), now()));
+    else if (event.key === "t" && trace) trace();
     else return;
     event.preventDefault();
   });

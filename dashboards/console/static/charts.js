@@ -37,6 +37,18 @@ function tellPointed(place, u, t) {
   say(place.querySelector(".pointed"), [words, ...events].filter(Boolean).join(" · "));
 }
 
+/** Let a link lead to where the reading that is pointed at comes from. @param {HTMLElement} place */
+function aim(place) {
+  const chart = charts.get(place.dataset.channel || ""), link = /** @type {HTMLAnchorElement} */ (place.querySelector(".traced"));
+  const t = chart && chart.series.resolution === "readings" ? chart.series.t[chart.plot.cursor.idx] : undefined;
+  link.hidden = t === undefined;
+  if (t === undefined) return null;
+  const [station, own] = (place.dataset.channel || "").split("/");
+  link.href = `/stations/${station}/trace/${own}?time=${new Date(t * 1000).toISOString()}&lang=${LANG}`;
+  say(link, `${TEXT.trace_this} ${timeText(t * 1000, ZONE, now())} →`);
+  return link;
+}
+
 /** @param {HTMLElement} place @param {Series} series @param {any} u */
 function tellBeyond(place, series, u) {
   const found = beyond([...series.suspect, ...series.fail], [u.scales.y.min, u.scales.y.max]);
@@ -206,7 +218,8 @@ readMarks();
 for (const place of places) {
   observer.observe(place);
   const [plot, said] = [".plot", ".pointed"].map((one) => /** @type {HTMLElement} */ (place.querySelector(one)));
-  readByKeys(plot, said, () => charts.get(place.dataset.channel || "")?.plot);
+  readByKeys(plot, said, () => charts.get(place.dataset.channel || "")?.plot, () => aim(place)?.click());
+  plot.addEventListener("click", () => aim(place));
 }
 onView(() => {
   redraw();

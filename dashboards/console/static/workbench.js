@@ -2,6 +2,7 @@
 import { act, askWhetherSignedIn, may } from "./account.js";
 import { BenchChart, drawCompanion, drawLanes } from "./bench_chart.js";
 import { BenchForm, deedText, spanText } from "./bench_form.js";
+import { proposalWords } from "./bench_proposals.js";
 import { periodOf } from "./correction.js";
 import { button, byId, counted, element, LANG, name, say, TEXT, whenReleased, ZONE } from "./page.js";
 import { number } from "./numbers.js";
@@ -15,7 +16,7 @@ import { timeText } from "./times.js";
  *   low: number | null, high: number | null }} Finding
  */
 
-const DAY = 86400000, LONGEST = 400 * DAY, SHORTEST = 600000, TRY_AGAIN_MS = 3000, OF_STATION = 93 * DAY;
+const DAY = 86400000, LONGEST = 400 * DAY, AROUND = 31 * DAY, SHORTEST = 600000, TRY_AGAIN_MS = 3000, OF_STATION = 93 * DAY;
 const place = /** @type {HTMLElement} */ (document.querySelector(".bench"));
 const known = JSON.parse(byId("bench-channels").textContent);
 /** @type {Map<string, Channel>} */
@@ -33,6 +34,8 @@ let view = home;
 /** @type {Finding[]} */
 let queue = [];
 let queueAt = -1;
+/** @type {import("./bench_form.js").Proposal[]} what was found when it was asked for */
+let proposals = [];
 /** @type {Act[]} what was done here, the newest last */
 const done = [];
 /** @type {Set<string>} */
@@ -99,6 +102,7 @@ function tryAgain() {
   else for (const id of companions) if (failed.includes(id)) loadCompanion(id, loads, view);
   if (failed.includes("queue")) loadQueue();
   if (failed.includes("stretch")) learn();
+  if (failed.includes("proposals")) propose();
 }
 
 /** What is asked for no more fails no more. @param {string[]} what */
@@ -119,12 +123,63 @@ async function load(whole = true) {
   whenReleased(place, () => { // a chart that is drawn anew loses what is being dragged on it
     if (mine !== loads) return;
     chart.show(data, of, shown);
-    drawLanes(byId("bench-lanes"), data, shown, chart.edges(), pick);
+    drawn = { data, shown };
+    lay();
     byId("bench-hourly").hidden = !data.hourly;
     listActs(data.acts);
     place.dataset.drawn = String(mine);
   });
   if (whole) for (const id of companions) loadCompanion(id, mine, shown);
+}
+
+/** @type {{ data: import("./bench_chart.js").Stretch, shown: [number, number] } | null} */
+let drawn = null;
+
+/** Draw the lanes of what is shown. */
+function lay() {
+  const own = proposals.filter((one) => one.channel === channel);
+  if (drawn) drawLanes(byId("bench-lanes"), drawn.data, drawn.shown, chart.edges(), pick, own, consider);
+}
+
+/** Ask what the services of the period speak for: a month before and behind, much more is seen. */
+async function propose() {
+  const asks = /** @type {[number, number]} */ ([home[0] - AROUND, Math.min(home[1] + AROUND, Math.max(now(), home[1]))]);
+  if (asks[1] - asks[0] > LONGEST) asks[0] = home[0], asks[1] = home[1];
+  const asking = byId("bench-proposals-said");
+  say(asking, TEXT.bench_proposals_wait);
+  const found = await asked("proposals", `stations/${known.station}/proposals?${between(asks)}`);
+  if (found === null) return say(asking, "");
+  const within = found.proposals.filter((/** @type {any} */ one) => Date.parse(one.to_t) > home[0] && Date.parse(one.from_t) <= home[1]);
+  proposals = within.map((/** @type {any} */ one) => ({ ...one, asked: asks.map((ms, at) => (at ? Math.ceil(ms) : Math.floor(ms))) }));
+  say(asking, proposals.length ? "" : TEXT.bench_proposals_none);
+  listProposals();
+  lay();
+}
+
+function listProposals() {
+  say(byId("bench-proposals-count"), String(proposals.length));
+  byId("bench-proposals").replaceChildren(...proposals.map((one) => {
+    const of = channels.get(one.channel);
+    const words = proposalWords(one, of?.decimals ?? 2, of?.unit || "");
+    return element("li", one.kind === "flag" ? "suspect" : "act", button("", `${of?.title || one.channel} · ${words}`, () => consider(one)));
+  }));
+}
+
+/** Look at a proposal: its readings, and what it would make of them. @param {import("./bench_form.js").Proposal} one */
+async function consider(one) {
+  if (form.isSending) return;
+  turnTo(one.channel);
+  queueAt = -1;
+  markQueue();
+  const found = { after: Date.parse(one.from_t) - 1, until: Date.parse(one.to_t) }, of = channels.get(channel);
+  const around = Math.max((found.until - found.after) * 0.4, 3 * 3600000);
+  chart.choose(found);
+  view = [found.after - around, found.until + around];
+  tell();
+  const loaded = load();
+  form.consider(one, found, proposalWords(one, of?.decimals ?? 2, of?.unit || ""), stretch(channel, found, false));
+  await loaded;
+  form.typed(); // the picture of what it would make
 }
 
 /** @param {string} id @param {number} mine @param {[number, number]} shown */
@@ -178,7 +233,11 @@ function tell(push = true) {
 /** @param {[number, number]} next @param {boolean} [isPeriod] whether it is what is worked on from now on */
 function show(next, isPeriod = false) {
   view = next;
-  if (isPeriod) home = next;
+  if (isPeriod) {
+    home = next;
+    proposals = []; // they are of another period
+    listProposals();
+  }
   tell();
   load();
   if (isPeriod) loadQueue();
@@ -292,6 +351,7 @@ function acted(one) {
   forget("stretch");
   byId("bench-plot").focus({ preventScroll: true });
   const isJudged = judged >= 0 && one.kind === "flag";
+  if (proposals.length && judged < 0) propose(); // what is proposed follows what was reviewed
   if (isJudged) queue.splice(judged, 1);
   queueAt = -1;
   listQueue();
@@ -428,14 +488,14 @@ function wider() {
 const help = byId("bench-help");
 /** @type {Record<string, () => void>} */
 const ACTIONS = {
-  earlier: () => aside(-1), later: () => aside(1), month: () => last(31), year: () => last(366), closer, wider,
+  earlier: () => aside(-1), later: () => aside(1), month: () => last(31), year: () => last(366), closer, wider, propose,
   help: () => help.showModal(), leave, undo, trace: () => byId("bench-trace").hidden || byId("bench-trace").click(),
   next: () => goTo(Math.min(queueAt + 1, queue.length - 1)), previous: () => goTo(Math.max(queueAt - 1, 0)),
 };
 /** @type {Record<string, string>} */
 const KEYS = {
   "[": "earlier", "]": "later", m: "month", y: "year", "+": "closer", "=": "closer", "-": "wider", "?": "help", z: "undo", t: "trace", n: "next",
-  p: "previous", Escape: "leave",
+  p: "previous", r: "propose", Escape: "leave",
 };
 /** @type {Record<string, string>} */
 const KINDS = { g: "good", s: "suspect", f: "fail", u: "unflag", v: "value", o: "offset", x: "factor", d: "drift" };

@@ -35,6 +35,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "did_correct": ("hiệu chỉnh số liệu", "corrected readings"),
     "did_judge again": ("chạy lại phép kiểm tra", "ran the quality tests again at"),
     "did_approve": ("chấp thuận", "approved"),
+    "did_reject": ("không nhận đề xuất", "rejected a proposal"),
     "did_withdraw": ("rút lại", "withdrew"),
     "did_import": ("nhập số liệu", "imported"),
     "did_undo import": ("hủy lần nhập số liệu", "undid an import"),

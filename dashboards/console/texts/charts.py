@@ -10,9 +10,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "zoomed_out": ("Bỏ phóng to", "End the zoom of"),
     "zoom_help": (
         "Kéo trên biểu đồ để phóng to, bấm đúp để trở lại. Bằng phím, khi đang ở biểu đồ: ← → Home End "
-        "đọc từng giá trị, + − phóng to, thu nhỏ",
+        "đọc từng giá trị, + − phóng to, thu nhỏ, T truy vết. Bấm vào một điểm để có liên kết truy vết",
         "Drag over a chart to zoom in, double-click to go back. By keys, in a chart: ← → Home End "
-        "read the values one by one, + − zoom in and out",
+        "read the values one by one, + − zoom in and out, T traces. Click at a point for the link to its trace",
     ),
     "chart_of": ("Biểu đồ", "Chart of"),
     "beyond": (

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from quantrac.cli.arguments import Person, answer, group, moment, number
-from quantrac.cli.commands.review_proposals import accept, proposals
+from quantrac.cli.commands.review_proposals import accept, proposals, reject
 from quantrac.cli.environment import database
 from quantrac.database.time_zone import time_zone
 from quantrac.telemetry.local_time import shown
@@ -190,6 +190,7 @@ def queue(
 
 app.command(short_help="List what the services of the sensors speak for.")(proposals)
 app.command(short_help="Do what a proposal proposes.")(accept)
+app.command(short_help="Say no to a proposal, with the reason.")(reject)
 
 
 def _stretch(channel: str, from_: str | None, to: str | None, at: str | None, zone: ZoneInfo) -> ReviewedReadings:
@@ -214,11 +215,15 @@ def _line(act: Act, zone: ZoneInfo) -> str:
         said = "no verdict"
     elif act.value is not None:
         said = f"= {act.value:g}"
+    elif act.kind == "rejection" and act.flag is not None:
+        said = "suspect"
     else:
         said = f"= raw * {act.factor:g} {'-' if (act.added or 0) < 0 else '+'} {abs(act.added or 0):g}"
     if act.drift is not None and act.drift_from is not None and act.drift_to is not None:
         said += f", drift {act.drift:g} from {shown(act.drift_from, zone)} to {shown(act.drift_to, zone)}"
     span = f"{shown(act.from_t, zone)} .. {shown(act.to_t, zone)}"
+    if act.kind == "rejection":
+        said = f"rejected: {said}"
     place = act.channel if act.device is None else f"{act.channel} (device {act.device}, all channels)"
     return (
         f"{act.review_id:>6}  {act.state:<9}  {place}  {span}  {act.readings} readings  {said}  "

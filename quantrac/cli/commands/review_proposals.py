@@ -63,9 +63,31 @@ def accept(
     print(f"{head}  {act.readings} readings  {act.person}: {act.reason}")
 
 
+def reject(
+    name: Annotated[str, typer.Argument(help="The proposal, see proposals.")],
+    place: Place,
+    from_: From,
+    to: To,
+    reason: Annotated[str, typer.Option(help="Why not; stands in the audit.")],
+    person: Person,
+) -> None:
+    """Say no to a proposal: it changes nothing, and the same is not proposed again until the review is withdrawn.
+
+    PLACE, --from and --to as they were given to `proposals`.
+    """
+    from quantrac.desks.service_proposals import reject as rejected
+
+    with database("console", "review") as conn:
+        zone = time_zone(conn)
+        stretch = moment(from_, "--from", zone), moment(to, "--to", zone)
+        act = rejected(conn, name, place, *stretch, person, reason, datetime.now(UTC))
+    span = f"{shown(act.from_t, zone)} .. {shown(act.to_t, zone)}"
+    print(f"{act.review_id:>6}  rejected  {act.channel}  {span}  {act.person}: {act.reason}")
+
+
 def _line(one: ServiceProposal, zone: ZoneInfo) -> str:
     span = f"{shown(one.from_t, zone)} .. {shown(one.to_t, zone)}"
     amount = f"add {one.added:.3g} growing to {one.gap:.3g}" if one.kind == "drift" else "suspect"
-    return (
-        f"{one.name}  {one.kind:<5}  {one.channel}  {span}  {amount}  confidence {one.confidence:.0%}  {one.reasons_en}"
-    )
+    services = " to ".join("?" if at is None else shown(at, zone) for at in (one.service_before, one.service_after))
+    head = f"{one.name}  {one.kind:<5}  {one.channel}  {span}  {amount}  confidence {one.confidence:.0%}"
+    return f"{head}  services {services}  {one.reasons_en}"

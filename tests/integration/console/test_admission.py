@@ -39,7 +39,7 @@ PASSWORD = "mười hai con tôm"
 PLACES = {
     "station": "st-my-thanh", "name": "do", "camera": "gate", "alarm_id": "1", "number": "1", "login": "nobody",
     "at": "1", "rule": "do-low", "contact_id": "1", "view_id": "1", "file": "stations/st-my-thanh.yaml",
-    "place": "stations/st-my-thanh", "year": "2025", "version": "1",
+    "proposal": "5f0c1a9e", "place": "stations/st-my-thanh", "year": "2025", "version": "1",
     "language": "vi", "part": "pdf", "token": "x", "secret": "x", "word": "x", "path": "Things",
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from quantrac.cli.commands.review import app
 from quantrac.database.pool import Connection
-from quantrac.desks import field_book, laboratory_results, review, samples, service_proposals
+from quantrac.desks import acts, field_book, laboratory_results, review, samples, service_proposals
 from quantrac.desks.acts import BadReview
 from quantrac.desks.field_book import DeviceWork, VisitSheet, WorkKind
 from quantrac.desks.laboratory_results import LaboratoryResult
@@ -104,10 +104,25 @@ def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdraw
     assert flag.name in str(again.exception)
     review.withdraw(conn, act.review_id, "lan", "xem lại", NOW)
     assert [one.name for one in service_proposals.service_proposals(conn, EC, FIRST, LAST)] == [drift.name]
+    assert (drift.service_before, drift.service_after) == (drift.from_t, drift.to_t)
+
+    refused = CliRunner().invoke(app, ["reject", drift.name, "st-test", *span, "--person", "lan", "--reason", "lũ"])
+    assert refused.exit_code == 0, refused.output
+    assert service_proposals.service_proposals(conn, "st-test", FIRST, LAST) == [], "a no is kept"
+    shown = conn.execute("select value from v_reading where channel = %s and time = %s", [EC, drift.to_t]).fetchone()
+    assert shown == (raw,), "and changes nothing"
+    (no,) = (one for one in acts.acts(conn, EC) if one.kind == "rejection")
+    assert (no.person, no.reason) == ("lan", "lũ")
+    assert no.drift == pytest.approx(drift.gap - drift.added)
+    with pytest.raises(BadReview, match="look again"):
+        service_proposals.reject(conn, drift.name, "st-test", FIRST, LAST, "lan", "lũ", NOW)
+    review.withdraw(conn, no.review_id, "an", "xem lại", NOW)
+    assert [one.name for one in service_proposals.service_proposals(conn, EC, FIRST, LAST)] == [drift.name]
     conn.execute("reset role")
     said = conn.execute("select person, reason from v_audit where object like 'review%'").fetchall()
     assert sorted((person, reason.split(" (")[0]) for person, reason in said) == [
-        ("lan", "rong bám"), ("lan", "rong bám"), ("lan", "xem lại"), ("minh", "nhầm"), ("minh", "vỡ đầu đo"),
+        ("an", "xem lại"), ("lan", "lũ"), ("lan", "rong bám"), ("lan", "rong bám"), ("lan", "xem lại"),
+        ("minh", "nhầm"), ("minh", "vỡ đầu đo"),
     ]  # fmt: skip
 
 

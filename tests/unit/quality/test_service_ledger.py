@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -170,3 +172,5 @@ class TestProposals:
         proposal = Proposal(ProposalKind.FLAG, "ph", 0, 1, 0.0, 0.0, 0.5, (reason,))
         assert proposal.words("vi") != proposal.words("en")
         assert "{" not in proposal.words("vi") + proposal.words("en")
+        assert not re.search(r"\d\.\d", proposal.words("vi"))
+        assert not re.search(r"\d,\d", proposal.words("en"))
