@@ -65,6 +65,8 @@ TWINS: Final = {
     "/api/stations/{station}/laboratory-file/marks": "samples import",
     "/api/stations/{station}/ministry/resend": "ministry resend",
     "/api/stations/{station}/out-of-service": "alarms out",
+    "/api/stations/{station}/proposals/{proposal}/accept": "review accept",
+    "/api/stations/{station}/proposals/{proposal}/reject": "review reject",
     "/api/stations/{station}/push": "stations push",
     "/api/stations/{station}/reviews/{number}/approve": "review approve",
     "/api/stations/{station}/reviews/{number}/withdraw": "review withdraw",
