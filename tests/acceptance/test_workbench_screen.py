@@ -97,6 +97,7 @@ def a_device_is_judged_at_once(console: RunningConsole, page: Page) -> None:
     device.get_by_role("button").click()
     expect(page.locator("#bench-device")).to_be_checked()
     expect(page.locator("#bench-count")).to_have_text("120 số liệu")
+    expect(page.locator("#bench-why")).to_have_text("Ra khỏi nước (mức 2,5): ở trên bờ")
     page.locator("#bench-plot").focus()
     page.keyboard.press("a")
     expect(page.locator("#bench-count")).to_have_text("60 số liệu")

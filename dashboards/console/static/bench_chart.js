@@ -3,7 +3,7 @@ import { covered, previewOf, within } from "./correction.js";
 import { counted, LANG, TEXT, ZONE, element } from "./page.js";
 import { axisOf, axisWidth, inWords, number } from "./numbers.js";
 import { addSign, SAMPLE_INK } from "./hatch.js";
-import { remarkAt } from "./remarks.js";
+import { remarkAt, remarkText } from "./remarks.js";
 import { heightOf } from "./scale.js";
 import { axisTimes, timeText } from "./times.js";
 
@@ -22,7 +22,7 @@ import { axisTimes, timeText } from "./times.js";
  *   housekeeping: boolean, states: string[] | null, device?: string | null, companions?: string[] }} Channel
  */
 
-const HEIGHT = 300, SMALL = 110, LEFT = 62, NEAR = 6; // px from a point to a sample that is told with it
+const HEIGHT = 300, SMALL = 110, LEFT = 62, MOST_SAID = 3, NEAR = 6; // px from a point to a sample that is told with it
 let room = LEFT; // left of all plots: they have one axis of time
 const FAILS = ["range", "plausible"]; // tests whose finding is a failure; others are in doubt
 
@@ -209,6 +209,14 @@ export class BenchChart {
     const most = this.u.bbox.width / devicePixelRatio;
     const [left, right] = [after, until].map((ms) => Math.min(Math.max(this.u.valToPos(ms / 1000, "x"), 0), most));
     return [left, Math.max(right - left, 2)];
+  }
+
+  /** Return what tests and people say of what is selected, the strongest first; each test once. @param {Chosen} chosen */
+  said({ after, until }) {
+    const there = (this.data?.remarks || []).filter(([from, to]) => to * 1000 > after && from * 1000 < until);
+    const strongest = [...there].sort((a, b) => (b[3] ?? 0) - (a[3] ?? 0));
+    const each = new Map(strongest.reverse().map((remark) => [`${remark[2]} ${remark[5]}`, remark]));
+    return [...each.values()].reverse().slice(0, MOST_SAID).map((remark) => remarkText(remark, TEXT, LANG)).join(" · ");
   }
 
   pointed() {

@@ -52,7 +52,7 @@ export function spanText(from, to) {
 
 export class BenchForm {
   /**
-   * @param {{ decimals: () => number, device: () => string | null, look: () => void, done: (act: Act) => void, left: () => void, refused: () => void, sends: (isSending: boolean) => void,
+   * @param {{ decimals: () => number, device: () => string | null, look: () => void, said: (chosen: Chosen) => string, done: (act: Act) => void, left: () => void, refused: () => void, sends: (isSending: boolean) => void,
    *   preview: (formula: import("./correction.js").Formula | null) => [any, any] | null }} page
    */
   constructor(page) {
@@ -111,6 +111,7 @@ export class BenchForm {
     const seen = ask(this.isWhole);
     form.hidden = !may("review", channel.split("/")[0]);
     this.tellWhat(false);
+    this.tellWhy();
     say(byId("bench-what"), spanText(Math.ceil(chosen.after / 1000) * 1000, chosen.until)); // a finding is taken from just before it
     error.hidden = true;
     this.typed();
@@ -138,6 +139,14 @@ export class BenchForm {
     byId("bench-kinds").hidden = isGiven;
     reject.hidden = byId("bench-why").hidden = this.proposal === null;
     say(byId("bench-signs"), this.proposal ? TEXT.bench_accept : TEXT.bench_sign);
+  }
+
+  /** Say what tests and people say of what is selected, as far as it is drawn. */
+  tellWhy() {
+    if (!this.chosen || this.proposal) return;
+    const words = this.page.said(this.chosen);
+    say(byId("bench-why"), words);
+    byId("bench-why").hidden = !words;
   }
 
   /**

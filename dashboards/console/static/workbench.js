@@ -58,6 +58,7 @@ const form = new BenchForm({
   decimals: () => channels.get(channel)?.decimals ?? 2,
   device: () => deviceOf(channel),
   look: () => learn(),
+  said: (found) => chart.said(found),
   preview: (formula) => chart.preview(formula),
   left: leave, refused: learn, done: acted, sends,
 });
@@ -125,6 +126,7 @@ async function load(whole = true) {
     chart.show(data, of, shown);
     drawn = { data, shown };
     lay();
+    form.tellWhy();
     byId("bench-hourly").hidden = !data.hourly;
     listActs(data.acts);
     place.dataset.drawn = String(mine);

@@ -233,7 +233,7 @@ def _line(act: Act, zone: ZoneInfo) -> str:
 
 def _found_line(one: FoundStretch, zone: ZoneInfo) -> str:
     span = f"{shown(one.from_t, zone)} .. {shown(one.to_t, zone)}"
-    values = "" if one.low is None else f"  {one.low:g} .. {one.high:g}"
+    values = "" if one.low is None or one.channels else f"  {one.low:g} .. {one.high:g}"
     word = "fail" if one.flag == Quality.FAIL else "suspect"
     place = f"{one.station}, device {one.device}: {', '.join(one.channels)}" if one.channels else one.channel
     return f"{word:<7}  {place}  {span}  {one.readings} readings  {', '.join(one.tests)}{values}"
