@@ -67,8 +67,8 @@ def fitted(time_us: Times, value: Floats, good: npt.NDArray[np.bool_], most_fals
     weight = np.ones(len(hourly))
     figures: Floats = np.zeros(FIGURES)
     for _ in range(ROUNDS):
-        root = np.sqrt(weight)
-        figures = np.asarray(np.linalg.lstsq(columns * root[:, None], hourly * root, rcond=None)[0], np.float64)
+        weighed = columns * weight[:, None]
+        figures = np.asarray(np.linalg.solve(weighed.T @ columns, weighed.T @ hourly), np.float64)
         off = np.abs(hourly - columns @ figures)
         weight = 1 / np.maximum(off, 0.1 * np.median(off) + 1e-9)
     rounded = tuple(float(f"{each:.5g}") for each in figures)
