@@ -44,8 +44,8 @@ API_S: Final = 10
 """Longest statement for a program."""
 PUBLIC_END_S: Final = 1.0
 """Longest wait for the reader of the public pages at the end: what it reads then is for nobody."""
-COMMAND_WAIT_S: Final = 20.0
-"""Longest wait of a page for a station's answer."""
+COMMAND_WAIT_S: Final = 60.0
+"""Longest wait of a page for a station's answer, that of `quantrac commands`: to read all of a busy line takes 20 s."""
 PUSH_WITHIN_S: Final = 300.0
 """Time in which a station must deliver with a new configuration what it did before, or takes it back."""
 
