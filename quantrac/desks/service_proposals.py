@@ -23,7 +23,7 @@ from quantrac.quality.ledger import Witness
 from quantrac.quality.proposals import Proposal, ProposalKind, proposals_of
 from quantrac.quality.series import DeviceSeries
 from quantrac.quality.services import LogEntry
-from quantrac.telemetry.quality import Quality
+from quantrac.telemetry.quality import Quality, StatelessTest
 from quantrac.telemetry.states import State
 
 APART: Final = 3.0
@@ -42,7 +42,7 @@ where station = (select station from channel where channel = %(place)s
 READINGS: Final = """
 select (extract(epoch from time) * 1000000)::int8, value from reading
 where channel_id = %(channel_id)s and time > %(after)s and time <= %(until)s and state = %(ok)s and value is not null
-order by time
+  and tests & %(impossible)s = 0 order by time
 """
 WORKS: Final = """
 select v.device, v.kind, v.channel, v.before, v.reference, coalesce(v.arrived_at, v.at), coalesce(v.left_at, v.at)
@@ -100,7 +100,8 @@ def service_proposals(conn: Connection, place: str, after: datetime, until: date
     """
     if until - after > LONGEST:
         raise BadReview("found {days} days, allowed 400 at once", days=(until - after).days)
-    asked = {"place": place, "after": after, "until": until, "ok": int(State.OK), "parameters": list(CLASSES)}
+    asked = {"place": place, "after": after, "until": until, "ok": int(State.OK), "parameters": list(CLASSES),
+             "impossible": int(StatelessTest.RANGE | StatelessTest.PLAUSIBLE)}  # fmt: skip
     channels = conn.execute(CHANNELS, asked).fetchall()
     if not channels:
         raise BadReview("found {place}: no such station or channel, or none of its parameters is judged by services",

@@ -55,6 +55,12 @@ def test_an_officer_sees_judges_corrects_and_takes_back(
     assert (drawn["fail"][29], drawn["raw"][29], drawn["raw"][28]) == (1e300, None, 6.0)
     at = (T0 + 30 * MINUTE).timestamp()
     assert drawn["lanes"] == {"range": [[at - 60, at, 1]]}
+    assert drawn["remarks"] == [[at - 60, at, ["range"], None, None, None, None, None]]
+    proposals = "/api/stations/st-my-thanh/proposals"
+    assert asked(f"{proposals}?{between(0, 120)}") == {"proposals": []}
+    for answer in ("accept", "reject"):
+        refused = asked(f"{proposals}/5f0c1a9e/{answer}", wish(0, 120), 422)["error"]
+        assert refused == "không (còn) đề xuất nào tên 5f0c1a9e: hãy xem lại danh sách đề xuất"
     found = asked(f"/api/stations/st-my-thanh/findings?{between(0, 120)}")
     assert [(one["channel"], one["readings"], one["tests"]) for one in found["findings"]] == [
         ("st-my-thanh/do", 1, ["range"])
