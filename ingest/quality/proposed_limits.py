@@ -24,6 +24,8 @@ LEAST_GOOD: Final = 2_000
 LEAST_STILL_S: Final = 3600.0
 LEAST_STILL_INTERVALS: Final = 12
 """No flat line is shorter: that a value has never repeated yet does not make the first repetition a fault."""
+DIGITS: Final = 6
+"""Values that differ by less are the same number, written twice."""
 ROUNDING: Final = 1e-9
 """Relative error of a difference of values of few digits."""
 
@@ -71,6 +73,13 @@ def proposed_limits(
             name, limit, float(np.mean(blamed[good])), int(np.count_nonzero(blamed & bad)), now,
             None if now is None else float(np.mean(_blamed(name, readings, now, interval_s)[good])),
         )  # fmt: skip
+
+
+def smallest_step(value: Floats) -> float | None:
+    """Return the smallest step between values, in their unit: how fine the instrument tells; None: too few values."""
+    values = value[~np.isnan(value)]
+    steps = np.diff(np.unique(np.round(values, DIGITS)))
+    return float(f"{steps.min():.2g}") if len(values) >= LEAST_GOOD and len(steps) else None
 
 
 def _blamed(name: str, readings: TestedReadings, limit: float, interval_s: float) -> Mask:

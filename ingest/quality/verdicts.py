@@ -64,8 +64,8 @@ where r.channel_id = %(channel_id)s and r.time > %(after)s and r.time <= %(until
 order by r.time
 """
 CHANNELS: Final = """
-select channel_id, station, channel, device, parameter, interval_s, history_tests, history_limits from channel
-where device is not null and history_tests <> '{}'
+select channel_id, station, channel, device, parameter, interval_s, history_tests, history_limits, resolution
+from channel where device is not null and history_tests <> '{}'
   and (%(stations)s::text[] is null or station = any(%(stations)s))
   and (%(parameters)s::text[] is null or parameter = any(%(parameters)s))
 order by station, device, name
@@ -124,6 +124,9 @@ class JudgedChannel(NamedTuple):
     interval_s: float
     limits: dict[str, float]
     """By test that it has."""
+    parameter: str
+    resolution: float | None
+    """The smallest step that its instrument tells; None: nobody said."""
 
 
 class ReviewedColumns(NamedTuple):
@@ -137,9 +140,11 @@ class ReviewedColumns(NamedTuple):
 def judged_channels(conn: Connection, of: ReviewedRange) -> list[JudgedChannel]:
     """Return the channels of devices that have tests, by station and device."""
     found = []
-    for channel_id, station, channel, device, parameter, interval_s, names, own in conn.execute(CHANNELS, of._asdict()):
+    for channel_id, station, channel, device, parameter, interval_s, names, own, step in conn.execute(
+        CHANNELS, of._asdict()
+    ):
         limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in names}
-        found.append(JudgedChannel(channel_id, station, channel, device, interval_s, limits))
+        found.append(JudgedChannel(channel_id, station, channel, device, interval_s, limits, parameter, step))
     return found
 
 

@@ -129,8 +129,9 @@ def fit(
     limit stands what the present one costs. Limits fit the time they were made from: leave some months for
     `quantrac quality score` after `quantrac stations apply` and `quantrac quality run --from`.
     """
-    from ingest.quality.proposed_limits import proposed_limits
+    from ingest.quality.proposed_limits import proposed_limits, smallest_step
     from ingest.quality.verdicts import NothingReviewed, ReviewedRange, judged_channels, reviewed
+    from quantrac.quality.accuracy import coarseness
     from quantrac.quality.climatology import TEST, fitted
 
     with database("console", "quality fit") as conn:
@@ -141,8 +142,11 @@ def fit(
             said = reviewed(conn, channel, asked, rest_is_good=rest_is_good)
             limits = list(proposed_limits(*said, channel.interval_s, most_false, channel.limits))
             climate = fitted(said.readings.time_us, said.readings.value, said.good, most_false)
-            if limits or climate:
-                found.append((channel, int(said.good.sum()), int(said.bad.sum()), limits, climate))
+            step = smallest_step(said.readings.value[said.good]) if channel.resolution is None else None
+            step = step if coarseness(channel.parameter, step) > 1 else None
+            if limits or climate or step:
+                counts = int(said.good.sum()), int(said.bad.sum())
+                found.append(FittedChannel(channel, *counts, limits, climate, step))
     if not found:
         raise NothingReviewed(
             "no channel has 2000 good readings there: sign days (quantrac stages), or say --rest-is-good where people "
@@ -150,24 +154,39 @@ def fit(
         )
     rows = [
         {"channel": channel.channel, "good": good, "bad": bad, **limit._asdict()}
-        for channel, good, bad, limits, _ in found
+        for channel, good, bad, limits, *_ in found
         for limit in limits
     ] + [
         {"channel": channel.channel, "good": good, "bad": bad, "test": TEST, **climate.climate._asdict(),
          "false_share": climate.false_share}
-        for channel, good, bad, _, climate in found
+        for channel, good, bad, _, climate, _ in found
         if climate is not None
+    ] + [
+        {"channel": one.channel.channel, "good": one.good, "bad": one.bad, "resolution": one.step}
+        for one in found
+        if one.step is not None
     ]  # fmt: skip
     answer(rows, yaml_of(found, most_false), as_json=as_json)
 
 
-def yaml_of(
-    found: list[tuple[JudgedChannel, int, int, list[ProposedLimit], FittedClimate | None]], most_false: float
-) -> Iterator[str]:
-    """Yield what is proposed for each channel (good and bad readings, limits, what is usual) as a station's file."""
+class FittedChannel(NamedTuple):
+    """What is proposed for a channel."""
+
+    channel: JudgedChannel
+    good: int
+    bad: int
+    """Readings that people call so."""
+    limits: list[ProposedLimit]
+    climate: FittedClimate | None
+    step: float | None
+    """The smallest step that it tells, where that is coarse and nobody said it."""
+
+
+def yaml_of(found: list[FittedChannel], most_false: float) -> Iterator[str]:
+    """Yield what is proposed as a station's file has it."""
     yield f"# At most {most_false:.3%} of the good readings blamed by each test"
     place: tuple[str, ...] = ()
-    for channel, good, bad, limits, climate in found:
+    for channel, good, bad, limits, climate, step in found:
         if place[:1] != (channel.station,):
             yield from (f"# stations/{channel.station}.yaml", "devices:")
         if place != (channel.station, channel.device):
@@ -176,12 +195,15 @@ def yaml_of(
         usual = [] if climate is None else [_climate(climate.climate)]
         settings = ", ".join([*(f"{one.test}: {_limit(one.test, one.limit)}" for one in limits), *usual])
         name = channel.channel.partition("/")[2]
-        yield f"      {name}: {{quality: {{{settings}}}}}  # {good} good, {bad} bad readings"
+        told = "" if step is None else f"resolution: {step:g}, "
+        yield f"      {name}: {{{told}quality: {{{settings}}}}}  # {good} good, {bad} bad readings"
         for one in limits:
             before = "off now" if one.present is None else (
                 f"now {_limit(one.test, one.present)}: {one.present_false_share or 0:.3%}"
             )  # fmt: skip
             yield f"      #   {one.test}: {one.false_share:.3%} false, {one.found} bad found; {before}"
+        if step is not None:
+            yield "      #   resolution: no two values are nearer, so calm water rests longer"
         if climate is not None:
             yield f"      #   climatology: {climate.false_share:.3%} of the days of this history blamed"
 

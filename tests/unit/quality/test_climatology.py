@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from ruamel.yaml import YAML
 
+from ingest.quality.proposed_limits import smallest_step
 from ingest.quality.verdicts import JudgedChannel
-from quantrac.cli.commands.quality import yaml_of
+from quantrac.cli.commands.quality import FittedChannel, yaml_of
 from quantrac.config.station_files import QualitySpec
 from quantrac.quality.climatology import FittedClimate, climatology, expected, fitted
 from quantrac.quality.series import Climate, DeviceSeries, Floats, Times
@@ -65,11 +66,14 @@ def test_less_than_ten_months_or_a_year_without_a_summer_says_nothing() -> None:
 
 
 def test_what_quality_fit_prints_is_what_a_station_file_takes() -> None:
-    channel = JudgedChannel(7, "st-a", "st-a/water_temp", "sonde", 600.0, {})
+    channel = JudgedChannel(7, "st-a", "st-a/water_temp", "sonde", 600.0, {}, "water_temp", None)
     climate = Climate((28.125, *[-0.0625] * 12), 2.5)
-    lines = yaml_of([(channel, 50_000, 0, [], FittedClimate(climate, 0.0004))], 0.0005)
-    said = YAML(typ="safe").load("\n".join(lines))["devices"]["sonde"]["channels"]["water_temp"]["quality"]
-    assert QualitySpec.model_validate(said).climatology == (*climate.figures, climate.limit)
+    step = smallest_step(np.round(water(YEAR) / 0.2) * 0.2)
+    lines = yaml_of([FittedChannel(channel, 50_000, 0, [], FittedClimate(climate, 0.0004), step)], 0.0005)
+    said = YAML(typ="safe").load("\n".join(lines))["devices"]["sonde"]["channels"]["water_temp"]
+    assert said.pop("resolution") == 0.2
+    assert QualitySpec.model_validate(said["quality"]).climatology == (*climate.figures, climate.limit)
+    assert smallest_step(np.full(1999, 0.2)) is None
 
 
 def test_a_channel_that_nobody_fitted_is_not_judged() -> None:
