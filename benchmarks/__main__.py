@@ -34,6 +34,7 @@ from benchmarks import (
     rule_evaluation,
     sensor_to_row,
     standing_alarms,
+    turbidity_boosting,
     whole_network,
     year,
 )
@@ -80,6 +81,7 @@ ON_DEMAND: dict[str, Callable[[argparse.Namespace], Lines]] = {
     "floods": lambda asked: floods.run(asked.seconds),
     "sustained": lambda asked: ingest_sustained.run(max(asked.seconds, 60)),
     "whole-network": network,
+    "boosting": lambda asked: turbidity_boosting.run(asked.data),
     "quality": lambda asked: quality_scores.run(asked.data),
     "steps": lambda asked: ingest_steps.run(asked.messages),
     "ledger": lambda asked: quality_ledger.run(asked.data),
@@ -109,7 +111,7 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=400, help="changes of an alarm in told; at most 800")
     parser.add_argument("--community", metavar="URL", help="server with TimescaleDB Community, for compression")
     parser.add_argument("--spooled", type=int, default=1_000_000, help="messages in the spool of million")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="recorded stations, for quality and ledger")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="recorded stations: boosting, quality, ledger")
     arguments = parser.parse_args()
     if "ledger" in arguments.names and (arguments.data is None or not arguments.data.is_dir()):
         parser.error("ledger: say with --data which folder holds the recorded stations (docs/service-ledger.md)")

@@ -53,8 +53,13 @@ class LineProblem(NamedTuple):
     is_end: bool = False
     """Nothing behind it can be read: what follows is not imported, and the import is not finished."""
 
+    @property
+    def what(self) -> str:
+        """What is wrong, shortened."""
+        return self.message if len(self.message) <= MOST_SHOWN else f"{self.message[:MOST_SHOWN]}…"
+
     def __str__(self) -> str:
-        return f"{self.place}: {self.message if len(self.message) <= MOST_SHOWN else f'{self.message[:MOST_SHOWN]}…'}"
+        return f"{self.place}: {self.what}"
 
 
 def state(text: str, value: float | None) -> State:

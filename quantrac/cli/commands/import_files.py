@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 app = group()
 PROBLEMS_SHOWN: Final = 100
+"""Of so many different ones the first lines are printed."""
+ALIKE_SHOWN: Final = 5
 FLAG_COLUMN: Final = "*_flag"
 
 Paths = Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for them.")]
@@ -249,21 +252,28 @@ def _meant(flags: Sequence[str]) -> dict[str, Judgement]:
 
 
 class Problems:
-    """Prints lines that cannot be used, the first hundred of them."""
+    """Prints what makes lines unusable: the first places of each thing found, and in the end how often it was."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self._times: Counter[str] = Counter()
+        self._others = 0
 
     def __call__(self, problem: LineProblem) -> None:
         """Take one."""
-        self.count += 1
-        if self.count <= PROBLEMS_SHOWN:
+        if problem.what not in self._times and len(self._times) == PROBLEMS_SHOWN:
+            self._others += 1
+            return
+        self._times[problem.what] += 1
+        if self._times[problem.what] <= ALIKE_SHOWN:
             print(problem, file=sys.stderr)
 
     def close(self) -> None:
-        """Say how many more there were."""
-        if self.count > PROBLEMS_SHOWN:
-            print(f"{self.count - PROBLEMS_SHOWN} more lines that cannot be used", file=sys.stderr)
+        """Say how often each was found that is in more lines than were shown, and how many other lines there were."""
+        for what, times in self._times.items():
+            if times > ALIKE_SHOWN:
+                print(f"{times} times: {what}", file=sys.stderr)
+        if self._others:
+            print(f"{self._others} more lines that cannot be used", file=sys.stderr)
 
 
 @contextmanager
