@@ -128,7 +128,11 @@ def _by_its_own(sonde: TaughtSonde, model: Any) -> Iterator[str]:
     """Give the score of the second half of a record by a model of its first half: the best a network's own has."""
     half, quarter = len(sonde.value) // 2, len(sonde.value) // 4
     first, second = sonde.part(slice(half)), sonde.part(slice(half, None))
-    threshold = _threshold([first.part(slice(quarter)), first.part(slice(quarter, None))], model)
+    quarters = [first.part(slice(quarter)), first.part(slice(quarter, None))]
+    if any(np.count_nonzero(one.rejected & ~np.isnan(one.value)) < LEAST_REJECTED for one in (*quarters, second)):
+        yield f"{sonde.name} turbidity: too little of its first or second half is rejected to learn by"
+        return
+    threshold = _threshold(quarters, model)
     yield f"{sonde.name} turbidity, second half, trained on its first half, from {threshold:.2f}"
     seen = _blamed(_fitted([first], model), second, threshold)
     for title, blamed in (("our tests", second.blamed), ("boosting", seen), ("both", second.blamed | seen)):

@@ -8,6 +8,7 @@ import pytest
 
 from dashboards.console.jobs_page import due_words
 from quantrac.cli.jobs.runs import Done, Job, register, run_asked, run_if_due
+from quantrac.database.beat import Beat, Making
 from quantrac.database.pool import Connection
 from quantrac.desks.jobs import run_now
 from quantrac.desks.roles import Role, RoleGrant
@@ -31,10 +32,14 @@ async def test_jobs_are_shown_with_next_times_and_runs_and_whoever_may_asks_for_
     assert run_if_due(configured, monday, lambda: NOW)
     assert run_if_due(configured, broken, lambda: NOW)
     assert run_if_due(configured, broken, lambda: NOW + timedelta(minutes=1))
+    anew = Making(0.4, 52_000.0, NOW + timedelta(minutes=6))
+    Beat(configured, "quality", "box:1", NOW).beat(NOW + timedelta(days=999), making=anew)
     async with served(database, None) as (http, _):
         page = await http.get("/jobs", headers=officer)
         expected = ("06:30 thứ hai hằng tuần", "06:30 30/11/2026", "mỗi 30 giây", "&lt;b&gt;3&lt;/b&gt; files")
         assert [words for words in expected if words not in page.text] == []
+        anew_words = "Dịch vụ quality đang tính lại toàn bộ: 40 %, 52000 dòng mỗi giây, xong lúc 10:06 24/11/2026"
+        assert anew_words in text_of(page)
         assert "Monday at 06:30" in text_of(await http.get("/jobs?job=backup&lang=en", headers=officer))
         assert "/srv/secret" in (await http.get("/jobs", headers=admin)).text
         assert "/srv/secret" not in page.text, "what a program says of its failure is for those who look after it"
