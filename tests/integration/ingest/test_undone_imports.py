@@ -29,10 +29,10 @@ from quantrac.telemetry.wire import Message
 from tests.fixtures.stations import add_channel
 
 OWN, OTHER = "st-my-thanh", "st-test"
-START = datetime(2026, 11, 2, 17, 0, tzinfo=UTC)
+START = datetime(2024, 11, 2, 17, 0, tzinfo=UTC)
 """The beginning of 3 November in the network's zone."""
 SLOT = timedelta(minutes=10)
-NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+NOW = datetime(2024, 11, 20, 3, 0, tzinfo=UTC)
 DERIVED = {
     "do_1h": ("do", "mean-1h", {"of": "do"}),
     "do_8h": ("do", "mean-8h", {"of": "do_1h"}),
@@ -225,7 +225,7 @@ def test_what_people_built_on_an_import_is_theirs_to_take_back_first(centre: Con
     settle(conn)
     days = stages.ChannelDays(OWN, day, day, (f"{OWN}/do",))
     stages.sign(conn, days, "dung", "looked at", NOW)
-    with pytest.raises(NotUndone, match=r"signed 1 day .*03/11/2026 of st-my-thanh/do \(by dung\).*stages reopen"):
+    with pytest.raises(NotUndone, match=r"signed 1 day .*03/11/2024 of st-my-thanh/do \(by dung\).*stages reopen"):
         begin_undo(conn, import_id, "binh", "x", NOW)
     stages.reopen(conn, days, "dung", "the import was wrong", NOW)
     assert undo(conn, import_id) == (144 * 4, 0, 0)
