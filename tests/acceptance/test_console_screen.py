@@ -119,7 +119,8 @@ def test_numbers_times_and_ranges_are_written_as_they_are(screen: Page, still: S
     judged = {
         "t": [0, 60, 120, 180], "mean": [4, None, None, 5], "low": [4, None, None, 4.5], "high": [4, None, None, 6],
         "suspect": [None, 9, None, None], "fail": [None] * 4, "aside": [None, None, 7, None],
-        "spells": [[60, 120, "cal"]], "resolution": "readings", "width_s": 60,
+        "spells": [[60, 120, "cal"]], "remarks": [[0, 60, ["spike"], 1.5, "9 between 4 and 5", None, None, None]],
+        "resolution": "readings", "width_s": 60,
     }  # fmt: skip
     calls("plot", "pointAt", *(([judged, t], i) for t, i in ((-200, -1), (1, 0), (85, 1), (200, 3), (400, -1))))
     hours = {**judged, "resolution": "hourly"}
@@ -129,7 +130,8 @@ def test_numbers_times_and_ranges_are_written_as_they_are(screen: Page, still: S
     calls(
         "plot", "saidAt",
         ([line, 0, words, "vi"], "4,0"), ([line, 180, words, "en"], "5.0 (4.5 … 6.0)"),
-        ([line, 60, words, "en"], "◇ suspect 9.0"), ([line, 119, words, "en"], "□ set aside 7.0 · calibration"),
+        ([line, 60, words, "en"], f"◇ suspect 9.0 · {words['test_spike']} (score 1.5): 9 between 4 and 5"),
+        ([line, 119, words, "en"], "□ set aside 7.0 · calibration"),
         ([line, 4000, words, "en"], ""),
     )  # fmt: skip
     zone = "Asia/Ho_Chi_Minh"
