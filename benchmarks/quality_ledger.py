@@ -19,17 +19,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks.quality_scores import channel_flags, printed, score_of
 from quantrac.quality.accuracy import CLASSES
-from quantrac.quality.ledger import Witness
+from quantrac.quality.device_tests import judge
+from quantrac.quality.hindsight import RecordedFindings, findings_of, without_failed
 from quantrac.quality.proposals import Proposal, ProposalKind, proposals_of
-from quantrac.quality.series import DeviceSeries, Floats
-from quantrac.quality.services import LogEntry
+from quantrac.quality.series import DeviceSeries, Evidence, Floats
+from quantrac.quality.services import LogEntry, found_services, logged_services
+from quantrac.quality.witnesses import Witness
 
 Bools = npt.NDArray[np.bool_]
 YEAR_S: Final = 365.25 * 86400
 TOGETHER: Final = ("water_temp", "ec", "ph", "do", "do_sat", "turbidity")
 """Salinity and depth are left out of the sum, and oxygen in mg/l beside saturation: experts flag them because of
 conductivity."""
+HOUR_US: Final = 3600 * 1_000_000
 NEAR_US: Final = 6 * 3600 * 1_000_000
 """A correction and a proposal are of one deployment if their ends lie so near, microseconds."""
 STANDARDS: Final[Mapping[str, tuple[str, str | float, bool]]] = {
@@ -72,6 +76,7 @@ def run(folder: Path) -> Iterator[str]:
         yield from _lines(recording, "services found in the data", None, {})
         if log is not None:
             yield from _lines(recording, "services of the log", log, {})
+            yield from _found_line(recording, log)
         if measured:
             yield from _lines(recording, "services of the log, and standards", log, _witnesses(recording, measured))
 
@@ -80,13 +85,37 @@ def _lines(
     recording: Recording, mode: str, log: list[LogEntry] | None, witnesses: Mapping[str, list[Witness]]
 ) -> Iterator[str]:
     started = time.perf_counter()
-    proposals = proposals_of(recording.series, log, witnesses)
+    findings = _findings(recording.series)
+    proposals = proposals_of(recording.series, log, witnesses, findings=findings)
     took = time.perf_counter() - started
     years = float(recording.series.time_us[-1] - recording.series.time_us[0]) / 1e6 / YEAR_S
-    yield f"{recording.name}, {mode}: {took / years:.1f} s a station-year"
-    yield from _flag_lines(recording, proposals)
+    yield f"{recording.name}, {mode}: {took / years:.1f} s a station-year, {len(proposals) / years:.0f} proposals"
+    yield from _flag_lines(recording, proposals, findings, log)
     if not witnesses:
         yield from _drift_lines(recording, proposals)
+
+
+def _findings(series: DeviceSeries) -> list[RecordedFindings]:
+    """Return what all live tests blame, as the database would have it."""
+    found = findings_of(series, judge(series))
+    unknown = np.full(len(series), np.nan)
+    return found + findings_of(
+        series,
+        (
+            Evidence(test, parameter, flag, unknown, {})
+            for parameter in [*series.values]  # noqa: PD011 - a mapping, no frame
+            for test, flag in channel_flags(series, parameter).items()
+        ),
+    )
+
+
+def _found_line(recording: Recording, log: Sequence[LogEntry]) -> Iterator[str]:
+    """Yield how many services are found in the data, and how many of them people wrote down."""
+    series = without_failed(recording.series, _findings(recording.series))
+    found = [service.first_us for service in found_services(series)]
+    written = np.array([entry.from_us for entry in log])
+    right = sum(bool(np.abs(written - at).min() <= HOUR_US) for at in found)
+    yield f"{recording.name}: {len(found)} services found, {right} of them among the {len(written)} of the log"
 
 
 def _witnesses(recording: Recording, measured: Sequence[Gap]) -> dict[str, list[Witness]]:
@@ -150,9 +179,16 @@ def _log(recording: Recording) -> list[LogEntry] | None:
     return [LogEntry(t, t) for t in at]
 
 
-def _flag_lines(recording: Recording, proposals: Sequence[Proposal]) -> Iterator[str]:
+def _flag_lines(
+    recording: Recording,
+    proposals: Sequence[Proposal],
+    findings: Sequence[RecordedFindings],
+    log: list[LogEntry] | None,
+) -> Iterator[str]:
     times = recording.series.time_us
-    both: list[tuple[Bools, Bools]] = []
+    both: list[tuple[Bools, ...]] = []
+    services = found_services(recording.series) if log is None else logged_services(recording.series, log)
+    number = np.searchsorted([service.first_us for service in services], times, "right")
     for parameter, values in recording.measured.items():
         if f"{parameter}_flag" not in recording.table:
             continue
@@ -162,11 +198,15 @@ def _flag_lines(recording: Recording, proposals: Sequence[Proposal]) -> Iterator
         for proposal in proposals:
             if proposal.kind is ProposalKind.FLAG and proposal.parameter == parameter:
                 flagged |= (times >= proposal.from_us) & (times <= proposal.until_us)
-        yield f"  {parameter:<11} {_score(flagged[judged], bad[judged])}"
+        blamed = flagged.copy()
+        for finding in findings:
+            blamed |= np.isin(times, finding.time_us) if finding.parameter == parameter else False
+        told = flagged[judged], blamed[judged], _perfect(bad[judged], number[judged]), bad[judged]
+        yield f"  {parameter:<11} {_scored(*told)}"
         if parameter in TOGETHER and not (parameter == "do" and "do_sat" in recording.measured):
-            both.append((flagged[judged], bad[judged]))
+            both.append(told)
     if both:
-        yield f"  {'together':<11} {_score(*(np.concatenate(column) for column in zip(*both, strict=True)))}"
+        yield f"  {'together':<11} {_scored(*(np.concatenate(column) for column in zip(*both, strict=True)))}"
 
 
 def _truth(recording: Recording, parameter: str) -> tuple[Bools, Bools]:
@@ -183,15 +223,23 @@ def _truth(recording: Recording, parameter: str) -> tuple[Bools, Bools]:
     return bad, code.isin(["0", "1", "-3", "5"]).to_numpy(copy=True)
 
 
-def _score(flagged: Bools, bad: Bools) -> str:
-    hit, wrong = int((flagged & bad).sum()), int((flagged & ~bad).sum())
-    precision, recall = hit / max(hit + wrong, 1), hit / max(int(bad.sum()), 1)
-    f1 = 2 * precision * recall / max(precision + recall, 1e-9)
-    false = wrong / max(int((~bad).sum()), 1)
-    return (
-        f"F1 {f1:.2f}  precision {precision:.2f}  recall {recall:.2f}  false {false:.1%}  "
-        f"(experts' share {bad.mean():.1%})"
-    )
+def _perfect(bad: Bools, number: npt.NDArray[np.int64]) -> Bools:
+    """Return what a ledger would flag that knew the experts' flags, but flags ends of deployments only."""
+    gain = np.where(bad, 1, -1)
+    best = np.zeros(len(bad), bool)
+    for deployment in np.unique(number):
+        inside = np.flatnonzero(number == deployment)
+        worth = np.cumsum(gain[inside][::-1])
+        if worth.max() > 0:
+            best[inside[len(inside) - 1 - int(np.argmax(worth)) :]] = True
+    return best
+
+
+def _scored(flagged: Bools, with_findings: Bools, perfect: Bools, bad: Bools) -> str:
+    there = np.zeros(len(bad))
+    beside = (f"{name} F1 {score_of(blamed, bad, there).f1 or 0:.2f}" for name, blamed in (
+        ("with findings", with_findings), ("perfect ledger", perfect)))  # fmt: skip
+    return f"{printed(score_of(flagged, bad, there))}, {', '.join(beside)} (experts' share {bad.mean():.1%})"
 
 
 def _drift_lines(recording: Recording, proposals: Sequence[Proposal]) -> Iterator[str]:

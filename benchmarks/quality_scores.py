@@ -24,7 +24,7 @@ from ingest.quality.history import limits_at, limits_of
 from ingest.quality.readings import TestedReadings
 from quantrac.quality.device_tests import DEVICE_TESTS
 from quantrac.quality.scores import TestScore
-from quantrac.quality.series import DeviceSeries, Floats, Mask
+from quantrac.quality.series import DeviceSeries, Flags, Floats, Mask
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
@@ -122,18 +122,23 @@ def lines_of(sonde: FlaggedSonde) -> Iterator[str]:
 
 def channel_tests(series: DeviceSeries, name: str) -> dict[str, Mask]:
     """Return what the tests of one channel blame: the catalogue's plausible range, spike, flat and rate."""
+    return {title: flag >= Quality.SUSPECT for title, flag in channel_flags(series, name).items()}
+
+
+def channel_flags(series: DeviceSeries, name: str) -> dict[str, Flags]:
+    """Return the flags of the tests of one channel."""
     value, parameter = series.values[name], CATALOGUE[name]
     count = len(value)
     readings = TestedReadings(np.zeros(count, np.int32), series.time_us, value, np.full(count, State.OK, np.int16))
     interval = np.full(count, series.interval_s)
     low, high = parameter.plausible
     limits = limits_of(name, limits_at(name, series.resolution.get(name)))
-    found = {"plausible": (value < low) | (value > high)}
+    found = {"plausible": np.where((value < low) | (value > high), Quality.FAIL, Quality.GOOD).astype(np.int8)}
     for title, test, limit in (
         (spike.TEST, spike.spikes, spike.suspect_from(name)),
         (flat.TEST, flat.flat_lines, limits.get(flat.TEST)),
         (rate.TEST, rate.jumps, rate.MOST_AN_HOUR.get(name)),
     ):
         if limit is not None:
-            found[title] = test(readings, np.full(count, limit), interval).flag >= Quality.SUSPECT
+            found[title] = test(readings, np.full(count, limit), interval).flag
     return found

@@ -1,37 +1,27 @@
 """The desk of the service ledger: what the services of a station's sensors speak for, and a person's yes to it.
 
-Nothing is kept of a proposal: it is worked out of readings, field book and laboratory when somebody asks, and its name
-says exactly what was seen. Accepting it is one act of review (`quantrac/desks/review.py`), with person and reason; so
-is rejecting it, which is kept, so that the same is not proposed again until somebody takes that back.
+Nothing is kept of a proposal: it is worked out of what is on record (`service_evidence.py`) when somebody asks, and its
+name says exactly what was seen. Accepting it is one act of review (`quantrac/desks/review.py`), with person and reason;
+so is rejecting it, which is kept, so that the same is not proposed again until somebody takes that back.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
-
-import numpy as np
+from datetime import datetime, timedelta
+from typing import Final
 
 from quantrac.database.pool import Connection
 from quantrac.desks import review
 from quantrac.desks.acts import Act, BadReview, ReviewedReadings, acts_there, version_of
+from quantrac.desks.service_evidence import EPOCH, MICROSECOND, evidence_of
 from quantrac.quality.accuracy import CLASSES
-from quantrac.quality.ledger import Witness
 from quantrac.quality.proposals import Proposal, ProposalKind, proposals_of
-from quantrac.quality.series import DeviceSeries
-from quantrac.quality.services import LogEntry
-from quantrac.telemetry.quality import Quality, StatelessTest
-from quantrac.telemetry.states import State
+from quantrac.telemetry.quality import Quality
 
-APART: Final = 3.0
-"""A bottle and a sensor differ by so many accuracies of the sensor: they were not at one place in one moment."""
 LONGEST: Final = timedelta(days=400)
 """Of what is looked at in one go."""
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND: Final = timedelta(microseconds=1)
 
 CHANNELS: Final = """
 select channel_id, channel, parameter, coalesce(device, ''), interval_s from channel
@@ -39,23 +29,6 @@ where station = (select station from channel where channel = %(place)s
                  union select station from station where station = %(place)s)
   and active and not derived and parameter = any(%(parameters)s) order by device, channel
 """
-READINGS: Final = """
-select (extract(epoch from time) * 1000000)::int8, value from reading
-where channel_id = %(channel_id)s and time > %(after)s and time <= %(until)s and state = %(ok)s and value is not null
-  and tests & %(impossible)s = 0 order by time
-"""
-WORKS: Final = """
-select v.device, v.kind, v.channel, v.before, v.reference, coalesce(v.arrived_at, v.at), coalesce(v.left_at, v.at)
-from v_service_visit v join channel c using (station)
-where c.channel_id = %(channel_id)s and v.at > %(after)s and v.at <= %(until)s order by v.at
-"""
-SAMPLES: Final = """
-select s.sampled_at, s.beside - s.value, s.value from v_sample s join channel c using (channel)
-where c.channel_id = %(channel_id)s and s.unit = c.unit and s.sampled_at > %(after)s and s.sampled_at <= %(until)s
-  and s.beside is not null and s.value is not null order by s.sampled_at
-"""
-BREAKS: Final = ("cleaning", "calibration", "probe_change", "device_change", "repair")
-"""Works after which a sensor may read otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +73,23 @@ def service_proposals(conn: Connection, place: str, after: datetime, until: date
     """
     if until - after > LONGEST:
         raise BadReview("found {days} days, allowed 400 at once", days=(until - after).days)
-    asked = {"place": place, "after": after, "until": until, "ok": int(State.OK), "parameters": list(CLASSES),
-             "impossible": int(StatelessTest.RANGE | StatelessTest.PLAUSIBLE)}  # fmt: skip
+    asked = {"place": place, "after": after, "until": until, "parameters": list(CLASSES)}
     channels = conn.execute(CHANNELS, asked).fetchall()
     if not channels:
         raise BadReview("found {place}: no such station or channel, or none of its parameters is judged by services",
                         place=place)  # fmt: skip
+    devices = {
+        device: {row[2]: row for row in reversed(channels) if row[3] == device}
+        for device in dict.fromkeys(row[3] for row in channels)
+    }
+    known = {device: evidence_of(conn, device, own, asked) for device, own in devices.items()}
     found: list[ServiceProposal] = []
-    for device in dict.fromkeys(row[3] for row in channels):
-        own = {row[2]: row for row in reversed(channels) if row[3] == device}
-        for proposal in _device_proposals(conn, device, own, asked):
-            one = _named(own[proposal.parameter][1], proposal)
+    for device, evidence in known.items():
+        beside = evidence.beside({name: other.series for name, other in known.items() if name != device})
+        for proposal in proposals_of(
+            evidence.series, evidence.log or None, evidence.witnesses, beside, evidence.findings
+        ):
+            one = _named(devices[device][proposal.parameter][1], proposal)
             if place in (one.channel, one.channel.partition("/")[0]) and not _reviewed(conn, one):
                 found.append(one)
     return sorted(found, key=lambda one: (-one.confidence, one.channel, one.from_t, one.kind))
@@ -149,43 +128,6 @@ def _standing(conn: Connection, name: str, place: str, after: datetime, until: d
     return proposal, seen
 
 
-def _device_proposals(
-    conn: Connection, device: str, channels: Mapping[str, Sequence[Any]], asked: Mapping[str, object]
-) -> list[Proposal]:
-    columns: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    witnesses: dict[str, list[Witness]] = {}
-    log: list[LogEntry] = []
-    for parameter, (channel_id, channel, *_) in channels.items():
-        own = {**asked, "channel_id": channel_id}
-        rows = np.array(conn.execute(READINGS, own).fetchall(), float).reshape(-1, 2)
-        columns[parameter] = rows[:, 0].astype(np.int64), rows[:, 1]
-        works = [work for work in conn.execute(WORKS, own).fetchall() if work[0] is None or device in ("", work[0])]
-        log = [LogEntry(_us(work[5]), _us(work[6])) for work in works if work[1] in BREAKS]
-        checks = (work for work in works if work[2] == channel and None not in work[3:5])
-        tested = conn.execute(SAMPLES, own).fetchall()
-        witnesses[parameter] = [
-            *(_witness("standard", parameter, work[5], work[3] - work[4], work[4]) for work in checks),
-            *(_witness("laboratory", parameter, taken, error, value, APART) for taken, error, value in tested),
-        ]
-    return proposals_of(_series(columns, min(row[4] for row in channels.values())), log or None, witnesses)
-
-
-def _witness(
-    kind: Literal["standard", "laboratory"], parameter: str, at: datetime, error: float, level: float, unsure: float = 1
-) -> Witness:
-    sigma = unsure * float(CLASSES[parameter].allowed(np.asarray(level)))
-    return Witness(_us(at), error, sigma, kind)
-
-
-def _series(columns: Mapping[str, tuple[np.ndarray, np.ndarray]], interval_s: float) -> DeviceSeries:
-    times = np.unique(np.concatenate([time_us for time_us, _ in columns.values()]))
-    values = {}
-    for parameter, (time_us, measured) in columns.items():
-        values[parameter] = np.full(len(times), np.nan)
-        values[parameter][np.searchsorted(times, time_us)] = measured
-    return DeviceSeries(times, values, {}, interval_s)
-
-
 def _named(channel: str, proposal: Proposal) -> ServiceProposal:
     from_t, to_t = EPOCH + proposal.from_us * MICROSECOND, EPOCH + proposal.until_us * MICROSECOND
     seen = f"{channel} {proposal.kind} {proposal.from_us} {proposal.until_us} {proposal.added:.4g} {proposal.gap:.4g}"
@@ -201,7 +143,3 @@ def _reviewed(conn: Connection, one: ServiceProposal) -> bool:
     standing = [act for act in acts_there(conn, one.stretch) if act.state != "withdrawn"]
     refused = (act for act in standing if act.kind == "rejection" and (act.flag is not None) == (kind == "flag"))
     return any(act.kind == kind for act in standing) or any(refused)
-
-
-def _us(at: datetime) -> int:
-    return (at - EPOCH) // MICROSECOND

@@ -30,11 +30,13 @@ CLASSES: Final[Mapping[str, Accuracy]] = {
     "ec": Accuracy(0.005, 0.01),
     "salinity": Accuracy(0.1, 0.01),
     "turbidity": Accuracy(2.0, 0.05),
+    "water_level": Accuracy(0.03),
 }
 """Of a multiparameter sonde. Temperature, pH, oxygen in mg/l and the least of conductivity: beyond which the United
 States Geological Survey corrects (Wagner and others 2006, Techniques and Methods 1-D3, criteria for data corrections);
 its 3 % of conductivity is wider than what makers state, which stands here, as for salinity and turbidity (1 % and 5 %
-of the reading or 2 NTU: data sheets of YSI's 6-series). Oxygen saturation: the same 0.3 mg/l in warm water, rounded."""
+of the reading or 2 NTU: data sheets of YSI's 6-series). Oxygen saturation: the same 0.3 mg/l in warm water, rounded.
+Water level: class 2 of ISO 4373 for a gauge of ten metres, 0.3 %."""
 
 FINE: Final[Mapping[str, float]] = {
     "water_temp": 0.1,

@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from quantrac.quality.series import Floats
-from quantrac.quality.services import Service, ServiceTrace
+from quantrac.quality.services import APART, NEAR, Service, ServiceTrace
 from quantrac.quality.steps import ServiceStep
+from quantrac.quality.witnesses import Witness
 
 OFFSET: Final = 4.0
 """An offset at the start of a deployment is usual up to so many times the sensor's accuracy."""
 DRIFT: Final = 1.5
 """Drift is usual up to so many offsets. Below 2 an offset explains a step up and the step down after it; above, two
 drifts would."""
+STEADY: Final = 0.1
+"""The same of a sensor that does not drift: a thermometer is wrong from its first reading, or not at all."""
 NOISE: Final = 3.0
 """Both are usual up to so many times the season's usual uncertainty of steps at least."""
 DOUBT: Final = 1.7
 """A step that nobody wrote down is unsure by so many offsets at least: more than a drift, so that one such step alone
 is nature's work; less than 2, so that a step up and the step down after it are an offset."""
 ROUNDS: Final = 50
-
-
-class Witness(NamedTuple):
-    """By how much a sensor was wrong at a moment, as another measurement says."""
-
-    at_us: int
-    """Microseconds since 1970, UTC."""
-    error: float
-    """Sensor minus witness, in the unit of the parameter."""
-    sigma: float
-    """Standard deviation of `error`, in its unit; above 0."""
-    kind: Literal["standard", "laboratory", "companion"]
 
 
 class Deployment(NamedTuple):
@@ -56,10 +47,13 @@ def deployments_of(
     witnesses: Sequence[Witness],
     ends: tuple[int, int],
     accuracy: float,
+    *,
+    drifts: bool = True,
 ) -> list[Deployment]:
     """Divide the steps of one parameter among its deployments.
 
-    `ends`: first and last reading of the series, microseconds; `accuracy`: of a sensor in order, unit of the parameter.
+    `ends`: first and last reading of the series, microseconds; `accuracy`: of a sensor in order, unit of the parameter;
+    `drifts`: whether errors of such sensors grow.
     The sum of absolute deviations is least: steps and witnesses by their uncertainty, offsets and drifts by what is
     usual. Least absolute deviations leave few large errors; least squares would spread each over its neighbours. A
     standard is read in when the sensor has been lifted and often cleaned: what fouled it is gone, so it decides only
@@ -67,11 +61,7 @@ def deployments_of(
     """
     edges = [ends[0], *(edge for service in services for edge in (service.last_us, service.first_us)), ends[1]]
     spans = list(zip(edges[::2], edges[1::2], strict=True))
-    # What is measured while a sensor is out of the water speaks of the deployment before.
-    behind = [*(begin for begin, _ in spans[1:]), ends[1] + 1]
-    heard = [
-        tuple(w for w in witnesses if begin <= w.at_us < after) for (begin, _), after in zip(spans, behind, strict=True)
-    ]
+    heard = _heard(spans, witnesses)
     offset = max(OFFSET * accuracy, NOISE * float(np.median([step.sigma for step in steps])) if steps else 0.0)
     equations: list[_Equation] = []
     for step in steps:
@@ -79,10 +69,12 @@ def deployments_of(
         sigma = max(step.sigma, DOUBT * offset) if doubtful else step.sigma
         equations.append(_Equation(2 * step.service + 1, -1.0, 1.0, step.amount, sigma))
     for number, (begin, end) in enumerate(spans):
-        equations.append(_Equation(2 * number, 1.0, 0.0, 0.0, offset))
-        equations.append(_Equation(2 * number, -1.0, 1.0, 0.0, DRIFT * offset))
+        # Two services of a day are two steps of one: what stood between has next to no cost of its own, and no drift.
+        brief = end - begin < APART
+        equations.append(_Equation(2 * number, 1.0, 0.0, 0.0, offset * (100 if brief else 1)))
+        equations.append(_Equation(2 * number, -1.0, 1.0, 0.0, offset * (DRIFT if drifts and not brief else STEADY)))
         for witness in heard[number]:
-            share = min((witness.at_us - begin) / max(end - begin, 1), 1.0)
+            share = min(max((witness.at_us - begin) / max(end - begin, 1), 0.0), 1.0)
             sigma = max(witness.sigma, DOUBT * offset) if witness.kind == "standard" else witness.sigma
             equations.append(_Equation(2 * number, 1 - share, share, witness.error, sigma))
     fine = accuracy / 1000
@@ -95,6 +87,32 @@ def deployments_of(
         start, close = float(errors[2 * number]), float(errors[2 * number + 1])
         found.append(Deployment(begin, end, start, close, sigma, beside, heard[number]))
     return found
+
+
+def _heard(spans: Sequence[tuple[int, int]], witnesses: Sequence[Witness]) -> list[tuple[Witness, ...]]:
+    """Return the witnesses of each deployment.
+
+    People round times: what was read in a standard before or after the sensor was set right speaks of the deployment
+    whose end or start lies near. All else speaks of the deployment in which it was seen, or of the one before a gap.
+    """
+    begins, ends = np.array(spans).T
+    # A parameter may begin after the first service of its device, or end before the last.
+    begins[0], ends[-1] = begins.min(), ends.max()
+    behind = np.append(begins[1:], ends[-1])
+    found: list[list[Witness]] = [[] for _ in spans]
+    for witness in witnesses:
+        at = witness.at_us
+        number = int(np.searchsorted(begins, at, "right")) - 1
+        if witness.kind in ("standard", "adjusted"):
+            away = np.maximum(np.maximum(ends - at, at - behind), 0)
+            at_service = int(np.argmin(away))
+            if away[at_service] <= NEAR:
+                number = at_service + (witness.kind == "adjusted")
+            elif number >= 0 and at > ends[number]:
+                number += witness.kind == "adjusted"
+        if 0 <= number < len(spans) and at <= ends[-1] + NEAR:
+            found[number].append(witness)
+    return [tuple(own) for own in found]
 
 
 class _Equation(NamedTuple):

@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from quantrac.quality.accuracy import CLASSES, Accuracy
-from quantrac.quality.ledger import Deployment, Witness, deployments_of
-from quantrac.quality.series import DeviceSeries, Floats
-from quantrac.quality.services import MINUTE, LogEntry, ServiceTrace, found_services, logged_services
+from quantrac.quality.growth import course_of
+from quantrac.quality.hindsight import (
+    BlamedStretch,
+    RecordedFindings,
+    acidity_witnesses,
+    blamed_stretches,
+    without_failed,
+)
+from quantrac.quality.ledger import Deployment, deployments_of
+from quantrac.quality.series import DeviceSeries
+from quantrac.quality.services import APART, MINUTE, LogEntry, ServiceTrace, found_services, logged_services
 from quantrac.quality.steps import steps_of
+from quantrac.quality.witnesses import Beside, Witness, witnesses_of
 from quantrac.telemetry.words import Words
 
 SURE_FLAG: Final = 6.0
@@ -26,12 +35,11 @@ SURE_DRIFT: Final = 3.0
 """The same of a correction."""
 SUREST: Final = 0.99
 """Most of a confidence."""
-GROWTH: Final = 3.0
-"""Power of time with which an error is taken to grow where flags begin: fouling and failing cells grow late. A
-correction grows in a straight line all the same, as people draw it."""
+STEADY: Final = frozenset({"water_temp"})
+"""Parameters whose sensors do not drift: thermistors of sondes change by some hundredths of a degree in years."""
 LONGEST: Final = 30 * 24 * 60 * MINUTE
 """A stretch between breaks of which one is a mere jump is judged up to this length, microseconds."""
-TRUST: Final[Mapping[ServiceTrace, float]] = {ServiceTrace.LOGGED: 1.0, ServiceTrace.GAP: 0.7, ServiceTrace.JUMP: 0.7}
+TRUST: Final[Mapping[ServiceTrace, float]] = dict.fromkeys(ServiceTrace, 0.7) | {ServiceTrace.LOGGED: 1.0}
 """Share of such breaks that are services: of those found in two years of an estuary 13 of 19 were."""
 
 
@@ -48,13 +56,20 @@ class Reason(NamedTuple):
     """One piece of evidence: its key in REASONS, and the figures that its words speak of."""
 
     key: str
-    figures: Mapping[str, float]
+    figures: Mapping[str, float | str]
 
     def words(self, language: str) -> str:
         """Return the reason for `vi` or `en`."""
         mark = "," if language == "vi" else "."
-        figures = {name: f"{value:.3g}".replace(".", mark) for name, value in self.figures.items()}
+        figures = {name: _written(value, mark) for name, value in self.figures.items()}
         return REASONS[self.key].in_language(language).format(**figures)
+
+
+def _written(value: float | str, mark: str) -> str:
+    """Write a figure to three places with this decimal mark, a large one whole; a name as it is."""
+    if isinstance(value, str):
+        return value
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}".replace(".", mark)
 
 
 REASONS: Final[Mapping[str, Words]] = {
@@ -72,13 +87,25 @@ REASONS: Final[Mapping[str, Words]] = {
     "witness_laboratory": Words(
         "mẫu phòng thí nghiệm: đầu đo lệch {error}", "against a laboratory sample the sensor was off by {error}"
     ),
+    "witness_adjusted": Words(
+        "sau khi hiệu chuẩn, đo dung dịch chuẩn vẫn lệch {error}",
+        "read in a standard after it was set right, the sensor was still off by {error}",
+    ),
     "witness_companion": Words(
-        "so với đầu đo đi kèm hoặc trạm lân cận: lệch {error}",
-        "against its companion or neighbour the sensor was off by {error}",
+        "so với đầu đo khác tại trạm ({source}): lệch {error} so với mức thường ngày",
+        "against another sensor of the station ({source}) it was off by {error} more than usual",
+    ),
+    "witness_neighbour": Words(
+        "so với trạm lân cận ({source}): lệch {error} so với mức thường ngày",
+        "against a neighbouring station ({source}) it was off by {error} more than usual",
     ),
     "beyond_accuracy": Words(
         "sai số lên tới {error}, trong khi đầu đo tốt chỉ được sai {allowed}",
         "the error reaches {error}, where a sensor in order has {allowed} at most",
+    ),
+    "tests": Words(
+        "kiểm tra tự động ({tests}) nghi ngờ {blamed} trong {readings} số đo",
+        "live tests ({tests}) blame {blamed} of {readings} readings",
     ),
     "not_logged": Words(
         "không ai ghi lần bảo trì này: nó được nhận ra từ số liệu",
@@ -114,31 +141,73 @@ def proposals_of(
     series: DeviceSeries,
     log: Iterable[LogEntry] | None = None,
     witnesses: Mapping[str, Sequence[Witness]] | None = None,
+    beside: Mapping[str, Sequence[Beside]] | None = None,
+    findings: Sequence[RecordedFindings] = (),
     accuracy: Mapping[str, Accuracy] = CLASSES,
 ) -> list[Proposal]:
     """Return what the services of a device speak for, by parameter and time.
 
-    `log`: when services were; None: they are found in the data. `witnesses`: by parameter. A parameter whose
-    `accuracy` nobody knows has no proposals.
+    `log`: when services were; None: they are found in the data. `witnesses`: readings in standards and laboratory
+    samples by parameter; `beside`: other sensors of the place and of neighbours; `findings`: of live tests. A parameter
+    whose `accuracy` nobody knows has no proposals.
     """
+    whole, series = series, without_failed(series, findings)
     services = found_services(series) if log is None else logged_services(series, log)
     known = {name: values for name, values in series.values.items() if name in accuracy and np.isfinite(values).any()}
-    steps = steps_of(DeviceSeries(series.time_us, known, series.resolution, series.interval_s), services)
+    steps = steps_of(replace(series, values=known), services)
+    told = acidity_witnesses(findings)
+    settled = {
+        parameter: [_settled(parameter, stretch) for stretch in blamed_stretches(whole, parameter, findings)]
+        for parameter in whole.values
+        if parameter in accuracy
+    }
     found: list[Proposal] = []
     for parameter, values in known.items():
         times = series.time_us[np.isfinite(values)]
         allowed = float(np.nanmedian(accuracy[parameter].allowed(values)))
-        heard = (witnesses or {}).get(parameter, ())
-        deployments = deployments_of(services, steps[parameter], heard, (int(times[0]), int(times[-1])), allowed)
+        heard = [*(witnesses or {}).get(parameter, ()), *told.get(parameter, ())]
+        for other in (beside or {}).get(parameter, ()):
+            heard += witnesses_of(series.time_us, values, other, services, allowed)
+        ends = int(times[0]), int(times[-1])
+        drifts = parameter not in STEADY
+        deployments = deployments_of(services, steps[parameter], heard, ends, allowed, drifts=drifts)
         for number, deployment in enumerate(deployments):
             traces = [services[k].trace for k in (number - 1, number) if 0 <= k < len(services)]
-            if ServiceTrace.JUMP not in traces or deployment.until_us - deployment.from_us <= LONGEST:
+            lasted = deployment.until_us - deployment.from_us
+            # Between two services of a day nothing tells an error from both their steps.
+            if lasted >= APART and (ServiceTrace.JUMP not in traces or lasted <= LONGEST):
                 bounds = (
                     deployment.from_us if number > 0 else None,
                     deployment.until_us if number < len(services) else None,
                 )
-                found += _proposed(series, parameter, deployment, traces, accuracy[parameter], bounds)
-    return found
+                proposed = _proposed(series, parameter, deployment, traces, accuracy[parameter], bounds)
+                found += (_joined(one, settled[parameter]) for one in proposed)
+    return [*found, *(one for stretches in settled.values() for one in stretches)]
+
+
+def _settled(parameter: str, stretch: BlamedStretch) -> Proposal:
+    counts = {"blamed": float(stretch.blamed), "readings": float(stretch.readings)}
+    figures: dict[str, float | str] = {"tests": ", ".join(stretch.tests), **counts}
+    confidence = min(stretch.blamed / stretch.readings, SUREST)
+    return Proposal(ProposalKind.FLAG, parameter, stretch.from_us, stretch.until_us, 0.0, 0.0, confidence,
+                    (Reason("tests", figures),))  # fmt: skip
+
+
+def _joined(one: Proposal, stretches: list[Proposal]) -> Proposal:
+    """Return a proposal with the stretches that it overlaps, which are taken out: both are settled in one act."""
+    if one.kind is not ProposalKind.FLAG:
+        return one
+    over = [other for other in stretches if other.from_us <= one.until_us and other.until_us >= one.from_us]
+    for other in over:
+        stretches.remove(other)
+        one = replace(
+            one,
+            from_us=min(one.from_us, other.from_us),
+            until_us=max(one.until_us, other.until_us),
+            confidence=max(one.confidence, other.confidence),
+            reasons=(*one.reasons, *other.reasons),
+        )
+    return one
 
 
 def _proposed(
@@ -157,22 +226,20 @@ def _proposed(
         return
     # Null steps fall off as exp(-|x|/scale), 68 % of them within one sigma.
     confidence = min(1 - math.exp(-1.14 * sure), SUREST) * min((TRUST[trace] for trace in traces), default=1.0)
-    reasons = (*_reasons(deployment, traces), Reason("beyond_accuracy", {"error": worst, "allowed": allowed}))
+    evidence = tuple(_reasons(deployment, traces))
+    if not any(reason.key.startswith(("step", "witness")) for reason in evidence):
+        return  # what is far behind or ahead speaks of it alone
+    reasons = (*evidence, Reason("beyond_accuracy", {"error": worst, "allowed": allowed}))
     yield Proposal(ProposalKind.DRIFT, parameter, int(times[0]), int(times[-1]), -deployment.start, -deployment.end,
                    confidence, reasons, services)  # fmt: skip
     if sure < SURE_FLAG:
         return
-    error = error_at(deployment, times)
+    change = deployment.end - deployment.start
+    error = deployment.start + change * course_of(times, values[np.isfinite(values)], change)
     beyond = np.flatnonzero(np.diff(np.concatenate([[False], np.abs(error) > allowed, [False]]).astype(np.int8)))
     for first, behind in beyond.reshape(-1, 2):
         yield Proposal(ProposalKind.FLAG, parameter, int(times[first]), int(times[behind - 1]), -float(error[first]),
                        -float(error[behind - 1]), confidence, reasons, services)  # fmt: skip
-
-
-def error_at(deployment: Deployment, time_us: np.ndarray) -> Floats:
-    """Return by how much the sensor is taken to be wrong at times of a deployment, in the unit of the parameter."""
-    share = (time_us - deployment.from_us) / max(deployment.until_us - deployment.from_us, 1)
-    return deployment.start + (deployment.end - deployment.start) * share**GROWTH
 
 
 def _reasons(deployment: Deployment, traces: Sequence[ServiceTrace]) -> Iterator[Reason]:
@@ -180,6 +247,6 @@ def _reasons(deployment: Deployment, traces: Sequence[ServiceTrace]) -> Iterator
         if step is not None and abs(step.amount) >= SURE_DRIFT * step.sigma:
             yield Reason(key, {"step": step.amount, "usual": step.sigma})
     for witness in deployment.witnesses:
-        yield Reason(f"witness_{witness.kind}", {"error": witness.error})
+        yield Reason(f"witness_{witness.kind}", {"error": witness.error, "source": witness.source})
     if any(trace is not ServiceTrace.LOGGED for trace in traces):
         yield Reason("not_logged", {})

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from quantrac.quality.series import DeviceSeries, Floats
+from quantrac.quality.series import DeviceSeries, Floats, Mask, Times
 
 MINUTE: Final = 60_000_000
 NEAR: Final = 45 * MINUTE
@@ -25,8 +25,23 @@ GAP_JUMP: Final = 2.5
 """The same where one sensor jumps while all were absent."""
 SENSOR: Final[Mapping[str, str]] = {"salinity": "ec", "tds": "ec", "do_sat": "do"}
 """Parameters that the sensor of another one tells too: together they are one witness."""
+NATURE: Final = frozenset({"water_temp", "ec", "turbidity", "water_level"})
+"""Rain, melt, mud and fronts move these together within minutes."""
+PROBES: Final = frozenset({"ph", "do"})
+"""No water changes both in one reading: where both jump, the probes were touched."""
 APART: Final = 12 * 60 * MINUTE
 """Services that are found lie at least so far apart, microseconds: the strongest trace counts."""
+VISIT: Final = 150 * MINUTE
+"""Services of a log that lie nearer than this are one: steps are told by so long on either side."""
+
+
+HOURS: Final = 2 * 60 * MINUTE
+"""People come so long before or after the same time of day, microseconds."""
+REGULAR: Final = 5
+"""So many traces, and half of all, within these hours tell when people come; by chance a sixth would lie there."""
+HOURS_JUMP: Final = 6.0
+"""What one sensor must jump at those hours."""
+DAY: Final = 24 * 60 * MINUTE
 
 
 class ServiceTrace(StrEnum):
@@ -36,6 +51,10 @@ class ServiceTrace(StrEnum):
     """People wrote it down, or the station said so."""
     GAP = "gap"
     """Nothing was measured for a while, and what came after stood at another level."""
+    PROBES = "probes"
+    """pH and oxygen jumped in one moment."""
+    HOURS = "hours"
+    """Values jumped at the time of day at which most jumps are: people keep hours, nature does not."""
     JUMP = "jump"
     """Values jumped in one moment: a service, a failure, or once in a while nature."""
 
@@ -61,11 +80,12 @@ def logged_services(series: DeviceSeries, entries: Iterable[LogEntry]) -> list[S
     """Return the services of a log, each at its trace in the data; ascending.
 
     Where no reading lies inside an entry and there is no gap, a clearly stronger jump within NEAR of it is taken.
-    Entries before the first or behind the last reading are no service of the series.
+    Entries before the first or behind the last reading are no service of the series. What the data show and nobody
+    wrote down is a service too, where it lies APART from all that was written.
     """
     times = series.time_us[_measured(series)]
     found: dict[tuple[int, int], Service] = {}
-    strength = np.minimum(_jumps(series), 10).sum(axis=0) + _gaps(series) if len(times) > 1 else None
+    strength = np.minimum(list(_jumps(series).values()), 10).sum(axis=0) + _gaps(series) if len(times) > 1 else None
     for entry in entries:
         first = int(np.searchsorted(times, entry.until_us, "right"))
         last = int(np.searchsorted(times, entry.from_us, "right")) - 1
@@ -79,32 +99,84 @@ def logged_services(series: DeviceSeries, entries: Iterable[LogEntry]) -> list[S
                 first = best if strength[best] >= strength[first] + CLEARER else first
                 last = first - 1
         found[last, first] = Service(int(times[last]), int(times[first]), ServiceTrace.LOGGED)
-    return [found[key] for key in sorted(found)]
+    logged = _visits([found[key] for key in sorted(found)])
+    unwritten = found_services(series, keep_hours=False)
+    return sorted([*logged, *(one for one in unwritten if all(_far(one, other) for other in logged))])
 
 
-def found_services(series: DeviceSeries) -> list[Service]:
+def _visits(services: Iterable[Service]) -> list[Service]:
+    """Put together services that lie near or overlap: two people, two entries of one day."""
+    visits: list[Service] = []
+    for service in services:
+        if visits and service.last_us - visits[-1].first_us < VISIT:
+            visits[-1] = visits[-1]._replace(first_us=max(visits[-1].first_us, service.first_us))
+        else:
+            visits.append(service)
+    return visits
+
+
+def _far(one: Service, other: Service) -> bool:
+    return one.last_us - other.first_us >= APART or other.last_us - one.first_us >= APART
+
+
+def found_services(series: DeviceSeries, *, keep_hours: bool = True) -> list[Service]:
     """Return breaks that the data themselves show, ascending: jumps of several parameters in the same moment.
 
     A gap of all parameters with a jump of one counts too. What nature does takes longer than one reading, or shows in
-    one parameter. Most services that move no value by more than nature does in a reading remain unfound.
+    what it moves together. Where people keep the same hours (`keep_hours`), less is needed at them: for a device of
+    which nothing is written down. Most services that move no value by more than nature does remain unfound.
     """
     times = series.time_us[_measured(series)]
     if len(times) < 2 * AROUND:
         return []
-    jumps = _jumps(series)
+    by_sensor = _jumps(series)
+    jumps = np.array(list(by_sensor.values()))
     gap = _gaps(series) > 0
-    many = np.sum(jumps >= JUMP, axis=0) >= 2
+    none = np.zeros(len(times), bool)
+    probes = np.all([by_sensor.get(sensor, none) >= JUMP for sensor in PROBES], axis=0)
+    by_hand = np.any([jump >= JUMP for sensor, jump in by_sensor.items() if sensor not in NATURE] or [none], axis=0)
+    many = by_hand & (np.sum(jumps >= JUMP, axis=0) >= 2)
     alone = (np.max(jumps, axis=0) >= GAP_JUMP) & gap
     lone = np.max(jumps, axis=0) >= LONE_JUMP
-    score = np.where(many | alone | lone, np.sum(np.minimum(jumps, 25), axis=0) + 10 * gap, 0)
+    strength = np.sum(np.minimum(jumps, 25), axis=0) + 10 * gap + 20 * probes
+    clear = many | alone | lone
+    traces = times[_strongest(times, np.where(clear, strength, 0))]
+    at_hours = _at_hours(times, traces) if keep_hours else none
+    by_water = [jump for sensor, jump in by_sensor.items() if sensor not in NATURE or sensor == "ec"]
+    usual = at_hours & (np.max(by_water or [none], axis=0) >= HOURS_JUMP)
+    kinds = np.select(
+        [alone, probes, usual | (at_hours & clear)],
+        [ServiceTrace.GAP, ServiceTrace.PROBES, ServiceTrace.HOURS],
+        ServiceTrace.JUMP,
+    )
+    found = _strongest(times, np.where(clear | usual, strength + 20 * usual, 0))
+    return [Service(int(times[at - 1]), int(times[at]), ServiceTrace(kinds[at])) for at in found]
+
+
+def _strongest(times: Times, score: Floats) -> list[int]:
+    """Return the places of the strongest traces that lie APART, ascending; a score of 0 is none."""
     found: list[int] = []
     for at in np.argsort(-score, kind="stable"):
         if score[at] <= 0:
             break
         if all(abs(times[at] - times[other]) >= APART for other in found):
             found.append(int(at))
-    traces = {at: ServiceTrace.GAP if alone[at] else ServiceTrace.JUMP for at in sorted(found)}
-    return [Service(int(times[at - 1]), int(times[at]), trace) for at, trace in traces.items()]
+    return sorted(found)
+
+
+def _at_hours(times: Times, traces: Times) -> Mask:
+    """Tell which times lie in the hours at which people come, as the traces tell; none where they come at any hour."""
+    nearness = _apart_in_a_day(traces[:, None], traces) <= HOURS
+    together = nearness.sum(axis=0)
+    if not len(traces) or together.max() < max(REGULAR, len(traces) / 2):
+        return np.zeros(len(times), bool)
+    return _apart_in_a_day(times, traces[int(np.argmax(together))]) <= HOURS
+
+
+def _apart_in_a_day(one: Times, other: Times | np.int64) -> Times:
+    """Return how far apart times of day are, microseconds, around the clock."""
+    apart = np.abs(one - other) % DAY
+    return np.asarray(np.minimum(apart, DAY - apart), np.int64)
 
 
 def _measured(series: DeviceSeries) -> np.ndarray:
@@ -121,8 +193,8 @@ def _gaps(series: DeviceSeries) -> Floats:
     return np.where(np.diff(times, prepend=times[:1]) > 1.5e6 * series.interval_s, 3.0, 0.0)
 
 
-def _jumps(series: DeviceSeries) -> Floats:
-    """Return how many times the changes around it each lasting change is: a row a sensor."""
+def _jumps(series: DeviceSeries) -> dict[str, Floats]:
+    """Return by sensor how many times the changes around it each lasting change is."""
     measured = _measured(series)
     # Over a gap nature goes on: its changes are compared with as many usual ones, of a quarter of a tide at most.
     lasted = np.diff(series.time_us[measured], prepend=series.time_us[measured][:1]) / (1e6 * series.interval_s)
@@ -132,7 +204,7 @@ def _jumps(series: DeviceSeries) -> Floats:
         jump = _jump(values[measured], series.resolution.get(parameter, 0.0)) / lasted
         sensor = SENSOR.get(parameter, parameter)
         rows[sensor] = np.maximum(rows.get(sensor, 0.0), jump)
-    return np.array(list(rows.values()))
+    return rows
 
 
 def _jump(values: Floats, resolution: float) -> Floats:

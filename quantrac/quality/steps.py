@@ -42,7 +42,8 @@ def steps_of(series: DeviceSeries, services: Sequence[Service]) -> Mapping[str, 
 
     Before and after a short gap a line is drawn through REACH blocks by the median of pairwise slopes (Theil 1950, Sen
     1968), and both are compared in the middle of the gap. Over a longer gap the medians of a whole day and tide are.
-    What the same does at moments without a service, with the same gap, is the uncertainty (68 % of them are smaller).
+    What the same does at moments without a service, with the same gap, is the uncertainty (68 % of them are smaller);
+    where readings scatter more about their lines than there, as when a pulse passes, it is as many times larger.
     """
     return {
         parameter: _steps(*_blocks(series.time_us, values), services, series.resolution.get(parameter, 0.0))
@@ -71,11 +72,12 @@ def _steps(time_us: Times, values: Floats, services: Sequence[Service], resoluti
     breaks = np.array([[service.last_us, service.first_us] for service in services]).reshape(-1, 2)
     found = []
     for number, service in enumerate(services):
-        amount = _compared(time_us, values, np.array([[service.last_us, service.first_us]]))[0]
-        null = _compared(time_us, values, _moments(service, breaks))
-        null = np.abs(null[np.isfinite(null)])
+        (amount,), (scatter,) = _compared(time_us, values, np.array([[service.last_us, service.first_us]]))
+        null, usual = _compared(time_us, values, _moments(service, breaks))
+        null, usual = np.abs(null[np.isfinite(null)]), usual[np.isfinite(null)]
         if np.isfinite(amount) and len(null) >= FEWEST_NULL:
-            sigma = max(float(np.percentile(null, 68)), resolution / 2, 1e-9)
+            rougher = float(scatter / max(np.percentile(usual, 68), resolution / 2, 1e-9))
+            sigma = max(float(np.percentile(null, 68)), resolution / 2, 1e-9) * max(rougher, 1.0)
             found.append(ServiceStep(number, float(amount), sigma))
     return found
 
@@ -93,10 +95,10 @@ def _moments(service: Service, breaks: Times) -> Times:
     return np.stack([last[away], last[away] + gap], axis=1)
 
 
-def _compared(time_us: Times, values: Floats, breaks: Times) -> Floats:
-    """Return the step at each (last, first); NaN where there are too few readings."""
+def _compared(time_us: Times, values: Floats, breaks: Times) -> tuple[Floats, Floats]:
+    """Return the step at each (last, first), and how far readings scatter about it; NaN: there are too few readings."""
     if not len(breaks):
-        return np.empty(0)
+        return np.empty(0), np.empty(0)
     if breaks[0, 1] - breaks[0, 0] > SHORT:
         return _days(time_us, values, breaks)
     at = np.mean(breaks, axis=1)
@@ -104,26 +106,32 @@ def _compared(time_us: Times, values: Floats, breaks: Times) -> Floats:
     begins = np.searchsorted(time_us, breaks[:, 1], "left")
     before = ends[:, None] + np.arange(-REACH, 0)
     after = begins[:, None] + np.arange(REACH)
-    return _line_at(time_us, values, after, at) - _line_at(time_us, values, before, at)
+    (level, scatter), (level_before, scatter_before) = (_line_at(time_us, values, rows, at) for rows in (after, before))
+    return level - level_before, np.maximum(scatter, scatter_before)
 
 
-def _line_at(time_us: Times, values: Floats, rows: npt.NDArray[np.intp], at: Floats) -> Floats:
-    """Return the robust line through each row of readings at its time; NaN where they lie too far from it."""
-    level = np.full(len(rows), np.nan)
+def _line_at(time_us: Times, values: Floats, rows: npt.NDArray[np.intp], at: Floats) -> tuple[Floats, Floats]:
+    """Return the robust line through each row of readings at its time, and their median distance from it.
+
+    NaN where they lie too far from the time.
+    """
+    level, scatter = np.full((2, len(rows)), np.nan)
     inside = (rows >= 0).all(axis=1) & (rows < len(values)).all(axis=1)
     x, y = (time_us[rows[inside]] - at[inside, None]) / BLOCK, values[rows[inside]]
     i, j = np.triu_indices(rows.shape[1], 1)
     slope = np.median((y[:, j] - y[:, i]) / (x[:, j] - x[:, i]), axis=1)
     near = np.abs(x).max(axis=1) <= 3 * REACH + SHORT / BLOCK
-    level[inside] = np.where(near, np.median(y - slope[:, None] * x, axis=1), np.nan)
-    return level
+    flat = y - slope[:, None] * x
+    level[inside] = np.where(near, np.median(flat, axis=1), np.nan)
+    scatter[inside] = np.median(np.abs(flat - level[inside, None]), axis=1)
+    return level, scatter
 
 
-def _days(time_us: Times, values: Floats, breaks: Times) -> Floats:
+def _days(time_us: Times, values: Floats, breaks: Times) -> tuple[Floats, Floats]:
     amounts = np.full(len(breaks), np.nan)
     for number, (last, first) in enumerate(breaks):
         before = values[slice(*np.searchsorted(time_us, [last - DAY, last], "right"))]
         after = values[slice(*np.searchsorted(time_us, [first - 1, first - 1 + DAY], "right"))]
         if min(len(before), len(after)) * BLOCK > DAY // 2:
             amounts[number] = np.median(after) - np.median(before)
-    return amounts
+    return amounts, np.zeros(len(breaks))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from psycopg.types.json import Jsonb
 from typer.testing import CliRunner
@@ -47,7 +48,7 @@ def fouled_season(conn: Connection) -> Connection:
         arrived = at(service - EVERY // 2)
         works = (
             DeviceWork("sonde", WorkKind.CLEANING),
-            DeviceWork("sonde", WorkKind.CHECK, "ec", 9.8, None, 10.0),
+            DeviceWork("sonde", WorkKind.CHECK, "ec", 9.8, 10.02, 10.0),
             DeviceWork("gauge", WorkKind.INSPECTION),
         )
         field_book.add(conn, VisitSheet("st-test", arrived, arrived + timedelta(minutes=2), works), "An", NOW)
@@ -59,7 +60,7 @@ def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdraw
 ) -> None:
     conn = fouled_season
     conn.execute("set role quantrac_console")
-    taken = at(SERVICES[0]) + timedelta(days=3)
+    taken = at(SERVICES[0]) + timedelta(days=1)
     read = conn.execute(
         "select to_char(value, 'FM90.00') from v_reading where channel = %s and time = %s", [EC, taken]
     ).fetchone()
@@ -73,8 +74,9 @@ def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdraw
     assert (drift.from_t, drift.to_t) == (at(SERVICES[0]), at(SERVICES[1] - EVERY))
     assert (drift.added, drift.gap) == pytest.approx((0, 3.0), abs=0.6)
     assert flag.to_t == drift.to_t
-    assert flag.from_t > drift.from_t + timedelta(days=5)
+    assert drift.from_t + timedelta(days=1) < flag.from_t < drift.from_t + timedelta(days=4)  # 0.28 of 3 in 15 days
     assert "a standard" in drift.reasons_en
+    assert "after it was set right" in drift.reasons_en
     assert "a laboratory sample" in drift.reasons_en
     assert service_proposals.service_proposals(conn, "st-test/water_temp", FIRST, LAST) == []
 
@@ -124,6 +126,49 @@ def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdraw
         ("an", "xem lại"), ("lan", "lũ"), ("lan", "rong bám"), ("lan", "rong bám"), ("lan", "xem lại"),
         ("minh", "nhầm"), ("minh", "vỡ đầu đo"),
     ]  # fmt: skip
+
+
+def test_findings_of_tests_other_sensors_and_neighbours_speak_with(conn: Connection) -> None:
+    wrong = np.where((SERVICES[0] <= TIMES) & (SERVICES[1] > TIMES), 1.5, 0.0)
+    right = season(seed=2).values["water_temp"]
+    off = season({"water_temp": wrong}).values["water_temp"]
+    places = (
+        ("st-a", "water_temp", "sonde", off),
+        ("st-a", "level_temp", "gauge", right),
+        ("st-b", "water_temp", "sonde", right),
+    )
+    numbers = []
+    for station, name, device, values in places:
+        if name == "water_temp":
+            stations.add_station(conn, station)
+        number = stations.add_channel(
+            conn, station, name, parameter="water_temp", unit="Cel", device=device, interval_s=900
+        )
+        numbers.append(number)
+        with conn.cursor().copy("copy reading from stdin") as copy:
+            for time_us, value in zip(TIMES.tolist(), values.tolist(), strict=True):
+                copy.write_row([number, at(time_us), value, 0, 0, at(time_us)])
+    conn.execute("update station set latitude = 9.5, longitude = 106, config = %s", [Jsonb({"devices": {"sonde": {}}})])
+    blamed = [at(time_us) for time_us in TIMES[200:220].tolist()]
+    for time, verdict in [*((time, 3) for time in blamed), (blamed[0], 1)]:  # the newest of the first withdraws it
+        conn.execute(
+            "insert into reading_flag (channel_id, time, test, flag, by, at) values (%s, %s, 'erratic', %s, 't', %s)",
+            [numbers[0], time, verdict, NOW],
+        )
+    for service in SERVICES:
+        arrived = at(service - EVERY // 2)
+        field_book.add(
+            conn, VisitSheet("st-a", arrived, arrived, (DeviceWork("sonde", WorkKind.PROBE_CHANGE),)), "An", NOW
+        )
+    conn.execute("set role quantrac_console")
+    found = service_proposals.service_proposals(conn, "st-a/water_temp", FIRST, LAST)
+    settled, flag = sorted((one for one in found if one.kind == "flag"), key=lambda one: one.from_t)
+    assert (settled.from_t, settled.to_t) == (blamed[1], blamed[-1])
+    assert settled.reasons_en == "live tests (erratic) blame 19 of 19 readings"
+    assert (flag.from_t, flag.to_t) == (at(SERVICES[0]), at(SERVICES[1] - EVERY))
+    assert "another sensor of the station (gauge)" in flag.reasons_en
+    assert "a neighbouring station (st-b/water_temp)" in flag.reasons_en
+    assert service_proposals.service_proposals(conn, "st-b", FIRST, LAST) == []
 
 
 def test_an_unknown_place_and_more_than_four_hundred_days_are_refused(conn: Connection) -> None:

@@ -24,8 +24,10 @@ def hours() -> Floats:
     return (TIMES - START) / HOUR
 
 
-def season(errors: Mapping[str, Floats] | None = None, *, seed: int = 1) -> DeviceSeries:
-    """Return conductivity, pH and temperature with these errors in them."""
+def season(
+    errors: Mapping[str, Floats] | None = None, *, seed: int = 1, extra: Mapping[str, float] | None = None
+) -> DeviceSeries:
+    """Return conductivity, pH and temperature with these errors in them; `extra`: noise alone of other parameters."""
     noise = np.random.default_rng(seed)
     tide, day = np.sin(2 * np.pi * hours() / 12.42), np.sin(2 * np.pi * hours() / 24)
     slow = 0.002 * np.cumsum(noise.normal(size=len(TIMES)))
@@ -34,6 +36,7 @@ def season(errors: Mapping[str, Floats] | None = None, *, seed: int = 1) -> Devi
         "ph": 7.8 + 0.1 * day + 0.02 * noise.normal(size=len(TIMES)),
         "water_temp": 28 + day + 0.03 * noise.normal(size=len(TIMES)),
     }
+    values |= {name: size * noise.normal(size=len(TIMES)) for name, size in (extra or {}).items()}
     for parameter, error in (errors or {}).items():
         values[parameter] = values[parameter] + error
     return DeviceSeries(TIMES, values, {"ec": 0.01, "ph": 0.01, "water_temp": 0.01}, 900.0)

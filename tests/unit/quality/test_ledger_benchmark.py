@@ -31,7 +31,8 @@ def test_a_station_with_log_flags_and_drifts_is_scored_and_one_of_other_paramete
     pd.DataFrame({"time": stamps(TIMES[:200].tolist()), "wind": 1.0}).to_csv(tmp_path / "wind.csv.gz", index=False)
     lines = list(run(tmp_path))
     logged = lines[next(number for number, line in enumerate(lines) if "services of the log" in line) :]
-    assert "precision 1.00" in logged[1]  # nothing but the fouled deployment was rejected
+    assert "P 1.00" in logged[1]  # nothing but the fouled deployment was rejected
+    assert "perfect ledger F1 1.00" in logged[1]  # it was rejected whole
     assert "corrections 1, proposed 1" in logged[3]
     assert "(without any 3)" in logged[3]
     assert not any("wind" in line for line in lines)

@@ -7,18 +7,21 @@ import re
 import numpy as np
 import pytest
 
-from quantrac.quality.ledger import Deployment, Witness, deployments_of
+from quantrac.quality.ledger import Deployment, deployments_of
 from quantrac.quality.proposals import REASONS, Proposal, ProposalKind, Reason, proposals_of
 from quantrac.quality.series import DeviceSeries
 from quantrac.quality.services import LogEntry, Service, ServiceTrace, found_services, logged_services
 from quantrac.quality.steps import ServiceStep, steps_of
+from quantrac.quality.witnesses import Witness
 from tests.unit.quality.recorded_season import EVERY, HOUR, LOG, SERVICES, START, TIMES, fouled, season
 
 LOGGED = ServiceTrace.LOGGED
+UNIT = HOUR // 4
+"""Deployments of the ledger alone last 990 of these, ten days."""
 
 
 def services(*traces: ServiceTrace) -> list[Service]:
-    return [Service(1000 * k + 990, 1000 * k + 1000, trace) for k, trace in enumerate(traces)]
+    return [Service((1000 * k + 990) * UNIT, (1000 * k + 1000) * UNIT, trace) for k, trace in enumerate(traces)]
 
 
 def divided(
@@ -26,7 +29,11 @@ def divided(
 ) -> list[Deployment]:
     steps = [ServiceStep(k, amount, 0.05) for k, amount in enumerate(amounts)]
     return deployments_of(
-        services(*(traces or [LOGGED] * len(amounts))), steps, witnesses or [], (0, 1000 * len(amounts) + 900), 0.1
+        services(*(traces or [LOGGED] * len(amounts))),
+        steps,
+        witnesses or [],
+        (0, (1000 * len(amounts) + 900) * UNIT),
+        0.1,
     )
 
 
@@ -75,11 +82,13 @@ class TestLedger:
         assert divided([2.0, -2.0], [jump, LOGGED])[1].start == pytest.approx(2, abs=0.01)
 
     def test_what_the_laboratory_saw_moves_the_error_and_a_standard_does_not_overrule_a_step(self) -> None:
-        laboratory = [Witness(at, 1.0, 0.05, "laboratory") for at in (1100, 1500, 1900)]
+        laboratory = [Witness(at * UNIT, 1.0, 0.05, "laboratory") for at in (1100, 1500, 1900)]
         _, offset, _ = divided([1.0, 0.0], witnesses=laboratory)
         assert (offset.start, offset.end) == pytest.approx((1, 1), abs=0.1)
         assert len(offset.witnesses) == 3
-        washed = Witness(995, 0.0, 0.1, "standard")  # between the last reading before the service and the first after
+        washed = Witness(
+            995 * UNIT, 0.0, 0.1, "standard"
+        )  # between the last reading before the service and the first after
         fouling, after, _ = divided([1.0, 0.0], witnesses=[washed])
         assert fouling.witnesses == (washed,)
         assert fouling.end == pytest.approx(-1, abs=0.1)
@@ -129,8 +138,18 @@ class TestProposals:
         assert (drift.added, drift.gap) == pytest.approx((0, 3.0), abs=0.5)
         assert drift.confidence > 0.95
         assert flag.until_us == drift.until_us
-        assert flag.from_us > drift.from_us + (drift.until_us - drift.from_us) // 3
+        lasted = drift.until_us - drift.from_us
+        assert (
+            drift.from_us < flag.from_us < drift.from_us + lasted // 4
+        )  # from a tenth on the error is beyond accuracy
         assert [reason.key for reason in flag.reasons] == ["step_after", "beyond_accuracy"]
+
+    @pytest.mark.parametrize("begins", [0.4, 0.8])
+    def test_where_fouling_began_is_seen_in_the_values(self, begins: float) -> None:
+        error = -6 * np.clip((fouled({1: 1.0}) - begins) / (1 - begins), 0, 1)
+        (flag,) = [one for one in proposals_of(season({"ec": error}), LOG) if one.kind is ProposalKind.FLAG]
+        began = (flag.from_us - SERVICES[0]) / (SERVICES[1] - SERVICES[0])
+        assert began == pytest.approx(begins, abs=0.2)
 
     def test_a_probe_set_wrong_is_flagged_for_its_whole_deployment(self) -> None:
         wrong = np.where((SERVICES[0] <= TIMES) & (SERVICES[1] > TIMES), 1.0, 0.0)
@@ -168,9 +187,12 @@ class TestProposals:
 
     @pytest.mark.parametrize("key", REASONS)
     def test_each_reason_speaks_both_languages(self, key: str) -> None:
-        reason = Reason(key, {"step": -1.25, "usual": 0.1, "error": 2.0, "allowed": 0.2})
+        figures: dict[str, float | str] = dict.fromkeys(
+            ("step", "usual", "error", "allowed", "blamed", "readings"), 1234.5
+        )
+        reason = Reason(key, figures | {"source": "st-a/ec", "tests": "flat, rate"})
         proposal = Proposal(ProposalKind.FLAG, "ph", 0, 1, 0.0, 0.0, 0.5, (reason,))
         assert proposal.words("vi") != proposal.words("en")
-        assert "{" not in proposal.words("vi") + proposal.words("en")
+        assert not any(raw in proposal.words("vi") + proposal.words("en") for raw in ("{", "e+03"))
         assert not re.search(r"\d\.\d", proposal.words("vi"))
         assert not re.search(r"\d,\d", proposal.words("en"))
