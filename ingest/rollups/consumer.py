@@ -113,21 +113,18 @@ update breach b set last_at = greatest(b.last_at, now()) from (
 SURPLUS_TIMES: Final = 3
 SURPLUS_BESIDE: Final = 10
 """More readings of an hour than so many times what is expected, and so many beside, no instrument makes."""
-EMPTY_HOURS: Final = """
+FORGET_HOURS: Final = """
 delete from hourly h
 using unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[]) as w(channel_id, low, high)
 where h.channel_id = w.channel_id and h.time >= w.low and h.time < w.high and h.time between %(first)s and %(last)s
-  and not exists (select from reading r where r.channel_id = h.channel_id
-                  and r.time > h.time and r.time <= h.time + interval '1 hour')
-  and not exists (select from derived_reading d where d.channel_id = h.channel_id
-                  and d.time > h.time and d.time <= h.time + interval '1 hour')
 """
 EMPTY_DAYS: Final = """
 delete from daily d
 using unnest(%(channel_id)s::int4[], %(low)s::timestamptz[], %(high)s::timestamptz[]) as w(channel_id, low, high)
 where d.channel_id = w.channel_id and d.time = w.low and d.time between %(first)s and %(last)s
   and not exists (select from hourly h where h.channel_id = d.channel_id
-                  and h.time > w.low - interval '1 hour' and h.time <= w.high - interval '1 hour')
+                  and h.time > w.low - interval '1 hour' and h.time <= w.high - interval '1 hour'
+                  and h.time > %(first)s - interval '1 hour' and h.time <= %(last)s - interval '1 hour')
 """
 DAYS_A_STATEMENT: Final = timedelta(days=30)
 LONGEST_DAY: Final = timedelta(hours=25)
@@ -158,11 +155,11 @@ class RollupRounds:
             calendar = Calendar(time_zone(conn))
             if changes:
                 conn.execute("select pg_advisory_xact_lock(%s)", [ROLLUP_LOCK])
-                emptied = _spans_withdrawn(conn, changes, calendar)
-                for some in emptied:
-                    conn.execute(EMPTY_HOURS, _spans(some))
+                withdrawn = _spans_withdrawn(conn, changes, calendar)
+                for some in withdrawn:  # made anew of all that is left, or gone
+                    conn.execute(FORGET_HOURS, _spans(some))
                 self._make(conn, touched(_with_channels(conn, changes), calendar), calendar)
-                for some in emptied:
+                for some in withdrawn:
                     conn.execute(EMPTY_DAYS, _spans(days(some, calendar)))
                 feed.advance(changes[-1].id)
             if not changes or conn.execute(OWED_LONG, [OWED_FOR]).fetchone() == (True,):

@@ -16,8 +16,10 @@ from ingest.importing.taking_back import take_back
 from ingest.quality.service import works
 from ingest.receiving import registry_table
 from ingest.receiving.batch import prepare
+from ingest.rollups import consumer as rollups
+from ingest.rollups.consumer import RollupRounds
 from ingest.storing.transaction import store
-from quantrac.database.feed import Consumer
+from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
 from quantrac.desks import import_flags, review, stages
 from quantrac.desks.acts import ReviewedReadings
@@ -210,6 +212,27 @@ def test_of_two_imports_alike_each_is_undone_by_itself(centre: Connection, tmp_p
     empty = shown(conn, OTHER)
     assert shown(conn, OWN) == empty
     assert not any(empty.values())
+
+
+def test_an_hour_of_which_only_newer_live_readings_are_left_holds_nothing_of_the_import(
+    centre: Connection, tmp_path: Path
+) -> None:
+    """Live readings come for an hour of the import after it was undone, before the roll-ups follow."""
+    conn = centre
+    rounds, feed = RollupRounds(), Consumer(conn, "rollups", rollups.CAUSES)
+    import_id = load(conn, table(tmp_path / "a.csv", range(1, 10), lambda slot, name: value(slot, name) + 3))
+    while rounds.round_of(conn, feed):
+        pass
+    undo(conn, import_id)
+    newer = [(slot, "do", value(slot, "do")) for slot in (11, 12)]
+    for station in (OWN, OTHER):
+        live(conn, station, "e1", newer, NOW)
+    assert [change.cause for change in rounds.round_of(conn, feed, most=1)] == [Cause.WITHDRAWN]
+    while rounds.round_of(conn, feed):
+        pass
+    hours = shown(conn, OWN)["hours"]
+    assert hours == shown(conn, OTHER)["hours"]
+    assert [row[6] for row in hours] == [2]
 
 
 def test_what_people_built_on_an_import_is_theirs_to_take_back_first(centre: Connection, tmp_path: Path) -> None:
