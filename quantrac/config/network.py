@@ -66,8 +66,9 @@ def _zone(name: str) -> str:
 TileAddress = Annotated[
     str,
     matching(
-        r"https?://[a-z0-9.-]+(:\d{1,5})?/(?=.*\{z\})(?=.*\{x\})(?=.*\{y\})[\w./{}?=&%@-]+",
-        "an address of tiles, such as https://tiles.example.vn/{z}/{x}/{y}.png",
+        r"https?://[a-z0-9.-]+(:\d{1,5})?/(?=.*\{z\})(?=.*\{x\})(?=.*\{y\})([\w./?=&%@-]|\{[zxyrs]\})+",
+        "an address of tiles, of whose places the map knows z, x, y, r and s, "
+        "such as https://tiles.example.vn/{z}/{x}/{y}.png",
     ),
 ]
 Dialled = Annotated[str, matching(r"\+?\d[\d ().-]{5,}", 'a number as people dial it, such as "0299 382 1234"')]

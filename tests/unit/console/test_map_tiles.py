@@ -24,6 +24,8 @@ def test_pages_may_ask_the_named_server_for_pictures_and_nobody_else() -> None:
     "address",
     [
         "https://tiles.example.vn/{z}/{x}.png",
+        "https://tiles.example.vn/{style}/{z}/{x}/{y}.png",
+        "https://tiles.example.vn/{z}/{x}/{y}.png?key={key}",
         "https://tiles.example.vn/{z}/{x}/{y}; script-src *",
         "https://tiles.example.vn *.example.com/{z}/{x}/{y}.png",
         "https://*/{z}/{x}/{y}.png",
