@@ -19,6 +19,7 @@ BLOCK_S: Final = 3 * 3600.0
 """Length of a block, seconds."""
 WEEK: Final = 56
 """Blocks of what is usual."""
+HOUR_US: Final = 3_600_000_000
 LEAST: Final = 16
 """So many blocks of them must have values, else nobody knows what is usual."""
 REACH_S: Final = (WEEK + 3) * BLOCK_S
@@ -67,6 +68,22 @@ def mean_within(value: Floats, first: Places, end: Places) -> Floats:
     counts = np.concatenate([[0], np.cumsum(there)])
     number = counts[end] - counts[first]
     return np.where(number > 0, (sums[end] - sums[first]) / np.maximum(number, 1), np.nan)
+
+
+def hours_within(time_us: Times, value: Floats, first: Places, end: Places) -> Places:
+    """Return for each pair of places in how many hours of the clock there are values."""
+    there = np.flatnonzero(~np.isnan(value))
+    changes = np.cumsum(np.diff(time_us[there] // HOUR_US, prepend=-1) != 0)
+    low, high = np.searchsorted(there, first), np.searchsorted(there, end) - 1
+    answer = np.zeros(len(first), np.intp)
+    some = np.flatnonzero(high >= low)
+    answer[some] = changes[high[some]] - changes[low[some]] + 1
+    return answer
+
+
+def steps(time_us: Times) -> Floats:
+    """Return the time between each reading and the one before it, microseconds; NaN of the first."""
+    return np.diff(time_us.astype(np.float64), prepend=np.nan)
 
 
 @dataclass(frozen=True, slots=True)

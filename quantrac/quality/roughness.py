@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from quantrac.quality.past import REACH_S, Blocks, Places, first_within, mean_within
-from quantrac.quality.series import DeviceSeries, Evidence, Floats
+from quantrac.quality.past import REACH_S, Blocks, Places, first_within, mean_within, steps
+from quantrac.quality.series import DeviceSeries, Evidence, Floats, Mask, Times
 from quantrac.telemetry.quality import Quality
 
 TEST: Final = "erratic"
@@ -27,6 +27,10 @@ TIMES: Final = 3.0
 """A residual so many times as large is rough."""
 SHARE: Final = 0.4
 """Where so many of the residuals are rough, the sensor is in doubt; it fails where twice as many are."""
+LEAST: Final = 5
+"""So many residuals must be there in that time: after a gap one of one says nothing. Hourly readings have six."""
+APART: Final = 3.0
+"""Neighbours lie no further apart than so many times what was usual in the week before."""
 ACCURACY: Final = {"water_temp": 0.1, "ec": 0.01, "salinity": 0.2, "do_sat": 1.0, "do": 0.1, "ph": 0.1}
 """Of sondes in the field, in the parameter's unit; the parameters that have the test."""
 RELATIVE: Final = {"ec": 0.0025}
@@ -38,10 +42,18 @@ def erratic(series: DeviceSeries) -> list[Evidence]:
     """Judge each parameter of a sonde against its own week."""
     blocks = Blocks.of(series.time_us)
     first = first_within(series.time_us, WINDOW_S)
-    return [_of_one(name, series.values[name], blocks, first) for name in ACCURACY if name in series.values]
+    near = _near(series.time_us, blocks)
+    return [_of_one(name, series.values[name], blocks, first, near) for name in ACCURACY if name in series.values]
 
 
-def _of_one(name: str, value: Floats, blocks: Blocks, first: Places) -> Evidence:
+def _near(time_us: Times, blocks: Blocks) -> Mask:
+    """Tell which readings have their neighbours beside them: what lies behind a gap is none."""
+    step = steps(time_us)
+    longest = APART * blocks.usual(blocks.quantile(step, 0.5), 0.5)
+    return (step <= longest) & (np.append(step[1:], np.nan) <= longest)
+
+
+def _of_one(name: str, value: Floats, blocks: Blocks, first: Places, near: Mask) -> Evidence:
     residual = np.full(len(value), np.nan)
     residual[1:-1] = np.abs(value[1:-1] - (value[:-2] + value[2:]) / 2)
     # The newest residual needs the reading to come: it is left out, so that no verdict ever changes.
@@ -49,8 +61,9 @@ def _of_one(name: str, value: Floats, blocks: Blocks, first: Places) -> Evidence
     usual = blocks.usual(blocks.quantile(mean_within(residual, first, end), 1.0), ROUGHEST) + ACCURACY[name]
     if name in RELATIVE:
         usual = usual + RELATIVE[name] * blocks.usual(blocks.quantile(np.abs(value), 0.5), 0.5)
-    rough = np.where(np.isnan(residual) | np.isnan(usual), np.nan, residual > TIMES * usual)
-    share = mean_within(rough, first, end)
+    rough = np.where(near & ~np.isnan(residual * usual), residual > TIMES * usual, np.nan)
+    known = np.concatenate([[0], np.cumsum(~np.isnan(rough))])
+    share = np.where(known[end] - known[first] >= LEAST, mean_within(rough, first, end), np.nan)
     found = np.select([share >= 2 * SHARE, share >= SHARE], [Quality.FAIL, Quality.SUSPECT], Quality.GOOD)
     flag = np.where(np.isnan(share * usual) | np.isnan(value), Quality.NOT_EVALUATED, found).astype(np.int8)
     return Evidence(TEST, name, flag, share / SHARE, {"rough": 100 * share, "usual": usual})

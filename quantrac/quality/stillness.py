@@ -18,8 +18,8 @@ from typing import Final
 import numpy as np
 
 from quantrac.quality.accuracy import CLASSES, coarseness
-from quantrac.quality.past import REACH_S, Blocks, Places, first_within, mean_within
-from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats, Mask
+from quantrac.quality.past import REACH_S, Blocks, Places, first_within, mean_within, steps
+from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats, Mask, Times
 from quantrac.telemetry.parameters import AIR, WATER
 from quantrac.telemetry.quality import Quality
 
@@ -59,11 +59,14 @@ def frozen(series: DeviceSeries) -> list[Evidence]:
         else _worth(blocks, repeats[name], recent)
         for name in names
     }
-    together = _device(repeats, worth, since)
+    # A device that measures more often than in the week before repeats more often by chance, too.
+    usual_step = blocks.usual(blocks.quantile(steps(series.time_us), 0.5), STILLEST)
+    together = _device(repeats, worth, since, series.time_us, usual_step)
     found = []
     for name in names:
         run = _run(repeats[name], since)
-        alone = np.where(_at_the_floor(name, blocks, series.values[name]), 0.0, run * worth[name])
+        counted = _counted(run, series.time_us, usual_step)
+        alone = np.where(_at_the_floor(name, blocks, series.values[name]), 0.0, counted * worth[name])
         decades = np.fmax(alone, together)
         flag = _flags(decades, series.values[name])
         about: dict[str, Floats] = {"repeats": run}
@@ -107,7 +110,15 @@ def _run(repeats: Floats, since: Places) -> Floats:
     return (places - start).astype(np.float64)
 
 
-def _device(repeats: dict[str, Floats], worth: dict[str, Floats], since: Places) -> Floats:
+def _counted(run: Floats, time_us: Times, usual_step: Floats) -> Floats:
+    """Return how many repeats a run has, or would have at the usual time between readings, if those are fewer."""
+    took_us = time_us - time_us[np.arange(len(run)) - run.astype(np.intp)]
+    return np.fmin(run, took_us / usual_step)
+
+
+def _device(
+    repeats: dict[str, Floats], worth: dict[str, Floats], since: Places, time_us: Times, usual_step: Floats
+) -> Floats:
     """Return the powers of ten against all parameters of a device repeating at once by chance; NaN: not judged."""
     if len(repeats) < SENSORS:
         return np.full(len(since), np.nan)
@@ -115,5 +126,5 @@ def _device(repeats: dict[str, Floats], worth: dict[str, Floats], since: Places)
     known = np.array(list(worth.values()))
     # Parameters of one calm hour rest together: only the finer half counts as independent.
     finer = np.sort(np.nan_to_num(known), axis=0)[len(known) // 2 :].sum(axis=0)
-    run = _run(np.nan_to_num(all_repeat), since)
+    run = _counted(_run(np.nan_to_num(all_repeat), since), time_us, usual_step)
     return np.where(run >= REPEATS, run, 0) * np.where(np.isnan(known).all(axis=0), np.nan, finer)

@@ -68,6 +68,19 @@ def test_quiet_days_of_every_interval_are_good(test: DeviceTest) -> None:
 
 
 @each_test
+def test_a_gap_accuses_nobody_when_readings_come_again(test: DeviceTest) -> None:
+    """Of five hours to three days, after which tide and sun are somewhere else."""
+    for interval_s, hours in ((300.0, 7), (900.0, 5), (900.0, 80), (3600.0, 5), (3600.0, 30)):
+        series, hour = estuary(14, interval_s), round(3600 / interval_s)
+        for at in range(10 * 24 * hour, 11 * 24 * hour, 5 * hour):
+            gap = (np.arange(len(series)) < at) | (np.arange(len(series)) >= at + hours * hour)
+            values = {name: value[gap] for name, value in series.values.items()}
+            rest = DeviceSeries(series.time_us[gap], values, series.resolution, interval_s, series.climates)
+            for name, flag in flags(test, rest).items():
+                assert not (flag >= Quality.SUSPECT).any(), (interval_s, hours, at, name)
+
+
+@each_test
 def test_what_is_missing_is_not_judged_and_says_nothing(test: DeviceTest) -> None:
     series = estuary(10)
     empty = with_values(series, dict.fromkeys(series.values, np.full(len(series), np.nan)))

@@ -84,6 +84,22 @@ def test_a_frozen_sensor_and_a_frozen_buffer_are_found_and_a_calm_coarse_one_is_
     assert not blamed(found("frozen", series, coarse)["ph"])
 
 
+def test_a_calm_device_that_measures_more_often_than_last_week_is_not_frozen() -> None:
+    minute = np.arange(12 * 1440)
+    kept = (minute >= 10 * 1440) | (minute % 15 == 0)
+    calm = {
+        "water_level": np.round(1.5 + 0.8 * np.sin(minute * 60 * 2 * np.pi / 44714), 2),
+        "water_temp": np.round(28 + np.sin(minute * 2 * np.pi / 1440), 1),
+    }
+    stuck = calm | {"water_level": np.where(minute >= 11 * 1440, calm["water_level"][11 * 1440], calm["water_level"])}
+    for values, doubted in ((calm, []), (stuck, ["water_level"])):
+        series = DeviceSeries(
+            1_790_000_000_000_000 + minute[kept] * 60_000_000,
+            {name: value[kept] for name, value in values.items()}, {}, 60.0,
+        )  # fmt: skip
+        assert [name for name, flag in flags(DEVICE_TESTS["frozen"], series).items() if blamed(flag)] == doubted
+
+
 def test_an_erratic_sensor_is_found_within_hours_and_one_spike_does_not_make_it_erratic() -> None:
     series = estuary(14)
     chance = np.random.default_rng(3)
