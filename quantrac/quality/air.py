@@ -21,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from quantrac.quality.past import REACH_S, Blocks, first_within, highest, lowest, mean_within
+from quantrac.quality.past import REACH_S, Blocks, first_within, highest, hours_within, lowest, mean_within
 from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats, Mask
 from quantrac.telemetry.quality import Quality
 
@@ -42,7 +42,7 @@ SPAN_SHARE: Final = 0.101
 SIX_HOURS_S: Final = 6 * 3600.0
 DAY_S: Final = 25 * 3600.0
 LEAST: Final = 4
-"""So many values must be there in six hours, twice as many in a day."""
+"""In so many of six hours there must be values, in twice as many of a day."""
 FALLING: Final = frozenset({"so2", "no", "h2s_air"})
 """Gases of which each day has an hour with nearly none."""
 CHECKED_S: Final = 50 * 3600.0
@@ -72,9 +72,10 @@ def zero_drift(series: DeviceSeries) -> list[Evidence]:
     for name in DRIFT:
         if name in series.values:
             value = series.values[name]
-            there, end = np.concatenate([[0], np.cumsum(~np.isnan(value))]), places + 1
-            mean = np.where(there[end] - there[quarter] >= LEAST, mean_within(value, quarter, end), np.nan)
-            floor = np.where(there[end] - there[day] >= 2 * LEAST, lowest(value, day, end), np.nan)
+            of_quarter = hours_within(series.time_us, value, quarter, places + 1)
+            of_day = hours_within(series.time_us, value, day, places + 1)
+            mean = np.where(of_quarter >= LEAST, mean_within(value, quarter, places + 1), np.nan)
+            floor = np.where(of_day >= 2 * LEAST, lowest(value, day, places + 1), np.nan)
             score = -mean / DRIFT[name]
             fails = score >= 2
             if name in FALLING:

@@ -15,15 +15,15 @@ from typing import Final
 
 import numpy as np
 
-from quantrac.quality.past import REACH_S, Blocks, Places, first_within, highest, lowest
-from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats
+from quantrac.quality.past import REACH_S, Blocks, Places, first_within, highest, hours_within, lowest
+from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats, Times
 from quantrac.telemetry.quality import Quality
 
 TEST: Final = "attenuated"
 DAY_S: Final = 25 * 3600.0
 """A day of sun and tides, seconds."""
 LEAST: Final = 12
-"""So many values must be there in it."""
+"""In so many of its hours there must be values."""
 CALMEST: Final = 0.1
 """Share of the week's days that are as calm as what is usual."""
 LEFT: Final = 0.2
@@ -45,7 +45,7 @@ def attenuated(series: DeviceSeries) -> list[Evidence]:
     """Judge temperature and oxygen of a sonde by their day beside those of its other sensors."""
     blocks, day = Blocks.of(series.time_us), first_within(series.time_us, DAY_S)
     sensors = _present(series)
-    kept = {name: _kept(series.values[name], blocks, day) for name in sensors}
+    kept = {name: _kept(series.time_us, series.values[name], blocks, day) for name in sensors}
     found = []
     for name in JUDGED:
         if name in kept:
@@ -65,12 +65,11 @@ def _present(series: DeviceSeries) -> list[str]:
     return [row[0] for row in rows if row]
 
 
-def _kept(value: Floats, blocks: Blocks, day: Places) -> Floats:
-    """Return how much of its usual rise and fall a value has had in the day before; NaN: too few values, or no week."""
+def _kept(time_us: Times, value: Floats, blocks: Blocks, day: Places) -> Floats:
+    """Return how much of its usual rise and fall a value has had in the day before; NaN: too few hours, or no week."""
     end = np.arange(1, len(value) + 1)
-    there = np.concatenate([[0], np.cumsum(~np.isnan(value))])
     moved = highest(value, day, end) - lowest(value, day, end)
-    moved[there[end] - there[day] < LEAST] = np.nan
+    moved[hours_within(time_us, value, day, end) < LEAST] = np.nan
     usual = blocks.usual(blocks.quantile(moved, 0.5), CALMEST)
     return np.asarray(moved / np.where(usual > 0, usual, np.nan), np.float64)
 

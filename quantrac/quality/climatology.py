@@ -15,12 +15,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from quantrac.quality.past import first_within, mean_within
+from quantrac.quality.past import HOUR_US, first_within, hours_within, mean_within
 from quantrac.quality.series import Climate, DeviceSeries, Evidence, Flags, Floats, Times
 from quantrac.telemetry.quality import Quality
 
 TEST: Final = "climatology"
-HOUR_US: Final = 3_600_000_000
 YEAR_H: Final = 365.2422 * 24
 PERIODS_H: Final = (YEAR_H, YEAR_H / 2, 24.0, 12.0, 12.4206, 25.8193)
 """The year twice, the day twice, M2, O1."""
@@ -29,7 +28,7 @@ FIGURES: Final = 1 + 2 * len(PERIODS_H)
 DAY_S: Final = 25 * 3600.0
 """A day of sun and tides, over which the mean is taken, seconds."""
 LEAST: Final = 8
-"""So many values must be there in a day."""
+"""In so many hours of a day there must be values."""
 HOURS: Final = 24 * 300
 """Of fewer hours with good values nothing is fitted."""
 MONTHS: Final = 12
@@ -93,9 +92,8 @@ def climatology(series: DeviceSeries) -> list[Evidence]:
 def _day_off(time_us: Times, value: Floats, climate: Climate) -> Floats:
     """Return by how much the mean of the day before each time lies above what is usual; NaN: too few values."""
     first, end = first_within(time_us, DAY_S), np.arange(1, len(time_us) + 1)
-    there = np.concatenate([[0], np.cumsum(~np.isnan(value))])
     mean = mean_within(value - expected(time_us, climate), first, end)
-    return np.where(there[end] - there[first] >= LEAST, mean, np.nan)
+    return np.where(hours_within(time_us, value, first, end) >= LEAST, mean, np.nan)
 
 
 def _columns(time_us: Times) -> Floats:

@@ -37,6 +37,14 @@ def test_a_floor_that_rises_above_the_weeks_is_doubted_and_a_dirty_evening_is_no
     assert not (flags(DEVICE_TESTS["zero_drift"], hours({"so2": dirty}))["so2"] >= Quality.SUSPECT).any()
 
 
+def test_the_rush_hour_after_a_day_without_power_is_no_drifted_zero() -> None:
+    minutes = np.arange(0, 14 * 1440, 5)
+    no = 15 + 50 * np.exp(-(((minutes % 1440 - 480) / 100) ** 2))  # traffic of eight o'clock
+    kept = (minutes < 10 * 1440) | (minutes >= 11 * 1440 + 420)
+    series = DeviceSeries(1_790_000_000_000_000 + minutes[kept] * 60_000_000, {"no": no[kept]}, {}, 300.0)
+    assert not (flags(DEVICE_TESTS["zero_drift"], series)["no"] >= Quality.SUSPECT).any()
+
+
 def test_the_last_check_by_zero_or_span_gas_is_evidence_until_the_next() -> None:
     series = estuary(12)
     zero, span = series.values["so2_zero"].copy(), series.values["so2_span"].copy()
