@@ -39,6 +39,8 @@ class CapAlarm(msgspec.Struct, frozen=True):
     """When it was over, or taken from the public; None: it is in force."""
     changed_at: tuple[datetime, ...] = ()
     """When it reached another level while it was public, in order."""
+    noticed_over_at: datetime | None = None
+    """When `ended_at` became known, if not at once: until then messages said that it is in force."""
 
 
 class CapSource(NamedTuple):
@@ -67,7 +69,8 @@ def steps_of(alarm: CapAlarm, source: CapSource, now: datetime) -> list[CapStep]
     An alert when it was made public, an update when its level changes and when a message has held for AHEAD, a
     cancellation once it is over or taken back. The same alarm gives the same chain whenever it is asked for.
     """
-    until, sent = alarm.ended_at or now, [alarm.published_at]
+    over = alarm.ended_at if alarm.noticed_over_at is None else alarm.noticed_over_at
+    until, sent = over or now, [alarm.published_at]
     for change in (*(at for at in alarm.changed_at if alarm.published_at < at < until), until):
         while sent[-1] + AHEAD <= change:
             sent.append(sent[-1] + AHEAD)
@@ -77,7 +80,7 @@ def steps_of(alarm: CapAlarm, source: CapSource, now: datetime) -> list[CapStep]
     names = [first, *(f"{first}.{number}" for number in range(1, len(sent)))]
     kinds = ["Alert", *["Update"] * (len(sent) - 1)]
     steps = [CapStep(*each) for each in zip(names, kinds, sent, strict=True)]
-    return steps if alarm.ended_at is None else [*steps, CapStep(f"{first}.end", "Cancel", alarm.ended_at)]
+    return steps if over is None else [*steps, CapStep(f"{first}.end", "Cancel", over)]
 
 
 def cap_message(alarm: CapAlarm, source: CapSource, now: datetime, language: Language, zone: ZoneInfo) -> bytes:

@@ -184,10 +184,12 @@ def alarms_of(
             for each in (row.title, row.consequence, row.response)
         )
         ends = [end for end in (row.cleared_at, row.ended_at) if end is not None]
+        told = [end for end in (row.noticed_over_at or row.cleared_at, row.ended_at) if end is not None]
         found.append(CapAlarm(
             row.alarm_id, row.severity, title, description, instruction, row.station,
             station.name.in_language(language), station.location.commune, row.raised_at, row.published_at,
             max(min(ends), row.published_at) if ends else None, row.changed_at,
+            max(min(told), row.published_at) if told else None,
         ))  # fmt: skip
     return found
 

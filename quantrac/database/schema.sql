@@ -3171,11 +3171,19 @@ CREATE VIEW public.v_public_alarm AS
                    FROM public.alarm_event e_1
                   WHERE ((e_1.alarm_id = p.alarm_id) AND (e_1.event = ANY (ARRAY['raised'::text, 'level'::text])) AND ((e_1.detail ->> 'level'::text) <> 'lull'::text))) e
           WHERE (e.is_other AND (e.at > p.published_at) AND (e.at <= COALESCE(p.ended_at, 'infinity'::timestamp with time zone)))
-          ORDER BY e.alarm_event_id) AS changed_at
+          ORDER BY e.alarm_event_id) AS changed_at,
+        CASE
+            WHEN (a.cleared_at IS NOT NULL) THEN ( SELECT max(e.at) AS max
+               FROM public.alarm_event e
+              WHERE ((e.alarm_id = p.alarm_id) AND (e.event = ANY (ARRAY['cleared'::text, 'reset'::text]))))
+            ELSE NULL::timestamp with time zone
+        END AS noticed_over_at
    FROM (public.alarm_publication p
      JOIN public.alarm a USING (alarm_id));
 
 COMMENT ON COLUMN public.v_public_alarm.changed_at IS 'when it reached another level while it was public, in order; a lull is no level';
+
+COMMENT ON COLUMN public.v_public_alarm.noticed_over_at IS 'when its end was recorded: after `cleared_at` where the readings that tell it came late; null: it stands';
 
 CREATE VIEW public.v_reading AS
  SELECT r."time",

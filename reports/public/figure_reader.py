@@ -43,7 +43,7 @@ where kind = 'maintenance' and station = any(%(stations)s) and time > %(since)s 
 """
 ALARMS: Final = """
 select alarm_id, station, severity, raised_at, cleared_at, published_at, ended_at, title, consequence, response,
-       changed_at
+       noticed_over_at, changed_at
 from v_public_alarm
 where station = any(%(stations)s) and coalesce(least(cleared_at, ended_at), 'infinity') > %(since)s
 order by published_at desc, alarm_id desc limit 200
@@ -103,7 +103,7 @@ def read_figures(conn: Connection, network: Network, public: PublicPages, now: d
     }
     last: dict[str, datetime | None] = dict(conn.execute(STATIONS, [stations]).fetchall())
     told = conn.execute(ALARMS, {"stations": stations, "since": now - ALARMS_KEPT})
-    alarms = tuple(PublicAlarm._make((*row, tuple(changed))) for *row, changed in told)
+    alarms = tuple(PublicAlarm._make((*row, tuple(changed), noticed)) for *row, noticed, changed in told)
     return PublicFigures(now, newest, dict(hours), last, _maintained(conn, network, own, now), alarms)
 
 

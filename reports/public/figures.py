@@ -31,6 +31,8 @@ class PublicAlarm(NamedTuple):
     response: dict[str, str] | None
     changed_at: tuple[datetime, ...]
     """When it reached another level while it was public, in order."""
+    noticed_over_at: datetime | None = None
+    """When its end was recorded, after `cleared_at` where readings came late; None: it stands, or nothing says it."""
 
 
 @dataclass(frozen=True)

@@ -262,6 +262,9 @@ async def test_the_public_reads_an_alarm_from_the_moment_it_was_published_until_
     status, message, _ = await shown()
     assert (status, "<msgType>Cancel</msgType>" in message) == (200, True)
     assert "Oxy thấp" not in (await stage.ask("/public/stations/st-my-thanh")).text
+    stage.conn.execute(REACHED, {"alarm": number, "at": later, "event": "cleared", "level": None})
+    stage.conn.execute("update alarm set state = 'cleared', cleared_at = %s where alarm_id = %s", [NOW, number])
+    assert (await shown())[1] == message, "its readings came late: it is over since it was told"
     acts = stage.conn.execute("select action, person, reason from audit where subject = %s", [f"alarm {number}"])
     assert acts.fetchall() == [
         ("made public", "Lan", "nhiều hộ hỏi chị Lan"), ("taken from the public", "Lan", "nhầm"),

@@ -106,6 +106,16 @@ def test_each_level_that_an_alarm_reaches_is_an_update_that_names_all_messages_w
     assert len({one["identifier"] for one in (first, second, third, fourth, over)}) == 5
 
 
+def test_an_end_that_late_readings_tell_cancels_what_was_told_after_it() -> None:
+    """The readings end in the 23rd hour and come in the 30th: programs have taken an update meanwhile."""
+    ended, noticed = RAISED + timedelta(hours=23), RAISED + timedelta(hours=30)
+    update, _ = parsed(ALARM, noticed - timedelta(minutes=1))
+    late = msgspec.structs.replace(ALARM, ended_at=ended, noticed_over_at=noticed)
+    over, _ = parsed(late, noticed)
+    assert (over["msgType"], over["sent"]) == ("Cancel", "2026-11-25T16:00:00+07:00")
+    assert over["references"] == f"{update['sender']},{update['identifier']},{update['sent']}"
+
+
 def test_an_alarm_without_a_title_has_an_event_all_the_same() -> None:
     bare = msgspec.structs.replace(ALARM, title="")
     assert parsed(bare)[1]["event"] == "Cảnh báo môi trường"
