@@ -109,11 +109,11 @@ class JobClock:
 
 
 def end(*clocks: JobClock) -> None:
-    """End clocks together, within BY_ITSELF_S and CUT_OFF_S whatever their jobs do."""
+    """End clocks together, within BY_ITSELF_S and CUT_OFF_S whatever their jobs do, and where no server answers."""
     for clock in clocks:
         clock.ask_to_end()
     for clock in _running(clocks, BY_ITSELF_S):
-        clock.cut_off()
+        threading.Thread(target=clock.cut_off, name="cut-off", daemon=True).start()
     _running(clocks, CUT_OFF_S)
 
 

@@ -53,3 +53,29 @@ def test_a_clock_ends_whatever_its_job_does_and_what_was_whole_of_it_stays(
     assert conn.execute("select count(*) from piece").fetchone() == (0,), "the table stayed"
     again = Job("sleep", HOUR, lambda *_: Done(0, "this time"))
     assert run_if_due(conn, again, lambda: datetime.now(UTC))
+
+
+def test_clocks_end_in_time_although_no_server_answers_who_would_cut_their_jobs_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go_on, tried = threading.Event(), []
+
+    class Stuck(JobClock):
+        def __init__(self) -> None:
+            pass
+
+        def ask_to_end(self) -> None:
+            pass
+
+        def has_ended(self, timeout_s: float) -> bool:
+            return False
+
+        def cut_off(self) -> None:
+            tried.append(go_on.wait(PATIENCE_S))
+
+    monkeypatch.setattr(clock, "BY_ITSELF_S", 0.0)
+    monkeypatch.setattr(clock, "CUT_OFF_S", 0.0)
+    end(Stuck(), Stuck(), Stuck())
+    assert tried == [], "they were waited for"
+    go_on.set()
+    eventually(lambda: tried == [True] * 3)
