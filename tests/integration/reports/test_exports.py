@@ -132,7 +132,7 @@ def test_findings_verdicts_corrections_and_signatures_stand_in_columns_of_their_
     with world.conn.cursor() as cursor:
         cursor.executemany(
             "insert into reading_flag (channel_id, time, test, flag, by, at, score, words)"
-            " values (%s, %s, %s, 3, 'quality', now(), %s, %s)",
+            " values (%s, %s, %s, 3, 'quality', '2026-11-24 06:00Z', %s, %s)",
             said,
         )
     for time, flag, reason in ((NOON, 4, "=1+1\nwiper"), (NOON - minute, 4, "a"), (NOON - minute, None, "not so")):
