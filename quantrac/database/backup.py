@@ -7,7 +7,8 @@ allows a superuser only), and its version must be the one of the backup. The own
 from __future__ import annotations
 
 import errno
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,9 @@ from quantrac.telemetry.errors import QuantracError
 PREFIX: Final = "quantrac-"
 SUFFIX: Final = ".dump"
 NAME: Final = f"{PREFIX}%Y%m%dT%H%M%SZ{SUFFIX}"
+PART: Final = ".part"
+LONGEST_SILENCE: Final = timedelta(days=1)
+"""A part that nothing was written to for so long is nobody's: its run was ended."""
 
 OCCUPIED: Final = """
 select string_agg(c.relname, ', ' order by c.relname) from pg_class c
@@ -52,7 +56,7 @@ def backup(url: str, file: Path) -> int:
 
     The file holds contacts and readings: it is readable by its owner only. Raises BackupFailed.
     """
-    part = file.with_name(file.name + ".part")
+    part = file.with_name(file.name + PART)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)  # of a run that was killed
@@ -79,7 +83,14 @@ def _advice(error: Exception) -> str:
 
 
 def backup_into(url: str, folder: Path, keep: int, now: datetime) -> tuple[Path, list[Path]]:
-    """Write a backup named after `now` into a folder and remove all but the newest `keep` of ours; returns both."""
+    """Write a backup named after `now` into a folder and remove all but the newest `keep` of ours; returns both.
+
+    What ended runs have left unfinished goes as well: it holds as much as a backup, and nothing else would remove it.
+    """
+    for left in folder.glob(f"{PREFIX}*{SUFFIX}{PART}"):
+        with suppress(OSError):  # another run has ended it just now, or it is somebody else's
+            if datetime.fromtimestamp(left.stat().st_mtime, UTC) < now - LONGEST_SILENCE:
+                left.unlink()
     file = folder / now.astimezone(UTC).strftime(NAME)
     backup(url, file)
     old = sorted(folder.glob(f"{PREFIX}*{SUFFIX}"), reverse=True)[keep:]

@@ -139,8 +139,12 @@ def test_a_backup_that_fails_leaves_the_last_one(tmp_path: Path) -> None:
 
 def test_the_newest_backups_stay_and_other_files_too(world: World, database: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
+    left, runs = (tmp_path / f"quantrac-2026112{day}T183000Z.dump.part" for day in (2, 3))
+    for file, written in ((left, NOW - timedelta(days=2)), (runs, NOW + timedelta(days=2))):
+        file.touch()
+        os.utime(file, (written.timestamp(),) * 2)
     files = [backup_into(database, tmp_path, 2, NOW + timedelta(days=day))[0] for day in range(3)]
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "notes.txt", *files[1:]]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "notes.txt", runs, *files[1:]], "and what another run writes now"
     assert files[0].name == "quantrac-20261124T183000Z.dump"
 
 
