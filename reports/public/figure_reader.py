@@ -45,7 +45,8 @@ ALARMS: Final = """
 select alarm_id, station, severity, raised_at, cleared_at, published_at, ended_at, title, consequence, response,
        noticed_over_at, changed_at
 from v_public_alarm
-where station = any(%(stations)s) and coalesce(least(cleared_at, ended_at), 'infinity') > %(since)s
+where station = any(%(stations)s)
+  and coalesce(least(coalesce(noticed_over_at, cleared_at), ended_at), 'infinity') > %(since)s
 order by published_at desc, alarm_id desc limit 200
 """
 ALARMS_KEPT: Final = timedelta(days=7)

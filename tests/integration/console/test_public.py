@@ -265,6 +265,9 @@ async def test_the_public_reads_an_alarm_from_the_moment_it_was_published_until_
     stage.conn.execute(REACHED, {"alarm": number, "at": later, "event": "cleared", "level": None})
     stage.conn.execute("update alarm set state = 'cleared', cleared_at = %s where alarm_id = %s", [NOW, number])
     assert (await shown())[1] == message, "its readings came late: it is over since it was told"
+    ago = [NOW - timedelta(days=9), NOW - timedelta(days=8), number]
+    stage.conn.execute("update alarm set raised_at = %s, cleared_at = %s where alarm_id = %s", ago)
+    assert (await shown())[0] == 200, "however late: programs have warned of it until now"
     acts = stage.conn.execute("select action, person, reason from audit where subject = %s", [f"alarm {number}"])
     assert acts.fetchall() == [
         ("made public", "Lan", "nhiều hộ hỏi chị Lan"), ("taken from the public", "Lan", "nhầm"),
