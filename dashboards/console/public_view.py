@@ -24,6 +24,7 @@ from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.slots import EPOCH
 from reports.public.answer import (
     AHEAD,
+    ASKED_FOR,
     SUSPECT,
     Answer,
     Finding,
@@ -36,8 +37,6 @@ from reports.public.answer import (
 from reports.public.figures import PublicFigures
 from reports.public.tide_hours import PhasesAt, Series, TideOutlook, fit_hours, outlook
 
-ASKED_FOR: Final = ("salinity", "do", "ph", "nh3")
-"""What farmers ask for before they take in water; a page says which of it its station does not measure."""
 AIR_OLDEST: Final = timedelta(hours=2)
 """The index of an hour comes after its end and holds until the next one."""
 DAY: Final = timedelta(days=1)
@@ -82,6 +81,8 @@ class PublicIntake(msgspec.Struct, frozen=True):
     values: list[PublicValue]
     not_measured: list[str]
     """Titles of what farmers ask for and the station does not measure."""
+    not_judged: list[PublicValue]
+    """What farmers ask for and the station measures, of which the limits of the crop do not speak."""
     yesterday: Answer
     """The same question for the hour a day before, by its means."""
     tide: str
@@ -223,19 +224,22 @@ class _View:
 
     def _intake(self, name: str, word: str, crop: Crop, hindrance: Hindrance) -> PublicIntake:
         judged, series = self._judged(name, crop)
-        answer = answer_of(judged, hindrance)
+        is_warned = any(alarm.station == name and alarm.stands for alarm in self._figures.alarms)
+        answer = answer_of(judged, hindrance, is_warned=is_warned)
         fits = fit_hours(zip([one.limit for one in judged], series, strict=True))
         shown = {one.channel: self._value(one, hours) for one, hours in zip(judged, series, strict=True)}
         tide = self._tide(name, fits)
-        measured = {one.parameter for one in judged}
+        left = [one for one in ASKED_FOR if one not in {value.parameter for value in judged}]
+        station = self._network.stations[name]
         return PublicIntake(
             word,
             crop.title.in_language(self._language),
             answer.answer,
-            hindrance,
+            answer.hindrance,
             [shown[one.channel] for one in answer.reasons],
             list(shown.values()),
-            [self._title(one) for one in ASKED_FOR if one not in measured],
+            [self._title(one) for one in left if not measuring(station, one)],
+            [self._not_judged(f"{name}/{each.name}", one) for one in left for each in measuring(station, one)],
             _yesterday(fits, self._now),
             tide.word,
             [*tide.windows],
@@ -255,6 +259,11 @@ class _View:
                 judged.append(judge(key, parameter, newest, limit, self._now, self._oldest))
                 series.append(self._figures.hours.get(key, {}))
         return judged, series
+
+    def _not_judged(self, channel: str, parameter: str) -> PublicValue:
+        newest = self._figures.newest.get(channel)
+        judged = judge(channel, parameter, newest, None, self._now, self._oldest)
+        return self._value(judged, self._figures.hours.get(channel, {}))
 
     def _value(self, one: JudgedValue, hours: Series) -> PublicValue:
         newest = one.newest

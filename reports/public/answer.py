@@ -21,6 +21,8 @@ SILENT_AFTER: Final = timedelta(minutes=15)
 """A station of which nothing has come for so long is silent."""
 GOOD: Final = 1
 SUSPECT: Final = 3
+ASKED_FOR: Final = ("salinity", "do", "ph", "nh3")
+"""What farmers ask for before they take in water; of what the limits of a crop do not speak, a page says so."""
 
 
 class Answer(StrEnum):
@@ -59,6 +61,8 @@ class Hindrance(StrEnum):
     NONE = ""
     MAINTENANCE = "maintenance"
     SILENT = "silent"
+    WARNED = "warned"
+    """The values would allow it, and an alarm stands that an operator made public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +169,14 @@ def hindrance_of(last_message_at: datetime | None, now: datetime, *, in_maintena
     return Hindrance.NONE
 
 
-def answer_of(values: Sequence[JudgedValue], hindrance: Hindrance) -> IntakeAnswer:
-    """Return the answer that values and the state of their station allow."""
+def answer_of(values: Sequence[JudgedValue], hindrance: Hindrance, *, is_warned: bool = False) -> IntakeAnswer:
+    """Return the answer that values and the state of their station allow; while people are warned it is never yes."""
     if hindrance is not Hindrance.NONE or not values:
         answer = Answer.UNKNOWN
     elif any(one.finding in BEYOND for one in values):
         answer = Answer.NO
     else:
         answer = Answer.YES if all(one.finding is Finding.FINE for one in values) else Answer.UNKNOWN
+    if answer is Answer.YES and is_warned:
+        answer, hindrance = Answer.UNKNOWN, Hindrance.WARNED
     return IntakeAnswer(answer, hindrance, tuple(values))

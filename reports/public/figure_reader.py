@@ -14,7 +14,7 @@ from quantrac.config.network import Network
 from quantrac.config.public import PublicPages, air_channel, measuring
 from quantrac.database.pool import Connection
 from quantrac.telemetry.local_time import HOUR
-from reports.public.answer import NewestValue
+from reports.public.answer import ASKED_FOR, NewestValue
 from reports.public.figures import PublicAlarm, PublicFigures
 from reports.public.tide_hours import LOOKED_BACK
 
@@ -72,8 +72,8 @@ def channels_of(network: Network, public: PublicPages) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {name: [] for name in public.stations}
     for crop in public.crops.values():
         for name in crop.stations:
-            for limit in crop.limits:
-                found[name] += [f"{name}/{one.name}" for one in measuring(network.stations[name], limit.split("/")[1])]
+            for parameter in (*(limit.split("/")[1] for limit in crop.limits), *ASKED_FOR):
+                found[name] += [f"{name}/{one.name}" for one in measuring(network.stations[name], parameter)]
     for name in public.air:
         if (channel := air_channel(network.stations[name])) is not None:
             found[name].append(f"{name}/{channel}")

@@ -34,6 +34,11 @@ class PublicAlarm(NamedTuple):
     noticed_over_at: datetime | None = None
     """When its end was recorded, after `cleared_at` where readings came late; None: it stands, or nothing says it."""
 
+    @property
+    def stands(self) -> bool:
+        """Whether the public is warned by it: it is neither over nor taken back."""
+        return self.cleared_at is None and self.ended_at is None
+
 
 @dataclass(frozen=True)
 class PublicFigures:

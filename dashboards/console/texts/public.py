@@ -28,6 +28,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Trạm không gửi số liệu về. Hãy đo tại ao, hoặc chờ trạm hoạt động lại.",
         "The station sends nothing. Measure at the pond, or wait until it is back.",
     ),
+    "public_warned": (
+        "Các chỉ tiêu đo được đều trong giới hạn, nhưng trạm này đang có cảnh báo. "
+        "Hãy đọc cảnh báo trước khi lấy nước.",
+        "All that is measured is within its limit, but there is an alarm for this station: read it before you take in "
+        "water.",
+    ),
     "public_below": ("thấp hơn mức cho phép", "below the least allowed"),
     "public_above": ("cao hơn mức cho phép", "above the most allowed"),
     "public_fine": ("đạt", "within the limit"),
@@ -54,6 +60,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "public_not_measured": (
         "Trạm không đo: {titles}. Hãy tự kiểm tra trước khi lấy nước.",
         "Not measured here: {titles}. Test it yourself before you take in water.",
+    ),
+    "public_not_judged": (
+        "Chưa xét vì không có giới hạn cho loại ao này:", "Not judged, for these ponds have no limit of it:",
+    ),
+    "public_judge_yourself": (
+        "Hãy tự xem có hợp với ao của mình không.", "See for yourself whether it suits your pond.",
     ),
     "public_tide": ("Giờ tới theo con nước", "The next hours by the tide"),
     "public_tide_hours": ("Có thể lấy nước vào:", "Water is likely to be fit:"),

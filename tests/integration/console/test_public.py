@@ -122,6 +122,11 @@ async def test_water_is_fit_where_all_is_measured_new_good_and_within_its_limits
     assert (dead["answer"], [one["finding"] for one in dead["reasons"]]) == ("unknown", ["failed"])
     assert (await stage.intake("st-vinh-chau"))["answer"] == "unknown"
     assert (await stage.intake("st-dai-ngai"))["hindrance"] == "silent"
+    stage.fill("st-dai-ngai", {"salinity": 6.5})
+    stage.look()
+    fresh = (await stage.ask("/public/stations/st-dai-ngai")).text
+    assert "Chưa xét vì không có giới hạn cho loại ao này: Độ mặn 6,50 ‰." in fresh
+    assert "Trạm không đo" not in fresh
     page = (await stage.ask("/public")).text
     shown = re.findall(r'class="answer (\w+)"', page)
     assert shown == ["yes", "no", "unknown", "unknown", "unknown", "unknown"]

@@ -6,6 +6,7 @@ import re
 import threading
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Final, cast
 
@@ -18,13 +19,15 @@ from dashboards.console import public_reader
 from dashboards.console.assets import HERE
 from dashboards.console.public_pages import PublicAddress, address_in
 from dashboards.console.public_reader import PublicReader
-from dashboards.console.public_view import alarms_of, slug
+from dashboards.console.public_view import PublicIntake, alarms_of, public_view, slug
 from dashboards.console.strangers import DEEP_S, StrangerRates, network_of
+from quantrac.config.loader import load_network
 from quantrac.config.network import Network
 from quantrac.config.public import PublicPages
 from quantrac.database.pool import Connection
 from quantrac.telemetry.indices.vn_aqi import CLASSES
-from reports.public.figure_reader import be_reader
+from reports.public.answer import Answer, Finding, Hindrance, NewestValue
+from reports.public.figure_reader import be_reader, channels_of
 from reports.public.figures import PublicAlarm, PublicFigures
 
 NOW: Final = datetime(2026, 11, 24, 3, 7, tzinfo=UTC)
@@ -70,6 +73,44 @@ def test_an_alarm_of_a_station_that_is_public_no_more_is_told_no_more() -> None:
     alarm = PublicAlarm(17, "st-gone", "high", NOW, None, NOW, None, {"vi": "Oxy thấp"}, None, None, ())
     network = SimpleNamespace(settings=SimpleNamespace(public=PublicPages()), stations={})
     assert alarms_of(cast(Network, network), PublicFigures(NOW, alarms=(alarm,)), "vi") == []
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return load_network(Path(__file__).parents[3] / "station_configs")
+
+
+def intake(network: Network, values: dict[str, float], *alarms: PublicAlarm) -> PublicIntake:
+    """Return what is said of the fresh water at Đại Ngãi with these values."""
+    newest = {f"st-dai-ngai/{name}": NewestValue(NOW, value, "ok", 1) for name, value in values.items()}
+    figures = PublicFigures(NOW, newest, last_message_at={"st-dai-ngai": NOW}, alarms=alarms)
+    assert network.settings.public is not None
+    view = public_view(network, network.settings.public, figures, ["st-dai-ngai"], "", NOW, "vi")
+    return view.stations[0].intake[0]
+
+
+FRESH_WATER = {"do": 6.2, "ph": 7.4, "nh3": 0.01, "salinity": 6.5}
+
+
+def test_what_farmers_ask_for_and_no_limit_speaks_of_is_shown_and_not_called_unmeasured(network: Network) -> None:
+    """Fresh-water fish have no limit of salinity, and the sonde at Đại Ngãi measures it."""
+    found = intake(network, FRESH_WATER)
+    assert (found.answer, found.not_measured) == (Answer.YES, [])
+    assert [(one.parameter, one.value, one.finding) for one in found.not_judged] == [
+        ("salinity", 6.5, Finding.NO_LIMIT)
+    ]
+    channels = channels_of(network, cast(PublicPages, network.settings.public))
+    assert "st-dai-ngai/salinity" in channels["st-dai-ngai"]
+
+
+def test_while_a_public_alarm_of_the_station_stands_nobody_is_told_yes(network: Network) -> None:
+    alarm = PublicAlarm(17, "st-dai-ngai", "high", NOW, None, NOW, None, {"vi": "Cá chết"}, None, None, ())
+    found = intake(network, FRESH_WATER, alarm)
+    assert (found.answer, found.hindrance, found.reasons) == (Answer.UNKNOWN, Hindrance.WARNED, [])
+    beyond = intake(network, {**FRESH_WATER, "do": 1.0}, alarm)
+    assert (beyond.answer, beyond.hindrance, len(beyond.reasons)) == (Answer.NO, Hindrance.NONE, 1)
+    for over in (alarm._replace(cleared_at=NOW), alarm._replace(ended_at=NOW), alarm._replace(station="st-tran-de")):
+        assert intake(network, FRESH_WATER, over).answer is Answer.YES
 
 
 @pytest.mark.parametrize(
