@@ -78,7 +78,7 @@ def water_figures(
         lacks = [
             one
             for one, cell in zip(table, cells, strict=True)
-            if one["parameter"] in JUDGED_ALWAYS and (cell["days"] < ENOUGH_DAYS * len(days) or not _has_limit(one))
+            if _is_needed(one, cell) and (cell["days"] < ENOUGH_DAYS * len(days) or not _has_limit(one))
         ]
         compared = of_period(then.get((place.station, COMPARED), ()), days_before).mean
         present = next(
@@ -93,6 +93,11 @@ def water_figures(
         })  # fmt: skip
     unmeasured = [one["title"] for at, one in enumerate(table) if not any(row["cells"][at]["measured"] for row in rows)]
     return {"columns": table, "rows": rows, "unmeasured": unmeasured, "unreviewed": _unreviewed(rows)}
+
+
+def _is_needed(column: Mapping[str, Any], cell: Mapping[str, Any]) -> bool:
+    """Whether nobody says "take" without enough days of it: also where a probe that has a limit is dead."""
+    return column["parameter"] in JUDGED_ALWAYS or (cell["measured"] and _has_limit(column))
 
 
 def _has_limit(column: Mapping[str, Any]) -> bool:

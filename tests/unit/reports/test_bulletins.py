@@ -121,6 +121,46 @@ def test_water_may_be_taken_in_only_where_most_days_of_the_week_are_known(valid:
     assert water_figures(PLACES[:1], limits, salty, [], days, days)["rows"][0]["verdict"] == "wait"
 
 
+def test_a_probe_that_has_a_limit_and_is_dead_lets_nobody_say_that_water_may_be_taken() -> None:
+    period = period_of(BulletinKind.WATER_WEEK, "2026-W09")
+    limits = [
+        DecreeLimit(
+            name=f"x/{name}/pond", decree="QCVN", article=Words("1", "1"),
+            parameter=name, case="pond", title=Words("ao", "pond"),
+            average=Averaging.VALUE, low=None, high=9.0, first=None, last=None, confirmed=True,
+        )
+        for name in ("salinity", "do", "ph", "nh3")
+    ]  # fmt: skip
+    values = [
+        DayValue("st-a", f"st-a/{name}", name, day, 8.0, 8.0, 8.0, True, True)
+        for day in period.days for name in ("salinity", "do", "ph")
+    ]  # fmt: skip
+    with_probe = PLACES[0]._replace(measures=frozenset({"salinity", "do", "ph", "nh3"}))
+    for place, verdict in ((PLACES[0], "take"), (with_probe, "unknown")):
+        (row,) = water_figures([place], limits, values, [], period.days, period.days)["rows"]
+        assert row["verdict"] == verdict
+
+
+@pytest.mark.parametrize("kind", [BulletinKind.MONTH, BulletinKind.YEAR])
+def test_the_summary_of_a_month_names_things_as_people_do(network: Network, kind: BulletinKind) -> None:
+    """pH stays pH, without a unit; a silent station has no data; what is too low is not too high."""
+    period = period_before(kind, EXAMPLE_AT.date())
+    figures = example(kind, period)
+    ph = next(iter(figures["limits"])) | {
+        "title": {"vi": "pH", "en": "pH"}, "unit": "", "low": 6.0, "high": None, "confirmed": False, "worst": 5.9,
+    }  # fmt: skip
+    figures["limits"] = [ph]
+    figures["completeness"].append(figures["completeness"][0] | {"received": 0.0, "valid": 0.0})
+    words = written(BulletinDraft(kind, period, figures, EXAMPLE_AT), network)
+    assert words["vi"]["summary"].startswith("2/3 trạm có số liệu. Dữ liệu hợp lệ dưới 75 %: Trạm thử B; Trạm thử A.")
+    assert (
+        "Trạm thử B: pH không đạt QCVN (ao, giới hạn chưa đối chiếu với văn bản) ở 3/24 giá trị, xấu nhất 5,90."
+        in words["vi"]["summary"]
+    )
+    assert "2 of 3 stations have data." in words["en"]["summary"]
+    assert "(pond, a limit not compared with its text) in 3 of 24 values, worst 5.90." in words["en"]["summary"]
+
+
 def test_a_channel_that_was_renamed_is_one_course_and_a_second_probe_is_none() -> None:
     first, second, third = (date(2026, 3, 2) + timedelta(days=n) for n in range(3))
 
