@@ -81,7 +81,7 @@ def test_a_bulletin_goes_from_figures_to_each_person_once_and_never_changes_once
     row = next(one for one in made.figures["rows"] if one["station"] == "st-my-thanh")
     assert (row["verdict"], row["year_before"], row["difference"]) == ("wait", 2.5, 1.5)
     assert row["cells"][1]["lacking"] == ["2026-11-28", "2026-11-29"]
-    assert "Độ mặn 4,00 ‰ (thấp hơn mức 5)" in made.words["vi"]["summary"]
+    assert "Độ mặn 4,00 ‰ (thấp hơn mức 7)" in made.words["vi"]["summary"]
     with pytest.raises(desk.BadBulletin, match="approve it first"):
         send(week, network, made.bulletin_id, "Hoa", NOW)
 
