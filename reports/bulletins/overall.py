@@ -102,11 +102,17 @@ def completeness_figures(places: Sequence[BulletinPlace], found: Iterable[Channe
     return [
         {
             "name": {"vi": place.name.vi, "en": place.name.en}, "expected": sums[place.station][0],
-            "received": share_of(sums[place.station][1], sums[place.station][0]),
-            "valid": share_of(sums[place.station][2], sums[place.station][0]),
+            "heard": sums[place.station][1] > 0,
+            "received": _printed(share_of(sums[place.station][1], sums[place.station][0])),
+            "valid": _printed(share_of(sums[place.station][2], sums[place.station][0])),
         }
         for place in places if place.station in sums
     ]  # fmt: skip
+
+
+def _printed(share: float | None) -> float | None:
+    """Return a share rounded down to tenths of a percent, as it is printed: 100.0 says that nothing lacks."""
+    return None if share is None else int(share * 1000 + 1e-6) / 1000
 
 
 def limit_figures(places: Sequence[BulletinPlace], found: Iterable[ChannelExceedance]) -> list[Figures]:

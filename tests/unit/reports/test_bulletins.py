@@ -25,10 +25,12 @@ from reports.bulletins.calendar_chart import calendar
 from reports.bulletins.daily_values import DayValue, by_measure
 from reports.bulletins.line_chart import curve, scale
 from reports.bulletins.notation import bounds, number, signed, spans
+from reports.bulletins.overall import completeness_figures
 from reports.bulletins.periods import period_before, period_of, week_with, year_before
 from reports.bulletins.template_check import EXAMPLE_AT, PLACES, check_templates, example
 from reports.bulletins.templates import BadTemplate, Templates
 from reports.bulletins.water import water_figures
+from reports.completeness.days import ChannelPeriod
 from reports.spans import BadSpan
 
 CONFIGS = Path(__file__).parents[3] / "station_configs"
@@ -141,6 +143,15 @@ def test_a_probe_that_has_a_limit_and_is_dead_lets_nobody_say_that_water_may_be_
         assert row["verdict"] == verdict
 
 
+def test_a_report_says_all_of_the_readings_only_where_none_lacks() -> None:
+    shares = [
+        ChannelPeriod("st-a", "st-a/do", date(2026, 3, 1), 10_000, 9_999, 7_500),
+        ChannelPeriod("st-b", "st-b/do", date(2026, 3, 1), 10_000, 10_000, 7_499),
+    ]
+    found = [(one["received"], one["valid"]) for one in completeness_figures(PLACES, shares)]
+    assert found == [(0.999, 0.75), (1.0, 0.749)]
+
+
 @pytest.mark.parametrize("kind", [BulletinKind.MONTH, BulletinKind.YEAR])
 def test_the_summary_of_a_month_names_things_as_people_do(network: Network, kind: BulletinKind) -> None:
     """pH stays pH, without a unit; a silent station has no data; what is too low is not too high."""
@@ -150,7 +161,7 @@ def test_the_summary_of_a_month_names_things_as_people_do(network: Network, kind
         "title": {"vi": "pH", "en": "pH"}, "unit": "", "low": 6.0, "high": None, "confirmed": False, "worst": 5.9,
     }  # fmt: skip
     figures["limits"] = [ph]
-    figures["completeness"].append(figures["completeness"][0] | {"received": 0.0, "valid": 0.0})
+    figures["completeness"].append(figures["completeness"][0] | {"heard": False, "received": 0.0, "valid": 0.0})
     words = written(BulletinDraft(kind, period, figures, EXAMPLE_AT), network)
     assert words["vi"]["summary"].startswith("2/3 trạm có số liệu. Dữ liệu hợp lệ dưới 75 %: Trạm thử B; Trạm thử A.")
     assert (
