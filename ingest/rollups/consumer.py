@@ -156,7 +156,7 @@ class RollupRounds:
             if changes:
                 conn.execute("select pg_advisory_xact_lock(%s)", [ROLLUP_LOCK])
                 withdrawn = _spans_withdrawn(conn, changes, calendar)
-                for some in withdrawn:  # made anew of all that is left, or gone
+                for some in withdrawn:  # recomputed of all that is left, or gone
                     conn.execute(FORGET_HOURS, _spans(some))
                 self._make(conn, touched(_with_channels(conn, changes), calendar), calendar)
                 for some in withdrawn:
