@@ -4,11 +4,12 @@ What it sees: a probe in air, in its cup, or lifted for a service. The conductiv
 that the device measures in water is no value of it, if thermometer or level bear it out: else the conductivity sensor
 alone may be broken. Air is full of oxygen: a device that measures little of it stands in water, as when a sluice lets
 fresh water in. Without oxygen that cannot be told from drops that still conduct: only the level bears those out. What
-it cannot see: a probe that hangs at a wrong depth, and air as warm as the water.
+it cannot see: a probe that hangs at a wrong depth; air as warm as the water; drops on a probe that was lifted between
+hourly readings.
 
 Source: the limits are ours. Below 20 µS/cm there is rain and melted snow, and hardly a river (Hem 1985, USGS
 Water-Supply Paper 2254). The fall relative to the day before serves salt water, where drops on the probe still conduct:
-a tide brings no fall to a twentieth of the day's lowest.
+a tide brings no fall to a twentieth of the day's lowest. An opened sluice does within an hour, but not within minutes.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ MOSTLY: Final = 0.5
 """Share of the day's readings above that: the water is salt, and no glitch of the sensor made it so."""
 CONDUCTING: Final = frozenset({"ec", "salinity", "tds"})
 """What is measured by conducting."""
+FALLEN_S: Final = 1800.0
+"""A probe that is lifted is out within so long, seconds; a canal is not as fresh so soon."""
 LEFT_C: Final = 0.5
 """By so much the temperature leaves the range of the day's water, °C."""
 IN_AIR_SATURATION: Final = 70.0
@@ -65,7 +68,9 @@ def out_of_water(series: DeviceSeries) -> list[Evidence]:
     limit = np.fmax(nothing, np.minimum(SHARE * of_day, WET[source]))
     dry = value <= limit
     saturation = _saturation(series)
-    is_air = (value <= nothing) | (saturation >= IN_AIR_SATURATION)
+    at_once = np.minimum(SHARE * highest(value, first_within(series.time_us, FALLEN_S), places), WET[source])
+    has_fallen = _holds(value <= at_once, day)
+    is_air = (value <= nothing) | ((saturation >= IN_AIR_SATURATION) & has_fallen)
     recent = first_within(series.time_us, WITNESS_S)
     by_level = _holds(dry & _fallen_dry(series, dry, day), recent)
     by_warmth = _holds(dry & _left_the_water(series, dry, day), recent)

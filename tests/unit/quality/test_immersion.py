@@ -55,6 +55,22 @@ def test_fresh_water_with_little_oxygen_that_a_sluice_lets_in_is_water(oxygen: s
     assert not any((flag >= Quality.SUSPECT).any() for flag in found.values())
 
 
+@pytest.mark.parametrize(("interval_s", "without_s"), [(3600.0, 0), (300.0, 7200)])
+def test_fresh_water_full_of_oxygen_that_came_between_two_readings_is_water(interval_s: float, without_s: int) -> None:
+    """A sluice is open; the station reads each hour, or had no power for two hours."""
+    series = estuary(4, interval_s)
+    since_s = (series.time_us - series.time_us[0]) / 1e6 - 3 * 86400
+    is_open, kept = since_s >= 0, (since_s < 0) | (since_s >= without_s)
+    cooler = series.values["water_temp"] - np.where(is_open, 3.0, 0.0)
+    fresh = {
+        "ec": np.where(is_open, 0.2, series.values["ec"]), "do_sat": np.full(len(series), 95.0), "water_temp": cooler,
+        "ph": series.values["ph"],
+    }  # fmt: skip
+    values = {name: value[kept] for name, value in fresh.items()}
+    found = flags(TEST, DeviceSeries(series.time_us[kept], values, series.resolution, interval_s))
+    assert not any((flag >= Quality.SUSPECT).any() for flag in found.values())
+
+
 def test_without_oxygen_fresh_water_of_a_sluice_is_water_and_no_river_conducts_as_little_as_air() -> None:
     series, opened = estuary(4), slice(300, 348)  # half a day
     values = {name: series.values[name].copy() for name in ("ec", "water_temp", "ph")}
