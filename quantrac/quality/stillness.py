@@ -41,7 +41,7 @@ REPEATS: Final = 2
 """One repeat of everything is a record that was read twice."""
 CALM_BY_NATURE: Final = frozenset({"rain", "solar", "wind_speed", "wind_dir", "humidity", "vn_aqi", "vn_wqi"})
 """These stand still by themselves for days: no rain, night, calm, fog."""
-NOTHING: Final = {name: CLASSES[name].absolute for name in ("do", "do_sat", "salinity")}
+NOTHING: Final = {name: CLASSES[name].absolute for name in ("do", "do_sat", "salinity")} | {"flow": 0.0}
 """Up to this a sensor in order may read where there is nothing, in the parameter's unit."""
 JUDGED: Final = frozenset(parameter.id for parameter in (*WATER, *AIR)) - CALM_BY_NATURE
 

@@ -80,6 +80,9 @@ def test_a_frozen_sensor_and_a_frozen_buffer_are_found_and_a_calm_coarse_one_is_
     anoxic = series.values["do"].copy()
     anoxic[800:860], anoxic[1000:1060] = 0.03, 0.05
     assert not blamed(found("frozen", series, {"do": anoxic})["do"]), "the second night without oxygen, too"
+    flow = 200 * np.sin(np.arange(len(series)) * 900 * 2 * np.pi / 44714)
+    gated = {"flow": np.where(np.arange(len(series)) >= 1000, np.maximum(flow, 0.0), flow)}
+    assert not blamed(found("frozen", series, gated)["flow"]), "a sluice that is closed on the flood lets nothing pass"
     coarse = {"ph": np.round(series.values["ph"] * 2) / 2}
     assert not blamed(found("frozen", series, coarse)["ph"])
 
