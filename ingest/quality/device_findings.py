@@ -23,7 +23,8 @@ from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.words import Words
 
 MOST_KEPT: Final = 4_000_000
-"""So many readings are kept from round to round, 90 MB; of a larger network they are read each time."""
+"""So many readings are kept from round to round, 90 MB, and twice that while a round adds its own; of a larger network
+they are read each time."""
 WITHDRAWN: Final = Words(
     "rút lại: có thêm số liệu về sau thì thiết bị không có gì bất thường",
     "withdrawn: with the readings that came later nothing is wrong with the device",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,30 +70,33 @@ class RecentReadings:
         here = here[readings.time_us[here] >= from_us[series[here]]]
         others = ~np.isin(self.channel_id, windows.channel_id)
         new = RecentReadings(own.channel_id, from_us, newest, readings.pick(here, series[here]))
-        return _united(self._only(others), new) if others.any() else new
-
-    def _only(self, rows: Mask) -> RecentReadings:
-        row = np.full(len(rows), -1, np.int32)
-        row[rows] = np.arange(np.count_nonzero(rows))
-        series = row[self.readings.series]
-        here = np.flatnonzero(series >= 0)
-        return RecentReadings(
-            self.channel_id[rows], self.from_us[rows], self.newest_us[rows], self.readings.pick(here, series[here])
-        )
+        return _united(self, others, new) if others.any() else new
 
 
-def _united(one: RecentReadings, other: RecentReadings) -> RecentReadings:
-    """Return the readings of both, which have no channel in common."""
-    channel_id = np.concatenate([one.channel_id, other.channel_id])
+def _united(one: RecentReadings, chosen: Mask, other: RecentReadings) -> RecentReadings:
+    """Return the chosen rows of one and all of the other, which have no channel in common.
+
+    Rows are copied by stretches: what is kept grows with the network, and a round brings a few channels.
+    """
+    channel_id = np.concatenate([one.channel_id[chosen], other.channel_id])
     order = np.argsort(channel_id)
-    row = np.empty(len(order), np.int32)
-    row[order] = np.arange(len(order))
-    ones, others = row[: len(one.channel_id)], row[len(one.channel_id) :]
-    every = slice(None)
-    readings = one.readings.pick(every, ones[one.readings.series])
+    whose = (order >= np.count_nonzero(chosen)).astype(np.intp)
+    bounds = [np.searchsorted(each.readings.series, np.arange(len(each.channel_id) + 1)) for each in (one, other)]
+    low = np.concatenate([bounds[0][:-1][chosen], bounds[1][:-1]])[order]
+    high = np.concatenate([bounds[0][1:][chosen], bounds[1][1:]])[order]
+    begins = np.r_[True, (whose[1:] != whose[:-1]) | (low[1:] != high[:-1])] if len(order) else np.zeros(0, np.bool_)
+    stretches = list(zip(whose[begins].tolist(), low[begins].tolist(), high[np.roll(begins, -1)].tolist(), strict=True))
+
+    def copied(name: str) -> npt.NDArray[Any]:
+        columns = [getattr(each.readings, name) for each in (one, other)]
+        return np.concatenate([columns[0][:0], *(columns[which][start:end] for which, start, end in stretches)])
+
     return RecentReadings(
         channel_id[order],
-        np.concatenate([one.from_us, other.from_us])[order],
-        np.concatenate([one.newest_us, other.newest_us])[order],
-        readings.beside(other.readings.pick(every, others[other.readings.series])),
-    )
+        np.concatenate([one.from_us[chosen], other.from_us])[order],
+        np.concatenate([one.newest_us[chosen], other.newest_us])[order],
+        TestedReadings(
+            np.repeat(np.arange(len(order), dtype=np.int32), high - low),
+            copied("time_us"), copied("value"), copied("state"),
+        ),
+    )  # fmt: skip
