@@ -79,14 +79,17 @@ with added as (
 update staged_reading s set new = true from firsts join added using (channel_id, time) where s.ordinal = firsts.ordinal
 """
 # Of an import that is undone, what another source has sent alike stays: each import that did is noted, and the first
-# source that is none.
+# source that is none. `offset 0` keeps the look a loop over the key: all that was noted is never read for a few rows.
 SECOND = """
+with alike as materialized (
+  select s.* from staged_reading s join import i on i.started_at = s.kept_at
+  where s.known and not s.conflict and not s.new and s.received_at <> s.kept_at
+)
 insert into seconded_reading (channel_id, time, received_at, tests)
-select distinct on (s.channel_id, s.time) s.channel_id, s.time, s.received_at, s.tests
-from staged_reading s join import i on i.started_at = s.kept_at
-where s.known and not s.conflict and not s.new and s.received_at <> s.kept_at and not exists (
+select distinct on (s.channel_id, s.time) s.channel_id, s.time, s.received_at, s.tests from alike s
+where not exists (
   select from seconded_reading o where o.channel_id = s.channel_id and o.time = s.time
-  and not exists (select from import other where other.started_at = o.received_at))
+  and o.received_at not in (select started_at from import) offset 0)
 order by s.channel_id, s.time, s.ordinal
 on conflict do nothing
 """
