@@ -572,6 +572,8 @@ begin
   join reading r on r.channel_id = c.channel_id and r.time > low and r.time <= high
   where c.station = its.station and not c.derived and r.received_at = its.started_at;
   analyze withdrawn_now;
+  perform from latest l where l.channel_id in (select w.channel_id from withdrawn_now w)
+  order by l.channel_id for update;  -- in the order in which ingest moves them
   insert into withdrawn_reading (channel_id, time, import_id, value, state, tests)
   select w.channel_id, w.time, undone, w.value, w.state, w.tests from withdrawn_now w;
   with others as (
@@ -581,13 +583,15 @@ begin
             where s.channel_id = o.channel_id and s.time = o.time and s.received_at = o.received_at),
   kept as (update reading r set received_at = o.received_at, tests = o.tests from others o
            where r.channel_id = o.channel_id and r.time = o.time and r.time > low and r.time <= high
-           returning r.channel_id, r.time)
+           returning r.channel_id, r.time),
+  shown as (update latest l set received_at = o.received_at, tests = o.tests from others o
+            where l.channel_id = o.channel_id and l.time = o.time)
   delete from withdrawn_now w using kept k where w.channel_id = k.channel_id and w.time = k.time;
   get diagnostics stayed = row_count;
   delete from reading r using withdrawn_now w
   where r.channel_id = w.channel_id and r.time = w.time and r.time > low and r.time <= high;
   delete from latest l using withdrawn_now w
-  where l.channel_id = w.channel_id and l.time = w.time and l.received_at = its.started_at;
+  where l.channel_id = w.channel_id and l.time = w.time;
   insert into reading_flag (channel_id, time, test, flag, "by", reason, at)
   select f.channel_id, f.time, f.test, 1, its.undone_by, 'import ' || undone || ' was undone', its.undone_at
   from (select distinct on (g.channel_id, g.time, g.test) g.channel_id, g.time, g.test, g.flag

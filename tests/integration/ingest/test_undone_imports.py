@@ -204,10 +204,12 @@ def test_undone_it_leaves_what_would_be_there_without_it(centre: Connection, tmp
 def test_of_two_imports_alike_each_is_undone_by_itself(centre: Connection, tmp_path: Path) -> None:
     conn = centre
     one = load(conn, table(tmp_path / "a.csv", range(40), value))
-    two = load(conn, table(tmp_path / "b.csv", range(20, 60), value), NOW + timedelta(hours=1))
+    two = load(conn, table(tmp_path / "b.csv", range(20, 40), value), NOW + timedelta(hours=1))
     assert undo(conn, one) == (20 * 4, 0, 20 * 4), "slots 20 to 39 are the other's too"
-    assert conn.execute("select count(*) from reading").fetchone() == (40 * 4,)
-    assert undo(conn, two) == (40 * 4, 0, 0)
+    assert conn.execute("select count(*) from reading").fetchone() == (20 * 4,)
+    same = "select count(*) from latest join reading using (channel_id, time, value, state, tests, received_at)"
+    assert conn.execute(same).fetchone() == (4,), "what is shown as newest is the other's, too"
+    assert undo(conn, two) == (20 * 4, 0, 0)
     settle(conn)
     empty = shown(conn, OTHER)
     assert shown(conn, OWN) == empty
