@@ -253,9 +253,8 @@ def make_everything(conn: Connection, tell: Callable[[float, int], None] = lambd
     cut_anew(conn)
     first, last = conn.execute(KEPT).fetchone() or (None, None)
     for week, hours in rebuild(conn):
-        assert first is not None
-        assert last is not None
-        tell(min(1.0, (week + STRETCH - first) / max(last - first, STRETCH)), hours)
+        if first is not None and last is not None:  # else the first readings came only now
+            tell(min(1.0, (week + STRETCH - first) / max(last - first, STRETCH)), hours)
 
 
 def refresh(conn: Connection, some: Sequence[Span], calendar: Calendar) -> int:
