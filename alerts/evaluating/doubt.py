@@ -33,10 +33,12 @@ LONGEST_REACH: Final = timedelta(days=8)
 TOLD_FOR: Final = timedelta(days=7)
 """People are told of the doubt about an alarm that is over, while it rose no longer ago."""
 
-ANY: Final = "select exists (select from alarm where station = any(%s) and raised_at >= %s and not late)"
+ANY: Final = "select exists (select from alarm where station = any(%s) and raised_at >= %s and (not late or %s))"
 CANDIDATES: Final = """
-select a.alarm_id, a.rule, a.station, a.channel_id, a.severity, a.raised_at, a.texts, a.state from alarm a
-where a.station = %(station)s and (a.channel_id = any(%(channels)s) or a.channel_id is null) and not a.late
+select a.alarm_id, a.rule, a.station, a.channel_id, a.severity, a.raised_at, a.texts, a.state, a.late
+from alarm a
+where a.station = %(station)s and (a.channel_id = any(%(channels)s) or a.channel_id is null)
+  and (not a.late or %(withdrawn)s)
   and a.raised_at >= %(from)s and a.raised_at <= %(to)s
   and not exists (select from alarm_event e where e.alarm_id = a.alarm_id and e.event = 'questioned')
 order by a.alarm_id
@@ -59,10 +61,12 @@ class Candidate:
     raised_at: datetime
     texts: RuleTexts
     is_over: bool
+    is_late: bool
+    """Late readings brought it to light. Only that they were taken back puts it in doubt, and people are not told."""
 
     def is_news(self, now: datetime) -> bool:
         """Tell whether people still want to hear that it is in doubt: it stands, or rose not long ago."""
-        return not self.is_over or now - self.raised_at <= TOLD_FOR
+        return not self.is_late and (not self.is_over or now - self.raised_at <= TOLD_FOR)
 
 
 def question(
@@ -100,7 +104,8 @@ def stands_at_rise(conn: Connection, rule: ChannelRule, channel_id: int, raised_
 def _any_alarms(conn: Connection, changes: list[Change]) -> bool:
     """Whether any alarm rose since the readings of changes: quality flags all day, and mostly nothing stands."""
     stations, since = sorted({change.station for change in changes}), min(change.from_t for change in changes)
-    return conn.execute(ANY, [stations, since]).fetchone() == (True,)
+    withdrawn = any(change.cause is Cause.WITHDRAWN for change in changes)
+    return conn.execute(ANY, [stations, since, withdrawn]).fetchone() == (True,)
 
 
 def _candidates(conn: Connection, change: Change) -> list[Candidate]:
@@ -109,6 +114,7 @@ def _candidates(conn: Connection, change: Change) -> list[Candidate]:
         "channels": list(change.channels),
         "from": change.from_t,
         "to": change.to_t + LONGEST_REACH,
+        "withdrawn": change.cause is Cause.WITHDRAWN,
     }
     return [
         Candidate(
@@ -120,8 +126,11 @@ def _candidates(conn: Connection, change: Change) -> list[Candidate]:
             raised_at,
             msgspec.convert(texts, RuleTexts),
             AlarmState(state) in OVER,
+            late,
         )
-        for id_, rule, station, channel, word, raised_at, texts, state in conn.execute(CANDIDATES, window).fetchall()
+        for id_, rule, station, channel, word, raised_at, texts, state, late in conn.execute(
+            CANDIDATES, window
+        ).fetchall()
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from alerts.evaluating.evaluator import Evaluator
+from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection
 from tests.integration.alerts.centre import (
     CHANNEL,
@@ -84,6 +85,31 @@ def test_a_correction_above_the_limit_questions_it(conn: Connection, other: Conn
     flag(conn, channel_id, 8, 9, 6, "correction")
     evaluate(other)
     assert questioned(conn) == [("do-low", "readings that raised it were corrected")]
+
+
+def test_an_alarm_that_late_readings_brought_to_light_is_questioned_when_they_are_taken_back(
+    conn: Connection, other: Connection, channel_id: int
+) -> None:
+    """As of an import that is undone; a flag questions no late alarm, and nobody is told."""
+    night = read_series("5x5 2.5x12 5x60", MINUTE, start_ms=START_MS)
+    store(conn, channel_id, [one._replace(received_ms=START_MS + 600 * MINUTE) for one in night])
+    clock = [START + timedelta(hours=10)]
+    worker = Evaluator(other, {CHANNEL: [oxygen_rule(ACT)]}, ROUTING, lambda: clock[0])
+    run_all(worker)
+    clock[0] += timedelta(minutes=1)
+    worker.tell_summaries()
+    assert rows(conn, "select late from v_alarm") == [(True,)]
+    told = rows(conn, "select count(*) from notification")
+    flag(conn, channel_id, 5, 16, 4)
+    run_all(worker)
+    assert questioned(conn) == []
+    with conn.transaction():
+        conn.execute("delete from reading where channel_id = %s", [channel_id])
+        ends = START, START + timedelta(minutes=76)
+        append_changes(conn, [NewChange(STATION, channel_id, *ends, 77, Cause.WITHDRAWN)])
+    run_all(worker)
+    assert questioned(conn) == [("do-low", "readings that raised it were taken back: their import was undone")]
+    assert rows(conn, "select count(*) from notification") == told
 
 
 def test_a_composite_alarm_is_questioned_by_a_flag_on_a_member(
