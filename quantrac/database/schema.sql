@@ -2787,7 +2787,9 @@ UNION ALL
            FROM public.change) head)
   WHERE ((s.making_share IS NOT NULL) AND (NOT (EXISTS ( SELECT
            FROM public.consumer c
-          WHERE (c.consumer = s.service)))));
+          WHERE (c.consumer = s.service)))) AND (NOT (EXISTS ( SELECT
+           FROM public.service n
+          WHERE ((n.service = s.service) AND (n.making_share IS NOT NULL) AND (ROW(n.beat_at, n.worker) > ROW(s.beat_at, s.worker)))))));
 
 CREATE VIEW public.v_flag AS
  SELECT g."time",

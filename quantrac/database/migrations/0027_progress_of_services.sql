@@ -22,4 +22,6 @@ select s.service, 0, coalesce(head.id, 0), (select count(*) from change n where 
                  where n.at > s.started_at order by n.id limit 1), 0),
        null, s.beat_at, s.making_share, s.making_rate, s.making_until
 from service s cross join (select max(id) as id from change) head
-where s.making_share is not null and not exists (select from consumer c where c.consumer = s.service);
+where s.making_share is not null and not exists (select from consumer c where c.consumer = s.service)
+  and not exists (select from service n where n.service = s.service and n.making_share is not null
+                  and (n.beat_at, n.worker) > (s.beat_at, s.worker));  -- another was killed at it

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from quantrac.database.beat import Beat, Making, beating
+from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
 from quantrac.desks import jobs
 from tests.fixtures.timing import eventually
@@ -36,13 +37,16 @@ def test_while_everything_is_recomputations_the_beat_goes_on_and_says_how_far_it
     conn: Connection, database: str
 ) -> None:
     made = Making.of(0.25, 3_000, NOON - timedelta(seconds=60), NOON)
+    feed = "select consumer, making_share from v_feed"
+    Beat(conn, "quality", "killed:1", NOON).beat(NOON - timedelta(minutes=3), making=Making(0.7))
+    assert conn.execute(feed).fetchall() == [("quality", 0.7)]
     with beating(database, "quality", "box:1", NOON - timedelta(hours=1), lambda: NOON, lambda: made):
-        shown = "select service, beat_at, making_share, making_rate, making_until from v_service"
+        shown = "select service, beat_at, making_share, making_rate, making_until from v_service where worker = 'box:1'"
         row = ("quality", NOON, 0.25, 50.0, NOON + timedelta(seconds=180))
         eventually(lambda: conn.execute(shown).fetchall() == [row])
-    feed = "select consumer, making_share from v_feed"
-    assert conn.execute(feed).fetchall() == [("quality", 0.25)]
+    assert conn.execute(feed).fetchall() == [("quality", 0.25)], "one row a consumer"
     assert jobs.recomputations(conn, NOON) == [("quality", 0.25, 50.0, NOON + timedelta(seconds=180))]
     Beat(conn, "quality", "box:1", NOON).beat(NOON)
     assert conn.execute(shown).fetchall() == [("quality", NOON, None, None, None)]
-    assert conn.execute(feed).fetchall() == []
+    Consumer(conn, "quality", (Cause.READING,))
+    assert conn.execute(feed).fetchall() == [("quality", None)]
