@@ -237,7 +237,9 @@ function show(next, isPeriod = false) {
   view = next;
   if (isPeriod) {
     home = next;
-    proposals = []; // they are of another period
+    proposals = []; // they are of another period, and so is what is being worked out
+    forget("proposals");
+    say(byId("bench-proposals-said"), "");
     listProposals();
   }
   tell();
