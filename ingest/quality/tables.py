@@ -43,10 +43,12 @@ left join latest l using (channel_id) order by nr
 """
 ADD: Final = """
 insert into reading_flag (channel_id, time, test, flag, score, words, "by", at)
-select channel_id, time, test, flag, score, jsonb_build_object('vi', vi, 'en', en), %s, %s
-from unnest(%s::text[], %s::int4[], %s::timestamptz[], %s::int2[], %s::float4[], %s::text[], %s::text[])
+select channel_id, time, test, flag, case when score > 1e30 then 1e30 else score end,
+       jsonb_build_object('vi', vi, 'en', en), %s, %s
+from unnest(%s::text[], %s::int4[], %s::timestamptz[], %s::int2[], %s::float8[], %s::text[], %s::text[])
      as f(test, channel_id, time, flag, score, vi, en)
 """
+"""A score has four bytes, which hold no 1e300: what an instrument sends whose bytes are read in a wrong order."""
 
 
 FORGETS: Final = (Cause.CONFIGURATION, Cause.WITHDRAWN)

@@ -123,6 +123,13 @@ def test_a_finding_is_withdrawn_when_a_late_neighbour_explains_it(tested: psycop
     assert tested.execute("select quality, tests from v_reading where value = 35").fetchone() == (1, "{}")
 
 
+def test_a_reading_of_1e300_is_a_spike_and_stops_no_test(tested: psycopg.Connection) -> None:
+    store(tested, [Stored(10 * n, {5: 1e300, 8: -1e300}.get(n, 28.0)) for n in range(12)])
+    judge(tested)
+    assert flags(tested) == {50: 4, 80: 4}
+    assert tested.execute("select distinct score from v_flag").fetchall() == [(pytest.approx(1e30),)]
+
+
 def test_a_real_step_is_no_spike(tested: psycopg.Connection) -> None:
     store(tested, [Stored(10 * n, 28.0 if n < 5 else 18.0) for n in range(10)])
     judge(tested)
