@@ -93,7 +93,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "public_for_hour": ("của giờ kết thúc lúc", "of the hour that ended at"),
     "public_unreviewed": ("chưa kiểm duyệt", "unreviewed"),
     "public_reviewed": ("đã kiểm duyệt", "reviewed"),
-    "public_last": ("Số liệu gần nhất:", "Last heard of:"),
+    "public_last": ("Tín hiệu gần nhất từ trạm:", "Last heard of:"),
     "public_never": ("chưa có", "never"),
     "public_more": ("Xem chi tiết", "Details"),
     "public_all": ("Tất cả các trạm", "All stations"),
