@@ -17,6 +17,8 @@ from quantrac.telemetry.errors import QuantracError
 
 PROBLEM: Final = "application/problem+json"
 CSV: Final = "text/csv; charset=utf-8"
+CALCULATED: Final = " \t\r\n=+@-"
+"""What a formula of a spreadsheet begins with."""
 KEPT: Final = {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization, Cookie"}
 """Whoever asks may keep it, and asks each time whether it still holds."""
 
@@ -58,7 +60,10 @@ def wants_csv(request: Request) -> bool:
 
 
 def csv_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Return rows as CSV in UTF-8: times as in JSON, lists and maps as JSON, nothing for what is missing."""
+    """Return rows as CSV in UTF-8: times as in JSON, lists and maps as JSON, nothing for what is missing.
+
+    Texts lose what a spreadsheet would calculate with, as in exports: people wrote some of them.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -68,7 +73,9 @@ def csv_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return value.lstrip(CALCULATED) if len(value) > 1 else value
+    if value is None or isinstance(value, int | float):
         return value
     return msgspec.json.encode(value).decode().strip('"')
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.api.answers import AskedTooOften
+from dashboards.api.answers import AskedTooOften, csv_of
 from dashboards.api.cursors import BadCursor, cursor_of, key_of
 from dashboards.api.rate import RateBound
 from dashboards.console.admission import Visitor
@@ -53,6 +53,11 @@ def test_operators_bind_as_odata_says() -> None:
         ),
         24,
     )
+
+
+def test_no_text_of_a_table_is_a_formula_of_a_spreadsheet() -> None:
+    row = ["=HYPERLINK(1)", "\t@SUM(1)", "-", "pin yếu", -2.5, None]
+    assert csv_of(["a"], [row]).decode().splitlines() == ["a", "HYPERLINK(1),SUM(1),-,pin yếu,-2.5,"]
 
 
 @given(TEXT)
