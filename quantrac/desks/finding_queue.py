@@ -21,8 +21,8 @@ from quantrac.telemetry.states import State
 BLAMING: Final = StatelessTest.RANGE | StatelessTest.PLAUSIBLE | StatelessTest.EXPECT
 MOST_FINDINGS: Final = 200
 """More are not looked at in one sitting; the worst come first."""
-MOST_STRETCHES: Final = 2000
-"""Of single channels that are read: a finding on a device is many of them."""
+MOST_STRETCHES: Final = 30 * MOST_FINDINGS
+"""Of single channels that are read: a finding on a device is one for each of its channels, seldom so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +103,24 @@ def finding_queue(conn: Connection, place: str, after: datetime, until: datetime
         "doubted": [int(State.SUSPECT), int(State.RANGE)],
         "measured": [int(State.OK), int(State.SUSPECT), int(State.RANGE)],
     }  # fmt: skip
-    return by_device(rows_of(conn, FoundStretch, QUEUE, asked))[:MOST_FINDINGS]
+    return by_device(rows_of(conn, FoundStretch, QUEUE, asked))
 
 
 def by_device(found: Iterable[FoundStretch]) -> list[FoundStretch]:
-    """Return what one test of a device blames on several of its channels at one time as one finding. Pure.
+    """Return what one test of a device blames on several channels at one time as one finding, the first of all. Pure.
 
     Args:
-        found: stretches of one channel each, the worst first; the finding stands where its worst stretch does.
+        found: stretches of one channel each, the worst first; the finding stands where its worst stretch does. At
+            most MOST_FINDINGS come back.
     """
     whole: list[FoundStretch] = []
     for one in found:
-        at = next((at for at, other in enumerate(whole) if _is_one_finding(one, other)), None)
+        is_of_device = one.device is not None and not DEVICE_TESTS.keys().isdisjoint(one.tests)
+        same = (at for at, other in enumerate(whole) if _is_one_finding(one, other)) if is_of_device else iter(())
+        at = next(same, None)
         if at is None:
-            whole.append(one)
+            if len(whole) < MOST_FINDINGS:
+                whole.append(one)
             continue
         other = whole[at]
         whole[at] = replace(
@@ -128,6 +132,6 @@ def by_device(found: Iterable[FoundStretch]) -> list[FoundStretch]:
 
 
 def _is_one_finding(one: FoundStretch, other: FoundStretch) -> bool:
-    is_there = one.device is not None and (one.station, one.device) == (other.station, other.device)
-    at_once = one.from_t <= other.to_t and other.from_t <= one.to_t
-    return is_there and at_once and not DEVICE_TESTS.keys().isdisjoint(set(one.tests) & set(other.tests))
+    is_there = (one.device, one.station) == (other.device, other.station)
+    at_once = is_there and one.from_t <= other.to_t and other.from_t <= one.to_t
+    return at_once and not DEVICE_TESTS.keys().isdisjoint(set(one.tests) & set(other.tests))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from quantrac.desks.finding_queue import FoundStretch, by_device
+from quantrac.desks.finding_queue import MOST_FINDINGS, MOST_STRETCHES, FoundStretch, by_device
 
 T0 = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -29,3 +29,12 @@ def test_what_a_test_of_the_device_blames_at_once_is_one_finding_where_its_worst
     assert (whole.readings, whole.tests) == (30, ["out_of_water", "rate"])
     assert others == [single, *queue[4:]]
     assert by_device([]) == []
+
+
+def test_a_queue_of_devices_with_many_channels_is_as_long_as_any_other() -> None:
+    """Whoever sees fewer than MOST_FINDINGS believes that these are all."""
+    names = [f"c{number}" for number in range(20)]
+    queue = [found(name, (2 * n, 2 * n + 1), "out_of_water") for n in range(MOST_FINDINGS + 50) for name in names]
+    whole = by_device(queue[:MOST_STRETCHES])
+    assert len(whole) == MOST_FINDINGS
+    assert {len(one.channels) for one in whole} == {20}
