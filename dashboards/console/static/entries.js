@@ -21,6 +21,16 @@ export function tellSaved() {
   say(place, `✓ ${TEXT.book_saved}`);
 }
 
+/** @param {Document} page what it says of the entries on record */
+const onRecord = (page) => [...page.querySelectorAll("#book, [data-filled]")].map((one) => one.outerHTML).join();
+
+/** Has somebody changed what is on record since the page was read? */
+export async function isOvertaken() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (!answer?.ok || answer.redirected) return false; // to where one signs in
+  return onRecord(new DOMParser().parseFromString(await answer.text(), "text/html")) !== onRecord(document);
+}
+
 /**
  * A dialog with one form; its fields are named as the body's.
  */
@@ -34,6 +44,8 @@ export class EntryDialog {
     /** @type {HTMLFormElement} */
     this.form = this.dialog.querySelector("form");
     this.error = /** @type {HTMLElement} */ (this.form.querySelector(".error"));
+    this.isStale = false; // the page no longer shows what is on record
+    this.dialog.addEventListener("close", () => this.isStale && location.reload());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       send(this.values(), false);
@@ -43,6 +55,11 @@ export class EntryDialog {
       if (wish === "close") this.dialog.close();
       if (wish === "withdraw" && this.reasonIsThere()) send(this.values(), true);
     });
+  }
+
+  /** It was not taken: where somebody was faster, closing it shows what is on record now. */
+  async refused() {
+    this.isStale = await isOvertaken();
   }
 
   /** @returns {Record<string, string>} */

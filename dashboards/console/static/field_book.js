@@ -1,6 +1,6 @@
 // The form of a visit, usable with one hand at the waterside: what is typed is kept on the telephone until it is saved.
 import { sent } from "./account.js";
-import { EntryDialog, showSaved, tellSaved } from "./entries.js";
+import { EntryDialog, isOvertaken, showSaved, tellSaved } from "./entries.js";
 import { byId, element, LANG, say, TEXT, ZONE } from "./page.js";
 import { day, fromLocal, localText } from "./times.js";
 import { typedNumber } from "./typed_number.js";
@@ -207,7 +207,10 @@ function body() {
 /** @param {string} path @param {object} said */
 async function send(path, said) {
   const done = await sent(form, byId("visit-error"), `stations/${book?.station}/visits${path}`, said);
-  if (done === null) return;
+  if (done === null) { // where somebody was faster, the page comes with what stands, and what was typed beside it
+    if (corrected && await isOvertaken()) location.reload();
+    return;
+  }
   forget();
   showSaved(`visit-${done.visit_id}`);
 }
@@ -238,13 +241,15 @@ function restore() {
   const kept = JSON.parse(localStorage.getItem(KEPT) || "null");
   if (!kept) return;
   corrected = kept.corrected;
+  const stands = corrected && book?.visits[corrected.id], isOlder = Boolean(stands) && stands?.version !== corrected?.version;
+  if (corrected && stands) corrected = { id: corrected.id, version: stands.version };
   byId("visit-arrived").value = kept.arrived;
   byId("visit-left").value = kept.left;
   byId("visit-crew").value = kept.crew;
   byId("visit-words").value = kept.words;
   byId("visit-reason").value = kept.reason;
   for (const work of kept.works) addWork(work.device, work.kind, work);
-  say(byId("visit-corrects"), TEXT.book_restored);
+  say(byId("visit-corrects"), isOlder ? TEXT.book_overtaken : TEXT.book_restored);
   open(true);
   byId("visit-corrects").hidden = false;
 }
@@ -284,6 +289,7 @@ async function sendCertificate(values, withdraws) {
   const seen = certificate ? { seen: certificate.version } : {};
   const said = withdraws ? { reason: values.reason, ...seen } : { ...values, serial: values.serial || null, ...seen };
   if (await sent(certificateDialog.form, certificateDialog.error, path, said)) showSaved("");
+  else certificateDialog.refused();
 }
 
 // ---- the page

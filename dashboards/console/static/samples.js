@@ -23,12 +23,14 @@ let number = "";
 const placeOf = (path) => `stations/${book?.station}/${path}`;
 /** @param {string} text */
 const instant = (text) => new Date(fromLocal(text, ZONE)).toISOString();
-const now = () => localText(Date.now(), ZONE);
+/** The server's time, as a field shows it: the browser's own clock may be wrong by a day. */
+const now = () => localText(Number(byId("sample-open").dataset.now) + performance.now(), ZONE);
 
 /** @param {EntryDialog} dialog @param {string} path @param {object} body */
 async function entered(dialog, path, body) {
   const done = await sent(dialog.form, dialog.error, placeOf(path), body);
-  if (done !== null) showSaved(`sample-${done.sample_id}`);
+  if (done === null) dialog.refused();
+  else showSaved(`sample-${done.sample_id}`);
 }
 
 // ---- the file

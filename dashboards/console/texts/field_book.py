@@ -35,6 +35,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "What is typed is kept on this device until it is saved, also without network or with the screen off.",
     ),
     "book_restored": ("Nội dung gõ dở lần trước, chưa lưu:", "What was typed before and is not saved yet:"),
+    "book_overtaken": (
+        "Người khác đã sửa chuyến này sau khi bạn mở: bản hiện nay ở bên dưới. "
+        "Nếu lưu, nội dung đang gõ sẽ thay bản đó.",
+        "Somebody has corrected this visit since you opened it: what stands now is below. "
+        "Saving puts what is typed here in its place.",
+    ),
     "book_correct": ("Sửa", "Correct"),
     "book_corrects": ("Sửa chuyến ngày", "Corrects the visit of"),
     "book_corrected": ("Đã sửa, bởi", "Corrected by"),
