@@ -35,13 +35,21 @@ function show(found, words) {
   say(byId("search-status"), words);
 }
 
-/** Arrows go through what was found, Enter opens the first. @param {KeyboardEvent} event */
+/** Open the first of what these words find, also where somebody is faster than the list. */
+async function openFirst() {
+  clearTimeout(pause);
+  const mine = asked + 1;
+  await find();
+  if (mine === asked && dialog.open) list.querySelector("a")?.click();
+}
+
+/** Arrows go through what was found, Enter behind the words opens the first. @param {KeyboardEvent} event */
 function walk(event) {
   const links = /** @type {HTMLElement[]} */ ([...list.querySelectorAll("a")]);
   const at = links.indexOf(/** @type {HTMLElement} */ (document.activeElement));
   if (event.key === "ArrowDown") (links[at + 1] || links[0])?.focus();
   else if (event.key === "ArrowUp") (links[at - 1] || input).focus();
-  else if (event.key === "Enter" && at < 0) links[0]?.click();
+  else if (event.key === "Enter" && document.activeElement === input && !event.isComposing) openFirst();
   else return;
   event.preventDefault();
 }
