@@ -170,9 +170,12 @@ def _add_data(app: FastAPI, console: Console) -> None:
             found = finding_queue(conn, channel if stretch.name else stretch.station, since, until)
         return JSONResponse({"findings": msgspec.to_builtins(found), "more": len(found) == MOST_FINDINGS})
 
-    @app.get("/api/stations/{station}/proposals", dependencies=[may_read])
+    @app.get("/api/stations/{station}/proposals", dependencies=[Depends(Gate(console, DeskAct.REVIEW))])
     def proposals(request: Request, stretch: Stretch = Depends(Stretch)) -> Response:
-        """What the services of a station's sensors speak for and nobody has reviewed, the surest first."""
+        """What the services of a station's sensors speak for and nobody has reviewed, the surest first.
+
+        Working it out takes a core seconds, hence only for people who may act on it.
+        """
         vi = language_of(request.headers.get("accept-language")) == "vi"
         with console.long_read() as conn:
             found = service_proposals.service_proposals(conn, stretch.station, *stretch.readings[1:])

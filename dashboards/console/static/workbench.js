@@ -148,6 +148,7 @@ async function propose() {
   const asks = /** @type {[number, number]} */ ([home[0] - AROUND, Math.min(home[1] + AROUND, Math.max(now(), home[1]))]);
   if (asks[1] - asks[0] > LONGEST) asks[0] = home[0], asks[1] = home[1];
   const asking = byId("bench-proposals-said");
+  if (!may("review", known.station)) return say(asking, TEXT.bench_proposals_reviewers);
   say(asking, TEXT.bench_proposals_wait);
   const found = await asked("proposals", `stations/${known.station}/proposals?${between(asks)}`);
   if (found === null) return say(asking, "");

@@ -90,6 +90,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "bench_proposals_find": ("Tìm trong khoảng này", "Look in this period"),
     "bench_proposals_wait": ("đang tính…", "being worked out…"),
+    "bench_proposals_reviewers": (
+        "Chỉ tính đề xuất cho người có quyền kiểm duyệt trạm này.",
+        "Proposals are worked out for people who may review this station.",
+    ),
     "bench_proposals_none": ("không có đề xuất nào", "nothing is proposed"),
     "bench_proposal_flag": ("nghi ngờ", "suspect"),
     "bench_proposal_drift": ("hiệu chỉnh", "correct by"),

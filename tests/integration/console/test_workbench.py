@@ -58,6 +58,10 @@ def test_an_officer_sees_judges_corrects_and_takes_back(
     assert drawn["remarks"] == [[at - 60, at, ["range"], None, None, None, None, None]]
     proposals = "/api/stations/st-my-thanh/proposals"
     assert asked(f"{proposals}?{between(0, 120)}") == {"proposals": []}
+    assert (
+        console.ask("GET", f"{proposals}?{between(0, 120)}", by=console.sign_in("Xem", RoleGrant(Role.VIEWER)))[0]
+        == 403
+    )
     for answer in ("accept", "reject"):
         refused = asked(f"{proposals}/5f0c1a9e/{answer}", wish(0, 120), 422)["error"]
         assert refused == "không (còn) đề xuất nào tên 5f0c1a9e: hãy xem lại danh sách đề xuất"
