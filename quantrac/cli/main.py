@@ -67,7 +67,7 @@ COMMANDS: Final[dict[str, CommandEntry]] = {
 
 
 PACKAGES: Final = frozenset({
-    "PIL", "aiosmtpd", "apprise", "apscheduler", "argon2", "asyncssh", "cryptography", "fastapi",
+    "PIL", "aiosmtpd", "apprise", "apscheduler", "argon2", "asyncssh", "brotli", "cryptography", "fastapi",
     "grafana_foundation_sdk", "httpx", "jinja2", "joserfc", "js_lib_leaflet", "multipart", "netCDF4", "numpy",
     "openpyxl", "pandas", "phonenumbers", "psycopg", "psycopg_pool", "pyarrow", "pymodbus", "pyotp", "segno",
     "serial", "starlette", "uvicorn", "weasyprint", "youplot",
