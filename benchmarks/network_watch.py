@@ -150,4 +150,6 @@ class NetworkWatch:
 
     def _memory(self, samples: list[_Sample], begin: float, end: float) -> float:
         chosen = [each.memory_mb for each in samples if begin <= each.at_s / self._seconds <= end]
-        return statistics.median(chosen) if chosen else float("nan")
+        middle_s = self._seconds * (begin + end) / 2  # a busy machine has none in a span of a second
+        nearest = min(samples, key=lambda each: abs(each.at_s - middle_s))
+        return statistics.median(chosen or [nearest.memory_mb])
