@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -196,7 +197,9 @@ def _act(item: ShiftItem, facts: Facts, reader: Reader) -> ItemWords:
         if name.isidentifier():
             to_what = f"{before}{parameter_title(name, reader.language)}"
         else:
-            to_what, place = to_what.replace(item.station, place), ""
+            alone = rf"(?<![\w./-]){re.escape(item.station)}(?![\w./-])"  # in the name of a file it stays what it is
+            named = re.sub(alone, lambda _: place, to_what)
+            to_what, place = named, "" if named != to_what else place
     title = f"{done} {to_what}"
     number_of = facts["object"].removeprefix("alarm ")
     href = f"/alarms/{number_of}" if facts["object"].startswith("alarm ") and number_of.isdecimal() else None

@@ -33,6 +33,7 @@ from dashboards.console import (
     pictures,
     pushes,
     refusals,
+    shift_words,
     station_page,
 )
 from dashboards.console.act_words import detail_line, object_words, reason_words
@@ -69,6 +70,7 @@ from quantrac.desks import (
     stages,
     trace,
 )
+from quantrac.desks.shift_content import ItemKind, ShiftItem
 from quantrac.telemetry import commands as signed_commands
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.words import counted
@@ -299,6 +301,20 @@ def test_what_an_act_was_done_to_is_named_in_the_language_of_the_page(recorded: 
 )
 def test_until_when_something_was_set_aside_is_told_by_the_clocks_of_the_reader(recorded: str, vi: str) -> None:
     assert reason_words(recorded, "vi", ZONE) == vi
+
+
+def test_a_station_in_an_act_has_its_name_but_a_file_keeps_its_own() -> None:
+    names = {"st-a": ["Trạm A", "Station A"], "st-a-2": ["Trạm A 2", "Station A 2"]}
+
+    def words(station: str, act: str, recorded: str) -> tuple[str, str]:
+        facts = {"act": act, "object": recorded, "person": "An", "reason": ""}
+        item = ShiftItem("act 1", ItemKind.CONFIGURATION, station, datetime(2026, 11, 24, tzinfo=UTC), facts)
+        return shift_words.words_of(item, shift_words.Reader("vi", ZONE, names))[:2]
+
+    assert words("st-a", "edit", "file stations/st-a.yaml") == ("Sửa tệp stations/st-a.yaml", "Trạm A")
+    assert words("st-a", "edit", "file demo/stations/st-a.yaml") == ("Sửa tệp demo/stations/st-a.yaml", "Trạm A")
+    assert words("st-a-2", "apply", "station st-a-2") == ("Áp dụng cấu hình trạm Trạm A 2", "")
+    assert words("st-a", "review", "st-a/do")[1] == "Trạm A"
 
 
 def test_the_detail_of_an_act_is_one_line() -> None:
