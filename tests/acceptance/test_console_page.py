@@ -781,4 +781,11 @@ def test_a_data_officer_signs_a_day_by_keyboard_and_every_page_of_past_days_fits
             expect(page.locator("main")).to_contain_text(words)
             expect(page.locator("#pill")).to_have_text(re.compile(f"{LIVE}|{OLD}"))
             assert page.evaluate(SIDEWAYS) <= 0, address
+        console.conn.execute("update sign_off set approved_by = null, approved_at = null")  # a second person is to sign
+        page.goto(f"{console.url}/stages?station=st-my-thanh&{month}")
+        expect(page.locator("#to-do")).to_contain_text("Mỹ Thanh")
+        square.press("Enter")
+        page.locator("#sign-note").fill("đo lại")
+        page.get_by_role("button", name="Mở lại", exact=True).click()
+        expect(page.locator("#to-do")).not_to_contain_text("Mỹ Thanh")
     assert [error for error in browser.errors if "422" not in error] == []

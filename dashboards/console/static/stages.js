@@ -42,9 +42,12 @@ function scrollDays(left) {
 async function refresh() {
   const answer = await fetch(location.href).catch(() => null);
   if (!answer?.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("days");
+  const found = new DOMParser().parseFromString(await answer.text(), "text/html");
   const left = document.querySelector("#days .scrolls")?.scrollLeft;
-  if (fresh) byId("days").replaceWith(fresh);
+  for (const id of ["to-do", "days"]) {
+    const fresh = found.getElementById(id);
+    if (fresh) byId(id).replaceWith(fresh);
+  }
   scrollDays(left);
   show();
   const pressed = /** @type {HTMLElement | null} */ (document.querySelector('.day[aria-pressed="true"]'));
