@@ -34,7 +34,7 @@ from reports.spans import BadSpan, ReportSpan
 
 LONGEST_OF_ALL: Final = timedelta(days=31)
 """Of all stations; of one as long as the desk allows."""
-AT_ONCE: Final = 40
+AT_ONCE: Final = 28
 """Rows of the map that are laid out before the page is first seen; more than a screen has."""
 DEPTHS: Final = ((0.995, "whole"), (0.9, "most"), (0.75, "valid"), (1e-9, "poor"))
 BEGUN: Final = """
