@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
@@ -108,11 +108,19 @@ class AdjustSpec(Model):
     why: str
 
 
+GREATEST_FIGURE: Final = 1e12
+"""No unit of the catalogue has values so great."""
+
+
 def _climate(value: object) -> object:
     numbers = value if isinstance(value, (list, tuple)) else ()
-    if len(numbers) != CLIMATE or not all(type(each) in (int, float) for each in numbers) or numbers[-1] <= 0:
+    if len(numbers) != CLIMATE or not all(map(_is_figure, numbers)) or numbers[-1] <= 0:
         raise refused(f"the {CLIMATE} numbers that quantrac quality fit prints")
     return tuple(float(each) for each in numbers)
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, (int, float)) and type(value) is not bool and abs(value) < GREATEST_FIGURE  # no nan either
 
 
 class QualitySpec(Model):

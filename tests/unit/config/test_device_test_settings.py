@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dashboards.console.texts.every_page import TEXTS
 from ingest.quality.history import TESTS
+from quantrac.config.findings import ConfigErrors
 from quantrac.config.loader import load_network
 from quantrac.config.modbus import ModbusSignal
 from quantrac.config.station_files import QualitySpec
@@ -70,3 +73,9 @@ def test_whole_numbers_of_a_profile_say_how_fine_they_are_and_a_file_says_it_bet
 
 def test_a_device_that_lacks_what_a_test_needs_does_not_have_it(root: Path) -> None:
     assert not [tests for tests, _ in rows_with(root, "").values() if "out_of_water" in tests]
+
+
+@pytest.mark.parametrize("odd", [".nan", ".inf", "1.0e+300", "true", "x"])
+def test_figures_of_a_climatology_that_no_fit_prints_are_a_finding_with_their_place(root: Path, odd: str) -> None:
+    with pytest.raises(ConfigErrors, match=r"st-a\.yaml.*climatology"):
+        rows_with(root, f"      water_temp: {{quality: {{climatology: [{odd}, {', '.join(['0.1'] * 12)}, 2.5]}}}}\n")
