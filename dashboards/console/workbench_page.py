@@ -32,7 +32,7 @@ from dashboards.console.workbench import (
 )
 from quantrac.database.pool import Connection
 from quantrac.database.time_zone import time_zone
-from quantrac.desks import review, service_proposals
+from quantrac.desks import corrections, service_proposals, verdicts, withdrawals
 from quantrac.desks.acts import Act, BadReview, ReviewedReadings, act_of, acts_there, readings_there, version_of
 from quantrac.desks.finding_queue import MOST_FINDINGS, finding_queue
 from quantrac.desks.roles import DeskAct
@@ -190,9 +190,9 @@ def _add_acts(app: FastAPI, console: Console) -> None:
     @app.post("/api/channels/{station}/{name}/flag")
     def flag(station: str, name: str, wish: VerdictWish, by: Visitor = may_review) -> Response:
         """Give readings a verdict."""
-        verdict, stretch = review.VERDICTS[wish.verdict], wish.stretch(station, name)
+        verdict, stretch = verdicts.VERDICTS[wish.verdict], wish.stretch(station, name)
         with pool.connection() as conn, by.acting():
-            act = review.flag(
+            act = verdicts.flag(
                 conn, stretch, verdict, by.name, wish.reason, clock(), seen=wish.seen, whole_device=wish.whole_device
             )
         return _done(act)
@@ -202,7 +202,7 @@ def _add_acts(app: FastAPI, console: Console) -> None:
         """End the verdicts of people on readings."""
         stretch = wish.stretch(station, name)
         with pool.connection() as conn, by.acting():
-            act = review.unflag(
+            act = verdicts.unflag(
                 conn, stretch, by.name, wish.reason, clock(), seen=wish.seen, whole_device=wish.whole_device
             )
         return _done(act)
@@ -211,9 +211,9 @@ def _add_acts(app: FastAPI, console: Console) -> None:
     def correct(station: str, name: str, wish: CorrectionWish, by: Visitor = may_review) -> Response:
         """Correct readings, or propose it."""
         stretch = wish.stretch(station, name)
-        formula = review.CorrectionFormula(wish.value, wish.factor, wish.added, wish.drift)
+        formula = corrections.CorrectionFormula(wish.value, wish.factor, wish.added, wish.drift)
         with pool.connection() as conn, by.acting():
-            act = review.correct(
+            act = corrections.correct(
                 conn, stretch, formula, by.name, wish.reason, clock(), proposed=wish.proposed, seen=wish.seen
             )
         return _done(act)
@@ -237,14 +237,14 @@ def _add_acts(app: FastAPI, console: Console) -> None:
         """Take an act back: what stood before it stands again."""
         with pool.connection() as conn, by.acting():
             _check_station(conn, number, station)
-            return _done(review.withdraw(conn, number, by.name, wish.reason, clock()))
+            return _done(withdrawals.withdraw(conn, number, by.name, wish.reason, clock()))
 
     @app.post("/api/stations/{station}/reviews/{number}/approve")
     def approve(station: str, number: ReviewNumber, by: Visitor = may_review) -> Response:
         """Put into force what somebody else has proposed."""
         with pool.connection() as conn, by.acting():
             _check_station(conn, number, station)
-            return _done(review.approve(conn, number, by.name, clock()))
+            return _done(corrections.approve(conn, number, by.name, clock()))
 
 
 def _check_length(since: datetime, until: datetime, longest: timedelta = LONGEST) -> None:

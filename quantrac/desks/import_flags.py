@@ -15,8 +15,7 @@ from ingest.importing.import_run import Order, TargetStation, load_station, nota
 from ingest.importing.line import FilePlace, LineProblem
 from ingest.importing.table import FlagLine
 from quantrac.database.pool import Connection
-from quantrac.desks import review
-from quantrac.desks.review import ReadingVerdict
+from quantrac.desks.verdicts import ReadingVerdict, flag_each
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.slots import EPOCH
 
@@ -64,7 +63,7 @@ def import_flags(
         for channel, verdicts in _by_channel(batch, station, words).items():
             told = Counter(one.verdict for one in verdicts if one.verdict is not None)
             because = f"flags of {_names(batch)}"
-            given = review.flag_each(conn, channel, verdicts, order.person, because, now, import_id)
+            given = flag_each(conn, channel, verdicts, order.person, because, now, import_id)
             done.verdicts += given
             done.left += told.total() - given.total()
             moved(batch[-1].place)

@@ -76,9 +76,11 @@ MATRIX: Final[Mapping[DeskAct, ActRule]] = {
     DeskAct.COMMAND: ActRule(_by(_OPERATOR, _TECHNICIAN), ("quantrac.desks.commands.give",)),
     DeskAct.REVIEW: ActRule(
         _by(_DATA_OFFICER),
-        tuple(
-            f"quantrac.desks.review.{act}"
-            for act in ("flag", "flag_each", "unflag", "correct", "reject", "approve", "withdraw")
+        (
+            *(f"quantrac.desks.verdicts.{act}" for act in ("flag", "flag_each", "unflag")),
+            *(f"quantrac.desks.corrections.{act}" for act in ("correct", "approve")),
+            *(f"quantrac.desks.service_proposals.{act}" for act in ("accept", "reject")),
+            "quantrac.desks.withdrawals.withdraw",
         ),
     ),
     DeskAct.SIGN_OFF: ActRule(_by(_DATA_OFFICER), ("quantrac.desks.stages.sign", "quantrac.desks.stages.reopen")),

@@ -1,8 +1,8 @@
 """The desk of the service ledger: what the services of a station's sensors speak for, and a person's yes to it.
 
 Nothing is kept of a proposal: it is worked out of what is on record (`service_evidence.py`) when somebody asks, and its
-name says exactly what was seen. Accepting it is one act of review (`quantrac/desks/review.py`), with person and reason;
-so is rejecting it, which is kept, so that the same is not proposed again until somebody takes that back.
+name says exactly what was seen. Accepting it is a verdict or a correction, with person and reason; rejecting it is an
+act of its own, which is kept, so that the same is not proposed again until somebody takes that back.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from quantrac.database.pool import Connection
-from quantrac.desks import review
 from quantrac.desks.acts import Act, BadReview, ReviewedReadings, acts_there, version_of
+from quantrac.desks.corrections import CorrectionFormula, columns_of, correct
+from quantrac.desks.review_rows import asked_of, open_review, record, span_of, transaction
 from quantrac.desks.service_evidence import EPOCH, MICROSECOND, evidence_of
+from quantrac.desks.verdicts import flag
 from quantrac.quality.accuracy import CLASSES
 from quantrac.quality.proposals import Proposal, ProposalKind, proposals_of
 from quantrac.telemetry.quality import Quality
@@ -58,11 +60,11 @@ class ServiceProposal:
         return ReviewedReadings(self.channel, self.from_t - MICROSECOND, self.to_t)
 
     @property
-    def formula(self) -> review.CorrectionFormula | None:
+    def formula(self) -> CorrectionFormula | None:
         """Return the correction that is proposed; None: the flag `suspect` is."""
         if self.kind == ProposalKind.FLAG:
             return None
-        return review.CorrectionFormula(added=self.added, drift=self.gap - self.added)
+        return CorrectionFormula(added=self.added, drift=self.gap - self.added)
 
 
 def service_proposals(conn: Connection, place: str, after: datetime, until: datetime) -> list[ServiceProposal]:
@@ -101,21 +103,27 @@ def accept(
     """Do what a proposal proposes: give its readings the verdict `suspect`, or correct them by its straight line.
 
     `place`, `after` and `until` as they were when it was seen. Raises BadReview where nothing of this name is proposed
-    any more, or somebody reviewed its readings meanwhile; and as `review.flag` and `review.correct`.
+    any more, or somebody reviewed its readings meanwhile; and as `flag` and `correct`.
     """
     proposal, seen = _standing(conn, name, place, after, until)
     whole = f"{reason.strip()} ({proposal.reasons_vi})" if reason.strip() else ""
     if proposal.formula is None:
-        return review.flag(conn, proposal.stretch, Quality.SUSPECT, person, whole, now, seen=seen)
-    return review.correct(conn, proposal.stretch, proposal.formula, person, whole, now, seen=seen)
+        return flag(conn, proposal.stretch, Quality.SUSPECT, person, whole, now, seen=seen)
+    return correct(conn, proposal.stretch, proposal.formula, person, whole, now, seen=seen)
 
 
 def reject(
     conn: Connection, name: str, place: str, after: datetime, until: datetime, person: str, reason: str, now: datetime
 ) -> Act:
-    """Keep a person's no to a proposal, with the reason. Arguments and refusals as of `accept`."""
+    """Keep a person's no to a proposal, with the reason. Arguments and refusals as of `accept`; no reading changes."""
     proposal, seen = _standing(conn, name, place, after, until)
-    return review.reject(conn, proposal.stretch, proposal.formula, person, reason, now, seen=seen)
+    formula, stretch = proposal.formula, proposal.stretch
+    refused = {"flag": int(Quality.SUSPECT)} if formula is None else columns_of(formula, stretch)
+    with transaction(conn):
+        asked = asked_of(conn, stretch, person, reason, now, seen)
+        asked |= span_of(conn, asked["channel_id"], stretch, from_raw=False)
+        no = {"kind": "rejection", "approved_by": person, "approved_at": now}
+        return record(conn, [open_review(conn, {**asked, **refused, **no})], person, "reject", reason, now, None)
 
 
 def _standing(conn: Connection, name: str, place: str, after: datetime, until: datetime) -> tuple[ServiceProposal, int]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection, columns_of, rows_of
-from quantrac.desks.review import ONE_AT_A_TIME
+from quantrac.desks.review_rows import ONE_AT_A_TIME
 from quantrac.telemetry.errors import QuantracError
 
 MOST_NAMED: Final = 10

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from psycopg.types.json import Jsonb
 
-from quantrac.desks import review
+from quantrac.desks import verdicts
 from quantrac.desks.acts import ReviewedReadings
 from quantrac.desks.roles import Role, RoleGrant
 from quantrac.telemetry.quality import Quality
@@ -225,7 +225,7 @@ def test_a_data_officer_reviews_by_keys_and_sees_what_others_did(console: Runnin
     page.keyboard.type("0,5")
     expect(page.locator("#bench-effect")).to_have_text("Trước: 6,00 (6,00 … 6,00) → sau: 6,50 (6,50 … 6,50)")
     other = ReviewedReadings(DO, T0 + 110 * HOUR, T0 + 111 * HOUR)
-    review.flag(console.conn, other, Quality.SUSPECT, "Lê Văn An", "nước đục", datetime.now(UTC))
+    verdicts.flag(console.conn, other, Quality.SUSPECT, "Lê Văn An", "nước đục", datetime.now(UTC))
     signed("Theo hiệu chuẩn")
     expect(error).to_contain_text("Lê Văn An đã duyệt một phần các số liệu này")
     expect(page.locator("#bench-there li")).to_contain_text("nước đục")
@@ -267,13 +267,13 @@ def test_a_data_officer_reviews_by_keys_and_sees_what_others_did(console: Runnin
     assert console.conn.execute(value, [DO, T0 + 120 * HOUR]).fetchone() == (6.0, 6.0)
 
     # all by keys, and how long it takes from the key to the new line
-    verdicts = iter("fsfsfsfs")
+    pressed = iter("fsfsfsfs")
 
     def select_and_flag() -> float:
         plot.focus()
         press("Home", "Shift+End")
         expect(count).to_have_text("10080 số liệu")
-        press(next(verdicts))
+        press(next(pressed))
         reason.fill("Đầu đo bám bẩn")
         drawn = page.locator(".bench").get_attribute("data-drawn")
         began = time.monotonic()

@@ -33,10 +33,10 @@ from quantrac.config.loader import load_network
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from quantrac.database.migration import migrate
 from quantrac.database.pool import Connection, connect
-from quantrac.desks import review
+from quantrac.desks import corrections, verdicts
 from quantrac.desks.acts import ReviewedReadings
+from quantrac.desks.corrections import CorrectionFormula
 from quantrac.desks.network import apply_network
-from quantrac.desks.review import CorrectionFormula
 from quantrac.private_services.place import private_folder
 from quantrac.private_services.postgres import PrivatePostgres
 from quantrac.telemetry.quality import Quality
@@ -287,11 +287,13 @@ class _Run:
         stretch = ReviewedReadings(channel, BEGIN + low * MINUTE - timedelta(seconds=1), BEGIN + high * MINUTE)
         now = BEGIN + self.plan.hours * HOUR * MINUTE
         if self._chance.random() < 0.5:
-            review.flag(self.conn, stretch, Quality.FAIL, "An", "đầu đo bẩn", now)
+            verdicts.flag(self.conn, stretch, Quality.FAIL, "An", "đầu đo bẩn", now)
             self.edits.failed[channel].append((low, high))
         else:
             amount = self._chance.randrange(-150, 150)
-            review.correct(self.conn, stretch, CorrectionFormula(added=(amount or 1) / 100), "An", "lệch chuẩn", now)
+            corrections.correct(
+                self.conn, stretch, CorrectionFormula(added=(amount or 1) / 100), "An", "lệch chuẩn", now
+            )
             self.edits.added[channel].append((low, high, Fraction(amount or 1, 100)))
         self.verdict.edits += 1
 

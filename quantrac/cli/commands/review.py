@@ -52,15 +52,15 @@ def flag(
     seen: Seen = None,
 ) -> None:
     """Give readings a verdict that stands above every test; failed ones leave the hourly and daily values."""
-    from quantrac.desks import review
+    from quantrac.desks import verdicts
 
-    if verdict not in review.VERDICTS:
-        raise typer.BadParameter(f"found {verdict}, allowed {', '.join(review.VERDICTS)}", param_hint="VERDICT")
+    if verdict not in verdicts.VERDICTS:
+        raise typer.BadParameter(f"found {verdict}, allowed {', '.join(verdicts.VERDICTS)}", param_hint="VERDICT")
     with database("console", "review") as conn:
         zone = time_zone(conn)
         stretch = _stretch(channel, from_, to, at, zone)
-        act = review.flag(
-            conn, stretch, review.VERDICTS[verdict], person, reason, datetime.now(UTC), seen=seen,
+        act = verdicts.flag(
+            conn, stretch, verdicts.VERDICTS[verdict], person, reason, datetime.now(UTC), seen=seen,
             whole_device=whole_device,
         )  # fmt: skip
     print(_line(act, zone))
@@ -78,12 +78,12 @@ def unflag(
     seen: Seen = None,
 ) -> None:
     """End people's verdicts on readings, whoever gave them: the tests speak again."""
-    from quantrac.desks import review
+    from quantrac.desks import verdicts
 
     with database("console", "review") as conn:
         zone = time_zone(conn)
         stretch = _stretch(channel, from_, to, at, zone)
-        act = review.unflag(conn, stretch, person, reason, datetime.now(UTC), seen=seen, whole_device=whole_device)
+        act = verdicts.unflag(conn, stretch, person, reason, datetime.now(UTC), seen=seen, whole_device=whole_device)
     print(_line(act, zone))
 
 
@@ -103,7 +103,8 @@ def correct(
     seen: Seen = None,
 ) -> None:
     """Correct readings: by a value, by raw * FACTOR + ADD, or by a drift; views show the raw value beside it."""
-    from quantrac.desks import review
+    from quantrac.desks.corrections import CorrectionFormula
+    from quantrac.desks.corrections import correct as corrected
 
     if drift and at is not None:
         raise typer.BadParameter("found --at, expected --from and --to: two calibrations", param_hint="--drift")
@@ -111,27 +112,27 @@ def correct(
         raise typer.BadParameter("found a value and a formula, expected one of them", param_hint="--value")
     with database("console", "review") as conn:
         zone = time_zone(conn)
-        stretch, formula = _stretch(channel, from_, to, at, zone), review.CorrectionFormula(value, factor, add, drift)
-        act = review.correct(conn, stretch, formula, person, reason, datetime.now(UTC), proposed=propose, seen=seen)
+        stretch, formula = _stretch(channel, from_, to, at, zone), CorrectionFormula(value, factor, add, drift)
+        act = corrected(conn, stretch, formula, person, reason, datetime.now(UTC), proposed=propose, seen=seen)
     print(_line(act, zone))
 
 
 @app.command()
 def approve(number: Number, person: Person) -> None:
     """Put into force what somebody else has proposed."""
-    from quantrac.desks import review
+    from quantrac.desks import corrections
 
     with database("console", "review") as conn:
-        print(_line(review.approve(conn, number, person, datetime.now(UTC)), time_zone(conn)))
+        print(_line(corrections.approve(conn, number, person, datetime.now(UTC)), time_zone(conn)))
 
 
 @app.command(short_help="Take a verdict or a correction back.")
 def withdraw(number: Number, reason: Reason, person: Person) -> None:
     """Take a verdict or a correction back, of a whole device on all its channels: what stood before stands again."""
-    from quantrac.desks import review
+    from quantrac.desks import withdrawals
 
     with database("console", "review") as conn:
-        print(_line(review.withdraw(conn, number, person, reason, datetime.now(UTC)), time_zone(conn)))
+        print(_line(withdrawals.withdraw(conn, number, person, reason, datetime.now(UTC)), time_zone(conn)))
 
 
 @app.command("list")
@@ -207,7 +208,7 @@ def _stretch(channel: str, from_: str | None, to: str | None, at: str | None, zo
 
 
 def _line(act: Act, zone: ZoneInfo) -> str:
-    from quantrac.desks.review import VERDICTS
+    from quantrac.desks.verdicts import VERDICTS
 
     if act.kind == "flag":
         said = next((word for word, quality in VERDICTS.items() if quality == act.flag), str(act.flag))

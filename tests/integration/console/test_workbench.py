@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quantrac.desks import review
+from quantrac.desks import review_rows, verdicts
 from quantrac.desks.acts import ReviewedReadings
 from quantrac.desks.roles import Role, RoleGrant
 from quantrac.telemetry.quality import Quality
@@ -85,7 +85,7 @@ def test_an_officer_sees_judges_corrects_and_takes_back(
     assert (drawn["mean"][9], drawn["raw"][9], drawn["corrected"][9]) == (5.0, 6.0, 1)
     assert [one["kind"] for one in drawn["acts"]] == ["correction", "flag"]
     with monkeypatch.context() as patched:
-        patched.setattr(review, "MOST_READINGS", 0)
+        patched.setattr(review_rows, "MOST_READINGS", 0)
         assert "duyệt từng đoạn ngắn hơn" in asked(f"{DO}/unflag", wish(20, 40), 422)["error"]
     asked(f"{DO}/unflag", wish(20, 40))
     asked(f"{DO}/unflag", wish(20, 40), 422)
@@ -115,7 +115,7 @@ def test_an_officer_sees_judges_corrects_and_takes_back(
 
 def test_a_page_reaches_its_readers_stations_only_and_says_where_there_are_none(console: RunningConsole) -> None:
     console.conn.execute(FILL, {"t0": T0})
-    other = review.flag(
+    other = verdicts.flag(
         console.conn, ReviewedReadings("st-my-thanh/do", T0, T0 + 9 * MINUTE), Quality.FAIL, "lan", "x", T0
     )
     officer = console.sign_in("Nguyễn Thị Hoa", RoleGrant(Role.DATA_OFFICER, frozenset({"st-tran-de"})))

@@ -16,10 +16,11 @@ from ingest.rollups import consumer as rollups
 from quantrac.cli.commands.review import app
 from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection, connect
-from quantrac.desks import acts, review
+from quantrac.desks import acts, corrections, review_rows, verdicts, withdrawals
 from quantrac.desks.acts import Act, BadReview, NoSuchReview, ReviewedReadings
+from quantrac.desks.corrections import CorrectionFormula
 from quantrac.desks.finding_queue import finding_queue
-from quantrac.desks.review import CorrectionFormula, NotPossible
+from quantrac.desks.review_rows import NotPossible
 from quantrac.desks.stages import DaySigned
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
@@ -54,9 +55,11 @@ def told(conn: Connection) -> list[tuple[str, int]]:
 
 def test_a_verdict_stands_above_tests_and_only_on_its_stretch(readings: World) -> None:
     readings.flag(4, time=NOON + 3 * MINUTE)
-    act = review.flag(readings.conn, between(2, 4), Quality.GOOD, "lan", "compared with the hand meter", NOW)
+    act = verdicts.flag(readings.conn, between(2, 4), Quality.GOOD, "lan", "compared with the hand meter", NOW)
     assert (act.readings, act.from_t, act.to_t) == (2, NOON + 3 * MINUTE, NOON + 4 * MINUTE)
-    review.flag(readings.conn, ReviewedReadings.at(DO, NOON + 9 * MINUTE), Quality.FAIL, "lan", "probe in the air", NOW)
+    verdicts.flag(
+        readings.conn, ReviewedReadings.at(DO, NOON + 9 * MINUTE), Quality.FAIL, "lan", "probe in the air", NOW
+    )
     assert seen(readings.conn, "quality") == [1, 1, 1, 1, 1, 1, 1, 1, 4, 1]
     assert seen(readings.conn, "raw_value") == list(map(float, range(1, 11)))
     assert told(readings.conn) == [("flag", 2), ("flag", 1)]
@@ -65,21 +68,21 @@ def test_a_verdict_stands_above_tests_and_only_on_its_stretch(readings: World) -
 def test_withdrawing_brings_back_what_stood_before_in_any_order(readings: World) -> None:
     conn, time = readings.conn, NOON + 5 * MINUTE
     readings.flag(3, time=time)
-    first = review.flag(conn, between(4, 6), Quality.FAIL, "lan", "fouled", NOW)
-    second = review.flag(conn, between(4, 5), Quality.GOOD, "an", "cleaned before", NOW)
+    first = verdicts.flag(conn, between(4, 6), Quality.FAIL, "lan", "fouled", NOW)
+    second = verdicts.flag(conn, between(4, 5), Quality.GOOD, "an", "cleaned before", NOW)
     assert seen(conn, "quality")[4:6] == [1, 4]
-    review.withdraw(conn, second.review_id, "an", "mixed up the days", NOW)
+    withdrawals.withdraw(conn, second.review_id, "an", "mixed up the days", NOW)
     assert seen(conn, "quality")[4:6] == [4, 4]
-    review.withdraw(conn, first.review_id, "lan", "not this probe", NOW)
+    withdrawals.withdraw(conn, first.review_id, "lan", "not this probe", NOW)
     assert seen(conn, "quality")[4:6] == [3, 1]  # the spike test speaks again
-    third = review.flag(conn, between(4, 5), Quality.SUSPECT, "lan", "fouled", NOW)
-    fourth = review.flag(conn, between(4, 5), Quality.FAIL, "lan", "very fouled", NOW)
-    review.withdraw(conn, third.review_id, "lan", "doubled", NOW)
+    third = verdicts.flag(conn, between(4, 5), Quality.SUSPECT, "lan", "fouled", NOW)
+    fourth = verdicts.flag(conn, between(4, 5), Quality.FAIL, "lan", "very fouled", NOW)
+    withdrawals.withdraw(conn, third.review_id, "lan", "doubled", NOW)
     assert seen(conn, "quality")[4] == 4
-    review.withdraw(conn, fourth.review_id, "lan", "doubled", NOW)
+    withdrawals.withdraw(conn, fourth.review_id, "lan", "doubled", NOW)
     assert seen(conn, "quality")[4] == 3
     with pytest.raises(NotPossible, match="withdrawn already"):
-        review.withdraw(conn, fourth.review_id, "lan", "again", NOW)
+        withdrawals.withdraw(conn, fourth.review_id, "lan", "again", NOW)
     (flags,) = conn.execute("select count(*) from reading_flag").fetchone() or (0,)
     assert flags > 5  # append only
 
@@ -97,33 +100,33 @@ def test_a_correction_replaces_the_value_and_keeps_the_raw_one(
     readings: World, formula: CorrectionFormula, expected: list[float]
 ) -> None:
     conn = readings.conn
-    act = review.correct(conn, between(2, 4), formula, "lan", "calibration of the day after", NOW)
+    act = corrections.correct(conn, between(2, 4), formula, "lan", "calibration of the day after", NOW)
     assert seen(conn, "value")[2:4] == pytest.approx(expected)
     assert seen(conn, "raw_value") == list(map(float, range(1, 11)))
     assert told(conn) == [("correction", 2)]
     with pytest.raises(NotPossible, match=f"corrected already, by review {act.review_id}: withdraw"):
-        review.correct(conn, between(3, 6), CorrectionFormula(value=1), "an", "also", NOW)
-    review.withdraw(conn, act.review_id, "lan", "wrong factor", NOW)
+        corrections.correct(conn, between(3, 6), CorrectionFormula(value=1), "an", "also", NOW)
+    withdrawals.withdraw(conn, act.review_id, "lan", "wrong factor", NOW)
     assert seen(conn, "value") == seen(conn, "raw_value")
-    review.correct(conn, between(3, 6), CorrectionFormula(value=1), "an", "also", NOW)
+    corrections.correct(conn, between(3, 6), CorrectionFormula(value=1), "an", "also", NOW)
 
 
 def test_verdicts_end_and_come_back_when_that_is_withdrawn(readings: World) -> None:
     conn = readings.conn
     readings.flag(3, time=NOON + 5 * MINUTE)
-    first = review.flag(conn, between(3, 6), Quality.FAIL, "lan", "fouled", NOW)
-    review.flag(conn, between(5, 6), Quality.GOOD, "an", "cleaned", NOW)
-    ended = review.unflag(conn, between(4, 10), "an", "look again", NOW)
+    first = verdicts.flag(conn, between(3, 6), Quality.FAIL, "lan", "fouled", NOW)
+    verdicts.flag(conn, between(5, 6), Quality.GOOD, "an", "cleaned", NOW)
+    ended = verdicts.unflag(conn, between(4, 10), "an", "look again", NOW)
     assert (ended.kind, ended.flag, ended.readings, ended.to_t) == ("unflag", None, 2, NOON + 6 * MINUTE)
     assert seen(conn, "quality")[3:6] == [4, 3, 1], "outside it the verdict stands; inside the spike test speaks"
     with pytest.raises(BadReview, match="nobody's verdict stands"):
-        review.unflag(conn, between(4, 10), "an", "again", NOW)
-    later = review.flag(conn, between(5, 6), Quality.SUSPECT, "lan", "fouled", NOW)
-    review.withdraw(conn, later.review_id, "lan", "doubled", NOW)
+        verdicts.unflag(conn, between(4, 10), "an", "again", NOW)
+    later = verdicts.flag(conn, between(5, 6), Quality.SUSPECT, "lan", "fouled", NOW)
+    withdrawals.withdraw(conn, later.review_id, "lan", "doubled", NOW)
     assert seen(conn, "quality")[3:6] == [4, 3, 1]
-    review.withdraw(conn, ended.review_id, "an", "was right", NOW)
+    withdrawals.withdraw(conn, ended.review_id, "an", "was right", NOW)
     assert seen(conn, "quality")[3:6] == [4, 4, 1]
-    review.withdraw(conn, first.review_id, "lan", "not fouled", NOW)
+    withdrawals.withdraw(conn, first.review_id, "lan", "not fouled", NOW)
     assert seen(conn, "quality")[3:6] == [1, 3, 1]
     assert {cause for cause, _ in told(conn)} == {"flag"}
 
@@ -135,23 +138,23 @@ def test_whoever_looked_before_another_persons_act_is_told_and_decides(readings:
         return acts.version_of(acts.acts_there(conn, stretch))
 
     before = version()
-    act = review.flag(conn, between(5, 9), Quality.FAIL, "lan", "fouled", NOW, seen=0)
-    review.flag(conn, between(8, 10), Quality.FAIL, "lan", "elsewhere", NOW)
+    act = verdicts.flag(conn, between(5, 9), Quality.FAIL, "lan", "fouled", NOW, seen=0)
+    verdicts.flag(conn, between(8, 10), Quality.FAIL, "lan", "elsewhere", NOW)
     refusals: list[Callable[[], Act]] = [
-        lambda: review.flag(conn, stretch, Quality.GOOD, "an", "fine", NOW, seen=before),
-        lambda: review.correct(conn, stretch, CorrectionFormula(added=1), "an", "drift", NOW, seen=before),
-        lambda: review.unflag(conn, stretch, "an", "fine", NOW, seen=before),
+        lambda: verdicts.flag(conn, stretch, Quality.GOOD, "an", "fine", NOW, seen=before),
+        lambda: corrections.correct(conn, stretch, CorrectionFormula(added=1), "an", "drift", NOW, seen=before),
+        lambda: verdicts.unflag(conn, stretch, "an", "fine", NOW, seen=before),
     ]
     for refused in refusals:
         with pytest.raises(NotPossible, match="lan has reviewed some of these readings at 2026-11-24 08:00:00Z, after"):
             refused()
     looked = version()
-    review.withdraw(conn, act.review_id, "chi", "not fouled", NOW + MINUTE)
+    withdrawals.withdraw(conn, act.review_id, "chi", "not fouled", NOW + MINUTE)
     with pytest.raises(NotPossible, match="chi has reviewed"):
-        review.unflag(conn, stretch, "an", "fine", NOW, seen=looked)
+        verdicts.unflag(conn, stretch, "an", "fine", NOW, seen=looked)
     assert (before, looked, version()) == (0, 1, 2)
-    proposal = review.correct(conn, stretch, CorrectionFormula(added=1), "an", "off", NOW, proposed=True, seen=2)
-    review.approve(conn, proposal.review_id, "lan", NOW)
+    proposal = corrections.correct(conn, stretch, CorrectionFormula(added=1), "an", "off", NOW, proposed=True, seen=2)
+    corrections.approve(conn, proposal.review_id, "lan", NOW)
     assert version() == 4
     assert acts.readings_there(conn, stretch) == 4
 
@@ -163,7 +166,7 @@ def test_two_acts_at_once_are_done_one_after_the_other(readings: World, database
     def act(person: str) -> None:
         with connect(database, "test act") as own:
             try:
-                review.flag(own, between(2, 6), Quality.FAIL, person, "fouled", NOW, seen=0)
+                verdicts.flag(own, between(2, 6), Quality.FAIL, person, "fouled", NOW, seen=0)
             except NotPossible as error:
                 refused.append(str(error))
 
@@ -177,7 +180,7 @@ def test_two_acts_at_once_are_done_one_after_the_other(readings: World, database
 
     threads = [threading.Thread(target=act, args=[person]) for person in ("lan", "an")]
     with conn.transaction():
-        conn.execute(review.ONE_AT_A_TIME)
+        conn.execute(review_rows.ONE_AT_A_TIME)
         for count, thread in enumerate(threads, 1):
             thread.start()
             eventually(partial(is_waiting, count))
@@ -205,30 +208,30 @@ def test_a_device_is_judged_in_one_act_and_taken_back_whole(readings: World) -> 
 
     conn.execute("update channel set device = null where channel = 'st-test/ec'")
     with pytest.raises(BadReview, match="belongs to no device"):
-        review.flag(
+        verdicts.flag(
             conn, between(0, 2)._replace(channel="st-test/ec"), Quality.FAIL, "lan", "x", NOW, whole_device=True
         )
     conn.execute("update channel set device = 'sonde' where channel = 'st-test/ec'")
-    own = review.flag(conn, between(2, 3)._replace(channel="st-test/ph"), Quality.SUSPECT, "an", "bẩn", NOW)
+    own = verdicts.flag(conn, between(2, 3)._replace(channel="st-test/ph"), Quality.SUSPECT, "an", "bẩn", NOW)
     version = acts.version_of(acts.acts_there(conn, between(2, 4), whole_device=True))
     assert version == 1
     assert acts.readings_there(conn, between(2, 4), whole_device=True) == 6
     with pytest.raises(NotPossible, match="an has reviewed"):
-        review.flag(conn, between(2, 4), Quality.FAIL, "lan", "in the air", NOW, seen=0, whole_device=True)
-    act = review.flag(conn, between(2, 4), Quality.FAIL, "lan", "in the air", NOW, seen=version, whole_device=True)
+        verdicts.flag(conn, between(2, 4), Quality.FAIL, "lan", "in the air", NOW, seen=0, whole_device=True)
+    act = verdicts.flag(conn, between(2, 4), Quality.FAIL, "lan", "in the air", NOW, seen=version, whole_device=True)
     assert (act.channel, act.device, act.part_of, act.readings) == (DO, "sonde", None, 2)
     assert judged() == {DO: [4, 4], "st-test/ec": [4, 4], "st-test/ph": [4, 4]}
     listed = acts.acts(conn, "st-test")
     assert [one.review_id for one in listed] == [act.review_id, own.review_id], "an act is listed once"
     (part,) = acts.acts(conn, "st-test/ec")
     assert part.part_of == act.review_id
-    taken_back = review.withdraw(conn, part.review_id, "lan", "mixed up", NOW)
+    taken_back = withdrawals.withdraw(conn, part.review_id, "lan", "mixed up", NOW)
     assert (taken_back.review_id, taken_back.state) == (part.review_id, "withdrawn")
     assert judged() == {"st-test/ph": [3]}
     with pytest.raises(NotPossible, match="withdrawn already"):
-        review.withdraw(conn, act.review_id, "lan", "again", NOW)
-    review.flag(conn, between(2, 4), Quality.GOOD, "lan", "seen on site", NOW, whole_device=True)
-    review.unflag(conn, between(0, 10), "lan", "nobody knows", NOW, whole_device=True)
+        withdrawals.withdraw(conn, act.review_id, "lan", "again", NOW)
+    verdicts.flag(conn, between(2, 4), Quality.GOOD, "lan", "seen on site", NOW, whole_device=True)
+    verdicts.unflag(conn, between(0, 10), "lan", "nobody knows", NOW, whole_device=True)
     assert judged() == {}
     audited = conn.execute(
         "select action, (detail ->> 'readings')::int4, detail ->> 'channels' from audit order by audit_id"
@@ -243,7 +246,7 @@ def test_a_device_is_judged_in_one_act_and_taken_back_whole(readings: World) -> 
         [others[1]],
     )
     with pytest.raises(DaySigned):
-        review.flag(conn, between(2, 4), Quality.FAIL, "lan", "in the air", NOW, whole_device=True)
+        verdicts.flag(conn, between(2, 4), Quality.FAIL, "lan", "in the air", NOW, whole_device=True)
     assert judged() == {}
 
 
@@ -268,33 +271,33 @@ def test_the_queue_has_what_tests_found_and_nobody_judged_the_worst_first(readin
     assert queue("st-other") == []
     (worst, *_) = finding_queue(conn, DO, NOON, NOON + timedelta(hours=9))
     assert (worst.readings, worst.low, worst.high) == (2, 99.0, 99.0)
-    confirmed = review.flag(conn, between(1, 2), Quality.FAIL, "lan", "really", NOW)
-    review.flag(conn, between(179, 181), Quality.GOOD, "lan", "a flood", NOW)
+    confirmed = verdicts.flag(conn, between(1, 2), Quality.FAIL, "lan", "really", NOW)
+    verdicts.flag(conn, between(179, 181), Quality.GOOD, "lan", "a flood", NOW)
     assert queue() == [(5, 5, 3, ["rate"]), (300, 300, 3, ["state"])]
-    review.withdraw(conn, confirmed.review_id, "lan", "not sure", NOW)
-    review.unflag(conn, between(180, 181), "an", "no flood", NOW)
+    withdrawals.withdraw(conn, confirmed.review_id, "lan", "not sure", NOW)
+    verdicts.unflag(conn, between(180, 181), "an", "no flood", NOW)
     assert queue() == [(181, 181, 4, ["expect", "range"]), (2, 5, 3, ["rate", "spike"]), (300, 300, 3, ["state"])]
 
 
 def test_a_proposal_counts_once_another_person_approves_it(readings: World) -> None:
     conn = readings.conn
-    act = review.correct(conn, between(0, 1), CorrectionFormula(added=1), "lan", "drift", NOW, proposed=True)
+    act = corrections.correct(conn, between(0, 1), CorrectionFormula(added=1), "lan", "drift", NOW, proposed=True)
     assert (act.state, seen(conn, "value")[0], told(conn)) == ("proposed", 1.0, [])
     with pytest.raises(BadReview, match="another person"):
-        review.approve(conn, act.review_id, "lan", NOW)
-    approved = review.approve(conn, act.review_id, "an", NOW)
+        corrections.approve(conn, act.review_id, "lan", NOW)
+    approved = corrections.approve(conn, act.review_id, "an", NOW)
     assert (approved.state, approved.approved_by, seen(conn, "value")[0]) == ("in force", "an", 2.0)
     assert told(conn) == [("correction", 1)]
     with pytest.raises(NotPossible, match="is in force"):
-        review.approve(conn, act.review_id, "an", NOW)
+        corrections.approve(conn, act.review_id, "an", NOW)
 
 
 def test_missing_values_are_not_made_up_by_a_formula(world: World) -> None:
     world.reading(NOON, value=None, state=State.COMM)
     stretch = ReviewedReadings.at(DO, NOON)
     with pytest.raises(BadReview, match="has no readings there"):
-        review.correct(world.conn, stretch, CorrectionFormula(added=1), "lan", "drift", NOW)
-    review.correct(world.conn, stretch, CorrectionFormula(value=5.2), "lan", "read by hand", NOW)
+        corrections.correct(world.conn, stretch, CorrectionFormula(added=1), "lan", "drift", NOW)
+    corrections.correct(world.conn, stretch, CorrectionFormula(value=5.2), "lan", "read by hand", NOW)
     assert world.one("select value, raw_value, state, quality from v_reading") == (5.2, None, "comm", 9)
 
 
@@ -311,17 +314,17 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(readings: World) -> N
         (between(0, 3), CorrectionFormula(factor=1e308), "x", "too large"),
     ):
         with pytest.raises(BadReview, match=why):
-            review.correct(conn, stretch, formula, "lan", reason, NOW)
+            corrections.correct(conn, stretch, formula, "lan", reason, NOW)
     with pytest.raises(NoSuchReview):
-        review.withdraw(conn, 77, "lan", "x", NOW)
+        withdrawals.withdraw(conn, 77, "lan", "x", NOW)
     assert conn.execute("select count(*) from review").fetchone() == (0,)
 
 
 def test_each_act_is_audited_and_listed(readings: World) -> None:
     conn = readings.conn
-    first = review.flag(conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
-    second = review.correct(conn, between(4, 5), CorrectionFormula(7.0), "an", "hand meter", NOW)
-    review.withdraw(conn, first.review_id, "binh", "not fouled", NOW)
+    first = verdicts.flag(conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
+    second = corrections.correct(conn, between(4, 5), CorrectionFormula(7.0), "an", "hand meter", NOW)
+    withdrawals.withdraw(conn, first.review_id, "binh", "not fouled", NOW)
     assert [act.review_id for act in acts.acts(conn, DO)] == [second.review_id]
     assert [act.state for act in acts.acts(conn, "st-test", every=True)] == ["in force", "withdrawn"]
     assert acts.acts(conn, "st-other", every=True) == []
@@ -341,29 +344,29 @@ def test_hours_follow_a_verdict_a_correction_and_their_withdrawal(readings: Worl
         rounds.round_of(conn, feed, 100)
         return readings.one("select mean, count from v_hourly")
 
-    low = review.flag(conn, between(0, 5), Quality.FAIL, "lan", "in the air", NOW)
+    low = verdicts.flag(conn, between(0, 5), Quality.FAIL, "lan", "in the air", NOW)
     assert hour() == (8.0, 5)  # of 6 to 10
-    high = review.correct(conn, between(9, 10), CorrectionFormula(added=-5), "lan", "drift", NOW)
+    high = corrections.correct(conn, between(9, 10), CorrectionFormula(added=-5), "lan", "drift", NOW)
     assert hour() == (7.0, 5)
-    review.withdraw(conn, high.review_id, "lan", "no drift", NOW)
-    review.withdraw(conn, low.review_id, "lan", "not in the air", NOW)
+    withdrawals.withdraw(conn, high.review_id, "lan", "no drift", NOW)
+    withdrawals.withdraw(conn, low.review_id, "lan", "not in the air", NOW)
     assert hour() == (5.5, 10)
     assert {cause for cause, _ in told(conn)} == {str(Cause.FLAG), str(Cause.CORRECTION)}
 
 
 def test_a_long_review_is_told_in_changes_of_a_day(readings: World) -> None:
     readings.reading(NOON + timedelta(days=1))
-    review.flag(readings.conn, between(0, 2000), Quality.FAIL, "lan", "fouled", NOW)
+    verdicts.flag(readings.conn, between(0, 2000), Quality.FAIL, "lan", "fouled", NOW)
     assert told(readings.conn) == [("flag", 10), ("flag", 1)]
 
 
 def test_the_consoles_user_may_review(readings: World) -> None:
     readings.conn.execute("set role quantrac_console")
-    act = review.flag(readings.conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
-    review.unflag(readings.conn, between(0, 1), "lan", "not fouled", NOW)
-    review.correct(readings.conn, between(0, 2), CorrectionFormula(3.0), "lan", "hand meter", NOW)
+    act = verdicts.flag(readings.conn, between(0, 2), Quality.FAIL, "lan", "fouled", NOW)
+    verdicts.unflag(readings.conn, between(0, 1), "lan", "not fouled", NOW)
+    corrections.correct(readings.conn, between(0, 2), CorrectionFormula(3.0), "lan", "hand meter", NOW)
     finding_queue(readings.conn, DO, NOON, NOW)
-    review.withdraw(readings.conn, act.review_id, "lan", "not fouled", NOW)
+    withdrawals.withdraw(readings.conn, act.review_id, "lan", "not fouled", NOW)
 
 
 def test_the_commands_review_in_local_time_and_say_what_they_did(

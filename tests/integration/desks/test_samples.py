@@ -13,13 +13,13 @@ from psycopg.types.json import Jsonb
 from typer.testing import CliRunner
 
 from quantrac.cli.commands.samples import app
-from quantrac.desks import laboratory_import, laboratory_results, review, samples
+from quantrac.desks import corrections, laboratory_import, laboratory_results, samples
 from quantrac.desks.acts import ReviewedReadings
 from quantrac.desks.bias import Bias
+from quantrac.desks.corrections import CorrectionFormula
 from quantrac.desks.entries import BadEntry, EntryOvertaken
 from quantrac.desks.laboratory_file import Usual
 from quantrac.desks.laboratory_results import LaboratoryResult
-from quantrac.desks.review import CorrectionFormula
 from quantrac.desks.samples import Custody, CustodyStep, SampleSheet
 from quantrac.telemetry.states import State
 from tests.integration.database.conftest import NOON, World, add_channel
@@ -72,7 +72,7 @@ def test_a_result_stands_beside_the_mean_of_the_good_readings_around_it_as_they_
     ]
     conn.execute("reset role")
     stretch = ReviewedReadings("st-test/do", NOON - 30 * MINUTE, NOON + 30 * MINUTE)
-    review.correct(conn, stretch, CorrectionFormula(added=0.9), "Hoa", "trôi", NOW)
+    corrections.correct(conn, stretch, CorrectionFormula(added=0.9), "Hoa", "trôi", NOW)
     assert laboratory_results.compared(conn, samples=[number], limit=None) == laboratory_results.compared(conn)
     assert laboratory_results.compared(conn, samples=[]) == []
     (again,) = laboratory_results.compared(conn, channel="st-test/do")

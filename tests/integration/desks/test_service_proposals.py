@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from quantrac.cli.commands.review import app
 from quantrac.database.pool import Connection
-from quantrac.desks import acts, field_book, laboratory_results, review, samples, service_proposals
+from quantrac.desks import acts, field_book, laboratory_results, samples, service_proposals, verdicts, withdrawals
 from quantrac.desks.acts import BadReview
 from quantrac.desks.field_book import DeviceWork, VisitSheet, WorkKind
 from quantrac.desks.laboratory_results import LaboratoryResult
@@ -86,11 +86,11 @@ def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdraw
     listed = CliRunner().invoke(app, ["proposals", "st-test", *span, "--json"])
     assert {one["name"] for one in json.loads(listed.output)} == {drift.name, flag.name}
     with monkeypatch.context() as while_it_is_worked_out:
-        rejected = review.flag(conn, flag.stretch, Quality.FAIL, "minh", "vỡ đầu đo", NOW)
+        rejected = verdicts.flag(conn, flag.stretch, Quality.FAIL, "minh", "vỡ đầu đo", NOW)
         while_it_is_worked_out.setattr(service_proposals, "service_proposals", lambda *_: [flag])
         with pytest.raises(BadReview, match="look again"):
             service_proposals.accept(conn, flag.name, EC, FIRST, LAST, "lan", "rong bám", NOW)
-        review.withdraw(conn, rejected.review_id, "minh", "nhầm", NOW)
+        withdrawals.withdraw(conn, rejected.review_id, "minh", "nhầm", NOW)
     done = CliRunner().invoke(app, ["accept", flag.name, "st-test", *span, *signed])
     assert done.exit_code == 0, done.output
     act = service_proposals.accept(conn, drift.name, EC, FIRST, LAST, "lan", "rong bám", NOW)
@@ -104,7 +104,7 @@ def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdraw
     again = CliRunner().invoke(app, ["accept", flag.name, "st-test", *span, *signed])
     assert isinstance(again.exception, BadReview)
     assert flag.name in str(again.exception)
-    review.withdraw(conn, act.review_id, "lan", "xem lại", NOW)
+    withdrawals.withdraw(conn, act.review_id, "lan", "xem lại", NOW)
     assert [one.name for one in service_proposals.service_proposals(conn, EC, FIRST, LAST)] == [drift.name]
     assert (drift.service_before, drift.service_after) == (drift.from_t, drift.to_t)
 
@@ -118,7 +118,7 @@ def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdraw
     assert no.drift == pytest.approx(drift.gap - drift.added)
     with pytest.raises(BadReview, match="look again"):
         service_proposals.reject(conn, drift.name, "st-test", FIRST, LAST, "lan", "lũ", NOW)
-    review.withdraw(conn, no.review_id, "an", "xem lại", NOW)
+    withdrawals.withdraw(conn, no.review_id, "an", "xem lại", NOW)
     assert [one.name for one in service_proposals.service_proposals(conn, EC, FIRST, LAST)] == [drift.name]
     conn.execute("reset role")
     said = conn.execute("select person, reason from v_audit where object like 'review%'").fetchall()

@@ -17,9 +17,9 @@ from quantrac.cli.commands.stages import app
 from quantrac.database import audit
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection, connect
-from quantrac.desks import review, stages
+from quantrac.desks import corrections, stages, verdicts
 from quantrac.desks.acts import ReviewedReadings
-from quantrac.desks.review import CorrectionFormula
+from quantrac.desks.corrections import CorrectionFormula
 from quantrac.desks.stages import BadStage, ChannelDays, DaySigned, SignedDays
 from quantrac.telemetry.quality import Quality
 from tests.fixtures import stations
@@ -75,12 +75,12 @@ def test_a_day_is_reviewed_when_a_person_signed_it_and_reopened_by_a_person_or_b
     assert stages.sign(conn, THAT_DAY, "An", "", NIGHT) == SignedDays(0, 0, {"reviewed": 1})
     one = ReviewedReadings.at(DO, NOON + 3 * MINUTE)
     with pytest.raises(DaySigned, match="24/11/2026 of st-test/do was signed by Lan: reopen the day first"):
-        review.flag(conn, one, Quality.FAIL, "An", "probe in the air", NIGHT)
+        verdicts.flag(conn, one, Quality.FAIL, "An", "probe in the air", NIGHT)
     with pytest.raises(DaySigned):
-        review.correct(conn, one, CorrectionFormula(value=1.0), "An", "typo", NIGHT)
-    proposed = review.correct(conn, one, CorrectionFormula(value=1.0), "An", "typo", NIGHT, proposed=True)
+        corrections.correct(conn, one, CorrectionFormula(value=1.0), "An", "typo", NIGHT)
+    proposed = corrections.correct(conn, one, CorrectionFormula(value=1.0), "An", "typo", NIGHT, proposed=True)
     with pytest.raises(DaySigned):
-        review.approve(conn, proposed.review_id, "Lan", NIGHT)
+        corrections.approve(conn, proposed.review_id, "Lan", NIGHT)
     assert conn.execute("select count(*) from reading_flag").fetchone() == (0,)
 
     comes(past, 5)
@@ -118,7 +118,7 @@ def test_a_day_is_reviewed_when_a_person_signed_it_and_reopened_by_a_person_or_b
     assert stages.reopen(conn, THAT_DAY, "An", "sample of the laboratory", NIGHT + timedelta(hours=6)) == 1
     with pytest.raises(BadStage, match="none of these days is signed"):
         stages.reopen(conn, THAT_DAY, "An", "again", NIGHT)
-    review.approve(conn, proposed.review_id, "Lan", NIGHT)
+    corrections.approve(conn, proposed.review_id, "Lan", NIGHT)
     past.reading(NOON + 31 * MINUTE, value=7.0, received=NIGHT)
     stages.sign(conn, THAT_DAY, "Lan", "", NIGHT + timedelta(hours=7))
     past.reading(NOON + 32 * MINUTE, value=None, received=NIGHT)
@@ -137,7 +137,7 @@ def test_where_four_eyes_are_wanted_two_persons_sign_and_nobody_signs_what_is_no
         with audit.coming(audit.Origin("console", login)):
             return sign()
 
-    review.correct(
+    corrections.correct(
         conn, ReviewedReadings.at(DO, NOON + 3 * MINUTE), CorrectionFormula(value=1.0), "An", "typo", NOON + 30 * MINUTE
     )
     unseen = as_account("lan", lambda: stages.sign(conn, THAT_DAY, "Lan", "", NIGHT, seen=NOON + 20 * MINUTE))

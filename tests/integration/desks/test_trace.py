@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from ingest.rollups import consumer as rollups
 from quantrac.cli.commands.trace import app
-from quantrac.desks import review, stages
+from quantrac.desks import corrections, stages, verdicts, withdrawals
 from quantrac.desks.acts import ReviewedReadings
-from quantrac.desks.review import CorrectionFormula
+from quantrac.desks.corrections import CorrectionFormula
 from quantrac.desks.stages import ChannelDays
 from quantrac.desks.trace import BookPlace, NothingToTrace, TracedInput, trace
 from quantrac.telemetry.quality import Quality
@@ -66,10 +66,10 @@ def test_a_number_leads_back_to_what_was_sent_and_on_to_what_is_made_of_it(recor
     recorded.flag(4, time=TIME)
     add_channel(conn, "bare")
     one = ReviewedReadings.at(DO, TIME)
-    verdict = review.flag(conn, one, Quality.GOOD, "Lan", "the sluice was opened", NOW)
-    wrong = review.correct(conn, one, CorrectionFormula(value=2.0), "An", "typo", NOW + HOUR)
-    review.withdraw(conn, wrong.review_id, "An", "mixed up the days", NOW + 2 * HOUR)
-    right = review.correct(conn, one, CorrectionFormula(factor=1.1), "An", "calibration", NOW + 3 * HOUR)
+    verdict = verdicts.flag(conn, one, Quality.GOOD, "Lan", "the sluice was opened", NOW)
+    wrong = corrections.correct(conn, one, CorrectionFormula(value=2.0), "An", "typo", NOW + HOUR)
+    withdrawals.withdraw(conn, wrong.review_id, "An", "mixed up the days", NOW + 2 * HOUR)
+    right = corrections.correct(conn, one, CorrectionFormula(factor=1.1), "An", "calibration", NOW + 3 * HOUR)
     stages.sign(conn, ChannelDays("st-test", TIME.date(), TIME.date(), (DO,)), "Lan", "", NOW + 4 * HOUR)
 
     conn.execute("set role quantrac_console")

@@ -23,11 +23,11 @@ from ingest.rollups import consumer as rollups
 from quantrac.config.loader import load_network
 from quantrac.database.feed import Consumer
 from quantrac.database.pool import Connection
-from quantrac.desks import import_flags, review
+from quantrac.desks import import_flags, verdicts, withdrawals
 from quantrac.desks.acts import ReviewedReadings, acts_there
 from quantrac.desks.network import apply_network
-from quantrac.desks.review import ReadingVerdict
 from quantrac.desks.stages import DaySigned
+from quantrac.desks.verdicts import ReadingVerdict
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 from reports.exports.export import export
@@ -261,7 +261,7 @@ def test_experts_flags_come_in_as_verdicts_of_who_imports_once(conn: Connection,
     done, said = load(conn, with_flags)
     assert (said, done.readings) == ([], 9)
     own = ReviewedReadings.at(f"{STATION}/do", datetime(2024, 5, 1, 0, 25, tzinfo=UTC))
-    review.flag(conn, own, Quality.FAIL, "binh", "the probe lay in air", NOW)
+    verdicts.flag(conn, own, Quality.FAIL, "binh", "the probe lay in air", NOW)
 
     def take() -> dict[Quality, int]:
         return dict(import_flags.import_flags(conn, with_flags, words, NOW, lambda _: None).verdicts)
@@ -298,9 +298,9 @@ def test_experts_flags_come_in_as_verdicts_of_who_imports_once(conn: Connection,
     )  # fmt: skip
     act = next(one for one in acts_there(conn, ReviewedReadings(ph, FIVE_PAST.replace(year=2024), NOW)) if one.flag)
     with pytest.raises(DaySigned):
-        review.withdraw(conn, act.review_id, "an", "to see whether the day is kept", NOW)
+        withdrawals.withdraw(conn, act.review_id, "an", "to see whether the day is kept", NOW)
     again = [ReadingVerdict(own.until, Quality.GOOD, "x")]
-    assert review.flag_each(conn, ph, again, "an", "x", NOW) == {}, "nothing new is asked of a signed day"
+    assert verdicts.flag_each(conn, ph, again, "an", "x", NOW) == {}, "nothing new is asked of a signed day"
 
 
 def test_a_file_that_breaks_off_leaves_its_import_unfinished(conn: Connection, tmp_path: Path) -> None:

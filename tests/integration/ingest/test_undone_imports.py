@@ -21,7 +21,7 @@ from ingest.rollups.consumer import RollupRounds
 from ingest.storing.transaction import store
 from quantrac.database.feed import Cause, Consumer
 from quantrac.database.pool import Connection
-from quantrac.desks import import_flags, review, stages
+from quantrac.desks import import_flags, stages, verdicts, withdrawals
 from quantrac.desks.acts import ReviewedReadings
 from quantrac.desks.undone_imports import NotUndone, begin_undo, known_imports
 from quantrac.mqtt.delivery import Delivery
@@ -242,10 +242,10 @@ def test_what_people_built_on_an_import_is_theirs_to_take_back_first(centre: Con
     import_id = load(conn, table(tmp_path / "a.csv", range(1, 145), value))
     settle(conn)
     own = ReviewedReadings.at(f"{OWN}/do", START + 5 * SLOT)
-    act = review.flag(conn, own, Quality.FAIL, "chi", "dry", NOW)
+    act = verdicts.flag(conn, own, Quality.FAIL, "chi", "dry", NOW)
     with pytest.raises(NotUndone, match=rf"review.* {act.review_id} \({OWN}/do, chi\).*withdraw them first"):
         begin_undo(conn, import_id, "binh", "x", NOW)
-    review.withdraw(conn, act.review_id, "chi", "it was not", NOW)
+    withdrawals.withdraw(conn, act.review_id, "chi", "it was not", NOW)
     day = START.date() + timedelta(days=1)
     settle(conn)
     days = stages.ChannelDays(OWN, day, day, (f"{OWN}/do",))

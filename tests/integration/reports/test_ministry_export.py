@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from quantrac.cli.commands import export, import_files
 from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection
-from quantrac.desks import review
+from quantrac.desks import corrections, verdicts, withdrawals
 from quantrac.desks.acts import ReviewedReadings
+from quantrac.desks.corrections import CorrectionFormula
 from quantrac.desks.network import apply_network
-from quantrac.desks.review import CorrectionFormula
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
 from tests.unit.reports import circular
@@ -80,16 +80,16 @@ def test_files_say_what_the_views_show_and_are_read_as_the_same_values(
     assert first == {names[slot]: expected(slot) for slot in names}
 
     stretch = ReviewedReadings("st-my-thanh/turbidity", MIDNIGHT, MIDNIGHT + 5 * MINUTE)
-    act = review.correct(conn, stretch, CorrectionFormula(added=2.0), "lan", "zero was off", NOW)
+    act = corrections.correct(conn, stretch, CorrectionFormula(added=2.0), "lan", "zero was off", NOW)
     bad = ReviewedReadings("st-my-thanh/water_level", MIDNIGHT + 15 * MINUTE, MIDNIGHT + 17 * MINUTE)
-    review.flag(conn, bad, Quality.FAIL, "lan", "a boat", NOW)
+    verdicts.flag(conn, bad, Quality.FAIL, "lan", "a boat", NOW)
     slots[1, "turbidity"] = [(m, str(float(v or 0) + 2), s, q) for m, v, s, q in slots[1, "turbidity"]]
     slots[4, "water_level"] = slots[4, "water_level"][2:]
     second = written(tmp_path / "second")
     assert second == {names[slot]: expected(slot) for slot in names}
     assert [name for name in first if first[name] != second[name]] == [names[1], names[4]]
 
-    review.withdraw(conn, act.review_id, "lan", "its readings go", NOW)
+    withdrawals.withdraw(conn, act.review_id, "lan", "its readings go", NOW)
     conn.execute("delete from reading")
     conn.execute("delete from latest")
     run(import_files.app, "tt10", str(tmp_path / "second"), "--station", "st-my-thanh", "--person", "an")

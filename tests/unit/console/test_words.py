@@ -56,6 +56,7 @@ from quantrac.desks import (
     certificates,
     commands,
     config_files,
+    corrections,
     entries,
     field_book,
     jobs,
@@ -64,11 +65,14 @@ from quantrac.desks import (
     laboratory_results,
     network,
     passwords,
-    review,
+    review_rows,
     samples,
     saved_views,
+    service_proposals,
     stages,
     trace,
+    verdicts,
+    withdrawals,
 )
 from quantrac.desks.shift_content import ItemKind, ShiftItem
 from quantrac.telemetry import commands as signed_commands
@@ -122,7 +126,7 @@ def test_refusals_are_in_the_language_and_the_time_of_the_reader() -> None:
     [
         (alerts.desk, (), 12), (alarm_actions, (), 2), (error_answers, (), 2), (station_page, (), 2), (pictures, (), 1),
         (commands, (), 8), (account_page, (), 1), (signed_commands, ("BadCommand",), 3),
-        (review, (), 12), (acts, (), 1),
+        (review_rows, (), 6), (verdicts, (), 2), (corrections, (), 5), (withdrawals, (), 1), (acts, (), 1),
         (stages, (), 5), (trace, (), 3), (days, (), 2), (spans, (), 1), (limits_report, (), 1),
         (disclosed_year, (), 3), (versions, (), 2),
         (selection, (), 4), (workbook, (), 1), (netcdf, (), 3), (exports_page, (), 1),
@@ -250,7 +254,8 @@ def words_of(argument: ast.expr) -> set[str]:
     """Return the words that a call of `audit.record` may give, by how the code writes them."""
     if isinstance(argument, ast.Constant):
         return {str(argument.value)}
-    reviewed = [call.args[3] for call in calls_of("_done", Path(review.__file__))]
+    desks = (verdicts.__file__, corrections.__file__, withdrawals.__file__, service_proposals.__file__)
+    reviewed = [call.args[3] for call in calls_of("record", *map(Path, desks))]
     return {
         "act.event": alarm_events(), "AlarmAct.SHELVE.event": {"shelved"}, "AlarmAct.UNSHELVE.event": {"unshelved"},
         "changed": {"edit", "take back"}, "ISSUED": {commands.ISSUED}, "ANSWERED": {commands.ANSWERED},

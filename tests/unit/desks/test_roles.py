@@ -34,13 +34,16 @@ DESKS = (
     "quantrac.desks.laboratory_import",
     "quantrac.desks.laboratory_results",
     "quantrac.desks.network",
-    "quantrac.desks.review",
+    "quantrac.desks.corrections",
     "quantrac.desks.samples",
     "quantrac.desks.saved_views",
     "quantrac.desks.second_factor",
+    "quantrac.desks.service_proposals",
     "quantrac.desks.shift",
     "quantrac.desks.stages",
     "quantrac.desks.tokens",
+    "quantrac.desks.verdicts",
+    "quantrac.desks.withdrawals",
     "reports.desk",
 )
 STATIONS = ("st-a", "st-b", "st-c")
