@@ -51,6 +51,13 @@ def pytest_testnodedown(node: Any, error: object) -> None:
         workers.end_children(node.workerinput["workerid"], node.workerinput["testrunuid"])
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let the workers of a whole run compile the modules together, not each all of them."""
+    if session.config.getoption("--timed") != "only":
+        workers.read_ahead(session.config)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Spare the few timed tests the import of all other modules."""
     if config.getoption("--timed") != "only" or not collection_path.match("test_*.py"):

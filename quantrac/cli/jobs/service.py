@@ -42,8 +42,8 @@ from quantrac.database.migration import refuse_old_database
 from quantrac.database.outage import is_outage, persist
 from quantrac.database.pool import Connection, DatabaseUnreachable, connect
 from quantrac.observe import health, logs
-from quantrac.telemetry import job_outcomes as say
 from quantrac.telemetry.due_times import Every, OnDays, parse_due
+from quantrac.telemetry.job_outcomes import Said, together
 from reports.bulletins.periods import period_before
 from reports.completeness.causes import explain_days
 
@@ -98,19 +98,19 @@ def jobs_of(watched: WatchedNetwork) -> list[Job]:
     def silence(conn: Connection, now: datetime) -> Done:
         network = current(conn, now)
         stations, channels = len(check_silence(conn, network, now)), len(check_no_data(conn, network, now))
-        said = say.together(say.STATIONS(count=stations), say.CHANNELS(count=channels))
+        said = together(Said.STATIONS(count=stations), Said.CHANNELS(count=channels))
         return Done(stations + channels, said)
 
     def watch(conn: Connection, now: datetime) -> Done:
         network = current(conn, now)
         checks = check_books, check_breaches, check_clocks, check_feed, check_ministry
         changed = [len(check(conn, network, now)) for check in checks]
-        words = say.BOOKS, say.BREACHES, say.CLOCKS, say.CONSUMERS, say.LATE_FILES
-        return Done(sum(changed), say.together(*(word(count=n) for word, n in zip(words, changed, strict=True))))
+        words = Said.BOOKS, Said.BREACHES, Said.CLOCKS, Said.CONSUMERS, Said.LATE_FILES
+        return Done(sum(changed), together(*(word(count=n) for word, n in zip(words, changed, strict=True))))
 
     def calibrations(conn: Connection, now: datetime) -> Done:
         changed = len(check_calibrations(conn, current(conn, now), now))
-        return Done(changed, say.DEVICES(count=changed))
+        return Done(changed, Said.DEVICES(count=changed))
 
     def retention(conn: Connection, now: datetime) -> Done:
         return apply_retention(conn, now, current(conn, now).settings.retention)
@@ -141,9 +141,9 @@ def _draft(watched: WatchedNetwork, kind: BulletinKind, conn: Connection, now: d
     network = watched.network
     period = period_before(kind, now.astimezone(network.zone).date())
     if is_made(conn, kind, period.name):
-        return Done(0, say.MADE_BEFORE(period=period.name))
+        return Done(0, Said.MADE_BEFORE(period=period.name))
     made = make(conn, network, kind, period.name, "jobs", now)
-    return Done(1, say.DRAFT(period=period.name, number=made.bulletin_id))
+    return Done(1, Said.DRAFT(period=period.name, number=made.bulletin_id))
 
 
 def backup_job(url: str, folder: Path, keep: int) -> Job:
@@ -153,7 +153,7 @@ def backup_job(url: str, folder: Path, keep: int) -> Job:
         del conn  # pg_dump makes its own connection
         file, removed = backup_into(url, folder, keep, now)
         size = f"{file.stat().st_size / 1e6:.1f}"
-        said = say.together(say.BACKUP(file=file.name, size=size), say.OLD_BACKUPS(count=len(removed)))
+        said = together(Said.BACKUP(file=file.name, size=size), Said.OLD_BACKUPS(count=len(removed)))
         return Done(1 + len(removed), said)
 
     return Job("backup", OnDays(BACKUP_AT), write)
@@ -164,7 +164,7 @@ def causes_job() -> Job:
 
     def explain(conn: Connection, now: datetime) -> Done:
         done = explain_days(conn, now)
-        return Done(done.days, say.together(say.EXPLAINED(count=done.days), say.LEFT(count=done.left)))
+        return Done(done.days, together(Said.EXPLAINED(count=done.days), Said.LEFT(count=done.left)))
 
     return Job("causes", Every(timedelta(hours=1)), explain, in_pieces=True)
 

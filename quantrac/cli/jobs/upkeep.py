@@ -15,8 +15,7 @@ from quantrac.cli.jobs.runs import Done
 from quantrac.config.network import Retention
 from quantrac.database.pool import Connection, one_line
 from quantrac.observe import logs
-from quantrac.telemetry import job_outcomes as say
-from quantrac.telemetry.job_outcomes import Said
+from quantrac.telemetry.job_outcomes import Said, together
 
 FEED_KEPT: Final = timedelta(days=7)
 IDLE_AFTER: Final = timedelta(days=30)
@@ -93,8 +92,8 @@ def prune_feed(conn: Connection, now: datetime) -> Done:
     for name in idle:
         log.error("consumer_unregistered", consumer=name, idle_days=IDLE_AFTER.days, do="rebuild what it derives")
     removed = conn.execute(PRUNE, [now - FEED_KEPT]).rowcount
-    unregistered = [say.UNREGISTERED(names=" ".join(idle))] if idle else []
-    return Done(removed, say.together(say.CHANGES(count=removed), *unregistered))
+    unregistered = [Said.UNREGISTERED(names=" ".join(idle))] if idle else []
+    return Done(removed, together(Said.CHANGES(count=removed), *unregistered))
 
 
 def prune_letters(conn: Connection, now: datetime) -> Done:
@@ -103,7 +102,7 @@ def prune_letters(conn: Connection, now: datetime) -> Done:
     surplus = conn.execute(SURPLUS_LETTERS, [MOST_LETTERS]).rowcount
     if surplus:
         log.error("surplus_dead_letters_removed", removed=surplus, kept=MOST_LETTERS)
-    return Done(surplus, say.SURPLUS(count=surplus, most=MOST_LETTERS))
+    return Done(surplus, Said.SURPLUS(count=surplus, most=MOST_LETTERS))
 
 
 def prune_records(conn: Connection, now: datetime) -> Done:
@@ -114,9 +113,9 @@ def prune_records(conn: Connection, now: datetime) -> Done:
     beats = conn.execute("delete from service where beat_at < %s", [now - BEATS_KEPT]).rowcount
     messages = conn.execute(STRANGERS, [now - STRANGERS_KEPT]).rowcount
     said = (
-        say.HEALTH(count=health), say.RUNS(count=runs), say.BEATS(count=beats), say.STRANGERS(count=messages),
+        Said.HEALTH(count=health), Said.RUNS(count=runs), Said.BEATS(count=beats), Said.STRANGERS(count=messages),
     )  # fmt: skip
-    return Done(health + runs + beats + messages, say.together(*said))
+    return Done(health + runs + beats + messages, together(*said))
 
 
 def apply_retention(conn: Connection, now: datetime, keep: Retention) -> Done:
@@ -126,9 +125,9 @@ def apply_retention(conn: Connection, now: datetime, keep: Retention) -> Done:
     """
     now = _present(conn, now)
     dropped = [
-        _dropped(conn, say.READINGS, say.READINGS_KEPT, "select drop_readings_before(%s)", now, keep.readings_ms),
-        _dropped(conn, say.HOURLY, say.HOURLY_KEPT, "select drop_rollups_before('hourly', %s)", now, keep.hourly_ms),
-        _dropped(conn, say.DAILY, say.DAILY_KEPT, "select drop_rollups_before('daily', %s)", now, keep.daily_ms),
+        _dropped(conn, Said.READINGS, Said.READINGS_KEPT, "select drop_readings_before(%s)", now, keep.readings_ms),
+        _dropped(conn, Said.HOURLY, Said.HOURLY_KEPT, "select drop_rollups_before('hourly', %s)", now, keep.hourly_ms),
+        _dropped(conn, Said.DAILY, Said.DAILY_KEPT, "select drop_rollups_before('daily', %s)", now, keep.daily_ms),
     ]
     letters_kept_from = now - timedelta(milliseconds=keep.dead_letters_ms)
     letters = conn.execute(OLD_LETTERS, [letters_kept_from]).rowcount
@@ -138,11 +137,11 @@ def apply_retention(conn: Connection, now: datetime, keep: Retention) -> Done:
     files = conn.execute(OLD_MINISTRY_FILES, [now - timedelta(milliseconds=keep.ministry_files_ms)]).rowcount
     said = [
         *(one.words for one in dropped),
-        say.CAMERAS(count=pictures),
-        say.LETTERS(count=letters),
-        say.FILES(count=files),
+        Said.CAMERAS(count=pictures),
+        Said.LETTERS(count=letters),
+        Said.FILES(count=files),
     ]
-    return Done(sum(one.rows for one in dropped) + pictures + letters + files, say.together(*said))
+    return Done(sum(one.rows for one in dropped) + pictures + letters + files, together(*said))
 
 
 def _present(conn: Connection, now: datetime) -> datetime:
@@ -171,8 +170,8 @@ def compress_old(conn: Connection, now: datetime) -> Done:
     TimescaleDB is the Community edition and `db tune` has switched compression on.
     """
     if conn.execute(ENABLED).fetchone() != (True,):
-        return Done(0, say.OFF())
-    return _to_each_chunk(conn, WEEKS, now - UNCOMPRESSED, "select compress_readings(%s)", say.COMPRESSED)
+        return Done(0, Said.OFF())
+    return _to_each_chunk(conn, WEEKS, now - UNCOMPRESSED, "select compress_readings(%s)", Said.COMPRESSED)
 
 
 def order_old_hours(conn: Connection, now: datetime) -> Done:
@@ -180,13 +179,13 @@ def order_old_hours(conn: Connection, now: datetime) -> Done:
 
     A year of one channel is then read from few pages. A chunk in use is left for the next night.
     """
-    return _to_each_chunk(conn, HOURS, now - SETTLED, "select order_hourly(%s)", say.ORDERED)
+    return _to_each_chunk(conn, HOURS, now - SETTLED, "select order_hourly(%s)", Said.ORDERED)
 
 
 def _to_each_chunk(conn: Connection, chunks: LiteralString, before: datetime, work: LiteralString, done: Said) -> Done:
     outcomes = Counter(_done_to_chunk(conn, work, start) for (start,) in conn.execute(chunks, [before]).fetchall())
-    busy = [say.IN_USE(count=outcomes[None])] if outcomes[None] else []
-    return Done(outcomes[True], say.together(done(count=outcomes[True]), *busy))
+    busy = [Said.IN_USE(count=outcomes[None])] if outcomes[None] else []
+    return Done(outcomes[True], together(done(count=outcomes[True]), *busy))
 
 
 def _done_to_chunk(conn: Connection, work: LiteralString, start: datetime) -> bool | None:

@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from quantrac.telemetry.job_outcomes import EVERY, Said, outcome
+from quantrac.telemetry.job_outcomes import Said, outcome
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_outcomes_are_read_in_vietnamese_and_kept_in_english(kept: str, read: st
     assert outcome(kept, "en") == kept
 
 
-@pytest.mark.parametrize("said", EVERY)
+@pytest.mark.parametrize("said", list(Said))
 def test_whatever_a_job_says_has_the_same_values_in_both_languages(said: Said) -> None:
     english, vietnamese = (
         sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
-        for text in (said.words.en, said.words.vi)
+        for text in (said.value.en, said.value.vi)
     )
     assert english == vietnamese
     values = dict.fromkeys(english, "7")
-    assert outcome(said(**values), "vi") == said.words.vi.format(**values)
+    assert outcome(said(**values), "vi") == said.value.vi.format(**values)
