@@ -1,9 +1,8 @@
-"""How good the live tests of quality control are, beside experts' flags and beside ioos_qc. Nothing is started.
+"""How good each live test of quality control is beside experts' flags. Nothing is started.
 
 The folder holds CSV files, plain or gzipped, of one sonde each: `time` (UTC), a column a parameter, and beside it
 `<parameter>_flag` that begins with the experts' verdict: `<1>` suspect and `<-3>` rejected are bad, `<-2>` and `<-1>`
-no value, all else is good. ioos_qc is no dependency of ours: where it is installed, its tests are fitted on the very
-flags that they are scored by, which is more than any user of it can do.
+no value, all else is good.
 """
 
 from __future__ import annotations
@@ -11,20 +10,18 @@ from __future__ import annotations
 import csv
 import gzip
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ioos_reference import best_of_ioos
-from ingest.quality import flat, rate, spike
-from ingest.quality.history import limits_at, limits_of
+from ingest.quality.history import TESTS, limits_at, limits_of
 from ingest.quality.readings import TestedReadings
-from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.quality.device_tests import judge
 from quantrac.quality.scores import TestScore
-from quantrac.quality.series import DeviceSeries, Flags, Floats, Mask
+from quantrac.quality.series import DeviceSeries, Flags, Floats, Mask, Times
 from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.states import State
@@ -35,13 +32,22 @@ NO_VALUE = ("<-2>", "<-1>")
 JUDGED = ("water_temp", "salinity", "ec", "do_sat", "do", "ph", "turbidity")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FlaggedSonde:
     """What a sonde measured, and what experts reject of it."""
 
     name: str
     series: DeviceSeries
     rejected: Mapping[str, Mask]
+
+    @cached_property
+    def blamed(self) -> dict[str, dict[str, Mask]]:
+        """What each test blames, by parameter and test: those of one channel, and those of the device."""
+        blamed = {name: channel_tests(self.series, name) for name in JUDGED if name in self.series.values}
+        for evidence in judge(self.series):
+            if evidence.parameter in blamed:
+                blamed[evidence.parameter][evidence.test] = evidence.flag >= Quality.SUSPECT
+        return blamed
 
 
 def score_of(blamed: Mask, rejected: Mask, value: Floats) -> TestScore:
@@ -57,23 +63,6 @@ def printed(score: TestScore) -> str:
         each or 0.0 for each in (score.precision, score.recall, score.f1, score.false_share)
     )
     return f"P {precision:.2f} R {recall:.3f} F1 {f1:.3f} false {100 * false:.2f} %"
-
-
-def run(folder: Path | None) -> Iterable[str]:
-    """Give the lines of all files of a folder."""
-    if folder is None:
-        yield "name a folder of flagged CSV files: ./dev bench quality --data FOLDER"
-        return
-    found = 0
-    for path in sorted(folder.rglob("*.csv*")):
-        sonde = read(path)
-        if sonde is None:
-            yield f"{path.name}: no parameter with a flag beside it; left out"
-            continue
-        found += 1
-        yield from lines_of(sonde)
-    if not found:
-        yield f"{folder}: no CSV file with flags"
 
 
 def read(path: Path) -> FlaggedSonde | None:
@@ -98,26 +87,22 @@ def read(path: Path) -> FlaggedSonde | None:
 
 
 def lines_of(sonde: FlaggedSonde) -> Iterator[str]:
-    """Give for each parameter the score of every test that blames something, of all together, and of ioos_qc."""
-    own = frozenset(sonde.series.values)
-    by_parameter: dict[str, dict[str, Mask]] = {name: {} for name in own}
-    start = time.perf_counter()
-    for test in DEVICE_TESTS.values():
-        if test.serves(own):
-            for evidence in test.judge(sonde.series):
-                by_parameter[evidence.parameter][test.name] = evidence.flag >= Quality.SUSPECT
-    rate_s = len(sonde.series) * len(own) / (time.perf_counter() - start)
-    yield f"{sonde.name}: {len(sonde.series)} times of {len(own)} parameters, {rate_s:,.0f} readings/s by device tests"
-    for name in [each for each in JUDGED if each in own]:
+    """Give for each parameter the score of every test that blames something, and of all together."""
+    own, start = len(sonde.series.values), time.perf_counter()
+    parameters = sonde.blamed
+    rate_s = len(sonde.series) * own / (time.perf_counter() - start)
+    yield f"{sonde.name}: {len(sonde.series)} times of {own} parameters, {rate_s:,.0f} readings/s by all tests"
+    for name, tests in parameters.items():
         value, rejected = sonde.series.values[name], sonde.rejected[name]
-        tests = channel_tests(sonde.series, name) | by_parameter[name]
-        tests["all together"] = np.any(list(tests.values()), axis=0)
         yield f"{sonde.name} {name}: {int(np.count_nonzero(rejected & ~np.isnan(value)))} rejected"
-        for title, blamed in tests.items():
+        for title, blamed in (tests | {"all together": any_of(tests)}).items():
             if blamed.any():
                 yield f"  {title}: {printed(score_of(blamed, rejected, value))}"
-        best = best_of_ioos(sonde.series.time_us, value, partial(score_of, rejected=rejected, value=value))
-        yield f"  ioos_qc, fitted on these flags: {'not installed' if best is None else printed(best)}"
+
+
+def any_of(blamed: Mapping[str, Mask]) -> Mask:
+    """Return what at least one test blames."""
+    return np.asarray(np.logical_or.reduce(list(blamed.values())), np.bool_)
 
 
 def channel_tests(series: DeviceSeries, name: str) -> dict[str, Mask]:
@@ -125,20 +110,20 @@ def channel_tests(series: DeviceSeries, name: str) -> dict[str, Mask]:
     return {title: flag >= Quality.SUSPECT for title, flag in channel_flags(series, name).items()}
 
 
-def channel_flags(series: DeviceSeries, name: str) -> dict[str, Flags]:
-    """Return the flags of the tests of one channel."""
+def channel_flags(series: DeviceSeries, name: str, own: Mapping[str, float] | None = None) -> dict[str, Flags]:
+    """Return the flags of the tests of one channel; `own`: its limits by test where they are not the usual ones."""
     value, parameter = series.values[name], CATALOGUE[name]
     count = len(value)
-    readings = TestedReadings(np.zeros(count, np.int32), series.time_us, value, np.full(count, State.OK, np.int16))
-    interval = np.full(count, series.interval_s)
+    readings, interval = tested_readings(series.time_us, value), np.full(count, series.interval_s)
     low, high = parameter.plausible
-    limits = limits_of(name, limits_at(name, series.resolution.get(name)))
+    limits = limits_of(name, limits_at(name, series.resolution.get(name)) | dict(own or {}))
     found = {"plausible": np.where((value < low) | (value > high), Quality.FAIL, Quality.GOOD).astype(np.int8)}
-    for title, test, limit in (
-        (spike.TEST, spike.spikes, spike.suspect_from(name)),
-        (flat.TEST, flat.flat_lines, limits.get(flat.TEST)),
-        (rate.TEST, rate.jumps, rate.MOST_AN_HOUR.get(name)),
-    ):
-        if limit is not None:
-            found[title] = test(readings, np.full(count, limit), interval).flag
+    for title, limit in limits.items():
+        found[title] = TESTS[title].judge(readings, np.full(count, limit), interval).flag
     return found
+
+
+def tested_readings(time_us: Times, value: Floats) -> TestedReadings:
+    """Return readings of one channel that the device vouches for."""
+    count = len(value)
+    return TestedReadings(np.zeros(count, np.int32), time_us, value, np.full(count, State.OK, np.int16))
