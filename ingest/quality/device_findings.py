@@ -56,7 +56,7 @@ def device_findings(conn: Connection, changes: Sequence[Change], tested: TestedD
     """Return what has to be added so that the findings fit the readings as they stand now."""
     changed = tested.changed(conn, changes)
     of_devices = windows(changed, tested.reaches)
-    many = np.array([len(tested.by_number[number].channels) for number in of_devices.channel_id.tolist()], np.int64)
+    many = np.array([_whole_reaches(tested.by_number[number]) for number in of_devices.channel_id.tolist()], np.int64)
     for some in of_devices.in_blocks(many):
         judged, of_channels = _channel_windows(some, tested.by_number)
         block = load(conn, of_channels, DEVICE_TESTS, tested.recent)
@@ -65,20 +65,28 @@ def device_findings(conn: Connection, changes: Sequence[Change], tested: TestedD
         yield from _differences(block, judged)
 
 
+def _whole_reaches(device: TestedDevice) -> int:
+    """Return of how many channels the whole reach of a device is as much to load as what its channels need, or more."""
+    back = device.back_us.values()
+    return -(-sum(back) // max(*back, 1))
+
+
 def _channel_windows(
     some: JudgedWindows, devices: Mapping[int, TestedDevice]
 ) -> tuple[list[DeviceWindow], JudgedWindows]:
-    """Return windows of devices as windows of their channels, by channel and time."""
+    """Return windows of devices as windows of their channels, by channel and time, each as far back as it is needed."""
     of = [devices[number] for number in some.channel_id.tolist()]
     whose = np.repeat(np.arange(len(some)), [len(device.channels) for device in of])
     channel_id = np.array([own.channel_id for device in of for own in device.channels.values()], np.int32)
-    order = np.lexsort((some.load_from[whose], channel_id))
+    back = np.array([device.back_us[parameter] for device in of for parameter in device.channels], np.int64)
+    load_from = some.judge_from[whose] - back
+    order = np.lexsort((load_from, channel_id))
     place = np.empty(len(order), np.intp)
     place[order] = np.arange(len(order))
     numbers = iter(place.tolist())
     judged = [DeviceWindow(device, {parameter: next(numbers) for parameter in device.channels}) for device in of]
     spread = some.pick(whose[order])
-    return judged, replace(spread, channel_id=channel_id[order])
+    return judged, replace(spread, channel_id=channel_id[order], load_from=load_from[order])
 
 
 def _differences(block: LoadedBlock, judged: Sequence[DeviceWindow]) -> Iterator[NewFlag]:

@@ -24,6 +24,8 @@ from quantrac.telemetry.states import State
 
 MOST_TIMES: Final = 25_000
 """A test that would look over more times of a device is not run on it: two weeks of minutes, a day of five seconds."""
+MOST_TIMES_ALONE: Final = 50_000
+"""Of a test that looks at one parameter alone: a month of minutes."""
 SHORTEST_INTERVAL_S: Final = 5.0
 """A device that measures more often has no test of its own: each new slot would have its whole reach judged."""
 
@@ -114,6 +116,16 @@ class TestedDevice:
         gap = round(self.interval_s * GAP_INTERVALS * 1e6)
         return widest(Reach(round(test.back_s * 1e6), round(test.ahead_s * 1e6), gap) for test in self.tests)
 
+    @cached_property
+    def back_us(self) -> dict[str, int]:
+        """Return how far verdicts look back at each parameter, microseconds."""
+        return {
+            name: max(
+                (round(test.back_s * 1e6) for test in self.tests if test.reads is None or name in test.reads), default=0
+            )
+            for name in self.channels
+        }
+
 
 def tests_for(parameters: Iterable[str], interval_s: float) -> list[DeviceTest]:
     """Return the tests that a device can have, by what it measures and how often."""
@@ -123,8 +135,12 @@ def tests_for(parameters: Iterable[str], interval_s: float) -> list[DeviceTest]:
     return [
         test
         for test in DEVICE_TESTS.values()
-        if test.serves(measured) and test.back_s + test.ahead_s <= MOST_TIMES * interval_s
+        if test.serves(measured) and test.back_s + test.ahead_s <= _most_times(test) * interval_s
     ]
+
+
+def _most_times(test: DeviceTest) -> int:
+    return MOST_TIMES_ALONE if test.reads is not None and len(test.reads) == 1 else MOST_TIMES
 
 
 def judged_by(parameters: Collection[str], interval_s: float) -> dict[str, set[str]]:
@@ -201,17 +217,22 @@ class TestedDevices:
 def series_of(readings: TestedReadings, spans: Mapping[str, slice], device: TestedDevice) -> DeviceSeries:
     """Return what a device measured, from the places of each parameter's readings; none where it does not vouch."""
     times = [readings.time_us[span] for span in spans.values()]
-    is_shared = all(len(own) == len(times[0]) and np.array_equal(own, times[0]) for own in times[1:])
-    time_us = times[0] if is_shared else np.unique(np.concatenate(times))
+    longest = max(times, key=len)
+    # Some are read further back than others, and are the same otherwise.
+    is_shared = all(np.array_equal(own, longest[len(longest) - len(own) :]) for own in times)
+    time_us = longest if is_shared else np.unique(np.concatenate(times))
     values = {}
     for parameter, span in spans.items():
         # What was read of zero and span gas is a calibration, and the very thing.
         worst = State.CAL if parameter.endswith(CHECKS) else State.SUSPECT
         state = readings.state[span]
         value = np.where((state <= State.SUSPECT) | (state == worst), readings.value[span], np.nan)
-        if not is_shared:
+        if len(value) < len(time_us):
             whole = np.full(len(time_us), np.nan)
-            whole[np.searchsorted(time_us, readings.time_us[span])] = value
+            if is_shared:
+                whole[len(whole) - len(value) :] = value
+            else:
+                whole[np.searchsorted(time_us, readings.time_us[span])] = value
             value = whole
         values[parameter] = value
     return DeviceSeries(time_us, values, device.resolution, device.interval_s, device.climates)

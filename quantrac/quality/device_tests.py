@@ -39,6 +39,8 @@ class DeviceTest:
     judge: Callable[[DeviceSeries], list[Evidence]]
     found: Words
     """What a finding says, with the placeholders of its `about`."""
+    reads: frozenset[str] | None = None
+    """The parameters that it looks at; None: all of the device."""
 
     def serves(self, parameters: frozenset[str]) -> bool:
         """Tell whether a device with these parameters has the test."""
@@ -133,9 +135,11 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                 ahead_s=0.0,
                 judge=turbidity.fouled,
                 found=Words(
-                    "suốt 18 giờ không xuống dưới {floor:.0f} NTU, tuần trước thường {usual:.0f}: kính có thể bị bẩn",
-                    "for 18 h never below {floor:.0f} NTU, where {usual:.0f} was usual: the window may be fouled",
+                    "suốt một ngày không xuống dưới {floor:.0f} NTU, mấy tuần trước thường {usual:.0f}: "
+                    "kính có thể bị bẩn",
+                    "for a day never below {floor:.0f} NTU, where {usual:.0f} was usual: the window may be fouled",
                 ),
+                reads=frozenset({"turbidity"}),
             ),
             DeviceTest(
                 name=attenuation.TEST,

@@ -117,16 +117,16 @@ class Blocks:
             answer[some] = ascending[starts + np.rint(share * (sizes - 1)).astype(np.intp)]
         return answer
 
-    def usual(self, of_block: Floats, share: float, lag: int = 2) -> Floats:
+    def usual(self, of_block: Floats, share: float, lag: int = 2, blocks: int = WEEK) -> Floats:
         """Return for each reading the figure that such a share of the week's blocks does not exceed.
 
-        The week ends `lag` blocks before the reading's own. NaN: too few blocks have a figure.
+        The week, or so many `blocks`, ends `lag` blocks before the reading's own. NaN: too few blocks have a figure.
         """
         if not self.count:
             return np.zeros(0)
-        padded = np.concatenate([np.full(WEEK + lag, np.nan), of_block])
-        weeks = np.sort(np.lib.stride_tricks.sliding_window_view(padded, WEEK)[: self.count], axis=1)
-        known = WEEK - np.count_nonzero(np.isnan(weeks), axis=1)
+        padded = np.concatenate([np.full(blocks + lag, np.nan), of_block])
+        weeks = np.sort(np.lib.stride_tricks.sliding_window_view(padded, blocks)[: self.count], axis=1)
+        known = blocks - np.count_nonzero(np.isnan(weeks), axis=1)
         place = np.rint(share * (known - 1)).astype(np.intp)
         answer = np.where(known >= LEAST, weeks[np.arange(self.count), np.maximum(place, 0)], np.nan)
         return answer[self.block]

@@ -2,8 +2,8 @@
 
 Both tests compare logarithms, for turbidity varies by factors: what is a factor of three beside 5 NTU is one beside 50.
 What they see: a shell, weed, bubble or shrimp before the optical window for a few readings; a window that is overgrown
-or a wiper that sticks, so that the lowest value of most of a day stays high. What they cannot see: growth so slow that
-a week is already high, and they take the flood that comes within a day and stays for growth: `fouled` only suspects.
+or a wiper that sticks, so that the lowest value of a day stays high. What they cannot see: growth so slow that weeks
+are already high, and they take the flood that comes within a day and stays for growth: `fouled` only suspects.
 
 Source: NERRS Centralized Data Management Office, CDMO NERR SWMP Data Management Manual, on spikes and fouling of
 turbidity; limits were chosen on a year of one estuary and tried on two other stations (docs/quality.md).
@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from quantrac.quality.past import REACH_S, Blocks, end_within, first_within, lowest
+from quantrac.quality.past import BLOCK_S, REACH_S, WEEK, Blocks, end_within, first_within, lowest
 from quantrac.quality.series import DeviceSeries, Evidence, Flags, Floats
 from quantrac.telemetry.quality import Quality
 
@@ -27,13 +27,15 @@ BESIDE_S: Final = 3600.0
 """A burst stands above the lowest value of so long before it and of so long after it, seconds."""
 HIGHER: Final = 1.2
 """Natural logarithm by which it does: 3.3 times. Twice that fails: 11 times."""
-STRETCH_S: Final = 18 * 3600.0
-"""Fouled is what never falls in so long, more than a tide, seconds."""
+STRETCH_S: Final = 25 * 3600.0
+"""Fouled is what never falls in so long, a day of sun and tides, seconds."""
 RAISED: Final = 1.0
-"""Natural logarithm by which the lowest value of that time exceeds the usual value of the week before."""
+"""Natural logarithm by which the lowest value of that time exceeds what was usual in the weeks before."""
+WEEKS: Final = 4 * WEEK
+"""Blocks of what is usual: growth lasts a week and more, and after half of the time it would be usual itself."""
 LEAST: Final = 6
 """So many values must be there in that time."""
-BACK_S: Final = REACH_S + STRETCH_S
+BACK_S: Final = REACH_S + (WEEKS - WEEK) * BLOCK_S + STRETCH_S
 
 
 def burst(series: DeviceSeries) -> list[Evidence]:
@@ -50,7 +52,7 @@ def burst(series: DeviceSeries) -> list[Evidence]:
 
 
 def fouled(series: DeviceSeries) -> list[Evidence]:
-    """Judge turbidity: most of a day that never comes down to what was usual."""
+    """Judge turbidity: a day that never comes down to what was usual."""
     height = _height(series)
     places = np.arange(len(series))
     first = first_within(series.time_us, STRETCH_S)
@@ -58,7 +60,7 @@ def fouled(series: DeviceSeries) -> list[Evidence]:
     enough = there[places + 1] - there[first] >= LEAST
     floor = np.where(enough, lowest(height, first, places + 1), np.nan)
     blocks = Blocks.of(series.time_us)
-    usual = blocks.usual(blocks.quantile(height, 0.5), 0.5)
+    usual = blocks.usual(blocks.quantile(height, 0.5), 0.5, blocks=WEEKS)
     above = np.where(np.isnan(height), np.nan, floor - usual)
     about = {"floor": np.exp(floor) - CLEAR_NTU, "usual": np.exp(usual) - CLEAR_NTU}
     return [Evidence(FOULED, "turbidity", _flags(above, RAISED), above / RAISED, about)]

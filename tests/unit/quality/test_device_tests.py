@@ -48,7 +48,7 @@ def disturbed(days: float, seed: int = 7) -> DeviceSeries:
 @each_test
 def test_a_verdict_depends_on_nothing_outside_the_reach(test: DeviceTest) -> None:
     for seed in range(4):
-        series = disturbed(22, seed)
+        series = disturbed(max(22, 1.4 * test.back_s / 86400), seed)
         whole = flags(test, series)
         for place in range(seed, len(series), 61):
             now = series.time_us[place]
