@@ -22,8 +22,8 @@ from quantrac.quality.series import DeviceSeries, Evidence
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.words import Words
 
-MOST_KEPT: Final = 4_000_000
-"""So many readings are kept from round to round, 90 MB, and twice that while a round adds its own; of a larger network
+MOST_KEPT: Final = 8_000_000
+"""So many readings are kept from round to round, 180 MB, and twice that while a round adds its own; of a larger network
 they are read each time."""
 WITHDRAWN: Final = Words(
     "rút lại: có thêm số liệu về sau thì thiết bị không có gì bất thường",
@@ -56,8 +56,7 @@ def device_findings(conn: Connection, changes: Sequence[Change], tested: TestedD
     """Return what has to be added so that the findings fit the readings as they stand now."""
     changed = tested.changed(conn, changes)
     of_devices = windows(changed, tested.reaches)
-    many = np.array([_whole_reaches(tested.by_number[number]) for number in of_devices.channel_id.tolist()], np.int64)
-    for some in of_devices.in_blocks(many):
+    for some in of_devices.in_blocks(_whole_windows(of_devices, tested.by_number)):
         judged, of_channels = _channel_windows(some, tested.by_number)
         block = load(conn, of_channels, DEVICE_TESTS, tested.recent)
         kept = tested.recent.then(of_channels, block.readings, block.newest_us)
@@ -65,10 +64,12 @@ def device_findings(conn: Connection, changes: Sequence[Change], tested: TestedD
         yield from _differences(block, judged)
 
 
-def _whole_reaches(device: TestedDevice) -> int:
-    """Return of how many channels the whole reach of a device is as much to load as what its channels need, or more."""
-    back = device.back_us.values()
-    return -(-sum(back) // max(*back, 1))
+def _whole_windows(some: JudgedWindows, devices: Mapping[int, TestedDevice]) -> npt.NDArray[np.int64]:
+    """Return of how many channels a whole window is as much to load as what the channels of its device need."""
+    backs = [list(devices[number].back_us.values()) for number in some.channel_id.tolist()]
+    channels, back = np.array([len(each) for each in backs], np.int64), np.array(list(map(sum, backs)), np.int64)
+    needed = channels * (some.load_to - some.judge_from) + back
+    return np.asarray(-(-needed // np.maximum(some.load_to - some.load_from, 1)), np.int64)
 
 
 def _channel_windows(

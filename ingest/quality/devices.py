@@ -24,8 +24,8 @@ from quantrac.telemetry.states import State
 
 MOST_TIMES: Final = 25_000
 """A test that would look over more times of a device is not run on it: two weeks of minutes, a day of five seconds."""
-MOST_TIMES_ALONE: Final = 50_000
-"""Of a test that looks at one parameter alone: a month of minutes."""
+MOST_TIMES_ALONE: Final = 80_000
+"""Of a test that looks at one parameter alone: eight weeks of minutes."""
 SHORTEST_INTERVAL_S: Final = 5.0
 """A device that measures more often has no test of its own: each new slot would have its whole reach judged."""
 

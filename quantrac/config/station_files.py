@@ -135,6 +135,7 @@ class QualitySpec(Model):
     out_of_water: ScoreOrOff | None = None
     """Of the whole device: blamed from so many times the evidence that it needs as shipped; so with those below."""
     thermometer: ScoreOrOff | None = None
+    thermometer_step: ScoreOrOff | None = None
     failing: ScoreOrOff | None = None
     frozen: ScoreOrOff | None = None
     erratic: ScoreOrOff | None = None

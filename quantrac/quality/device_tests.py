@@ -18,6 +18,7 @@ from quantrac.quality import (
     roughness,
     stillness,
     thermometer,
+    thermometer_step,
     turbidity,
 )
 from quantrac.quality.past import REACH_S
@@ -72,6 +73,19 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                     "nhiệt kế hỏng ({temperature:g} °C): không tin được các giá trị của đầu đo này",
                     "the thermometer is broken ({temperature:g} °C): the other values of this sonde cannot be trusted",
                 ),
+            ),
+            DeviceTest(
+                name=thermometer_step.TEST,
+                needs=(frozenset({"water_temp"}),),
+                back_s=thermometer_step.BACK_S,
+                ahead_s=thermometer_step.BESIDE_S,
+                judge=thermometer_step.thermometer_step,
+                found=Words(
+                    "nhiệt độ đã nhảy {moved:+.1f} °C giữa hai lần đọc và chưa trở lại: nhiệt kế có thể lệch",
+                    "the temperature jumped by {moved:+.1f} °C between two readings and has not come back: "
+                    "the thermometer may be off",
+                ),
+                reads=frozenset({"water_temp"}),
             ),
             DeviceTest(
                 name=failure.TEST,

@@ -131,6 +131,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "test_rate": ("Đổi quá nhanh", "Rate of change"),
     "test_out_of_water": ("Ra khỏi nước", "Out of water"),
     "test_thermometer": ("Nhiệt kế hỏng", "Broken thermometer"),
+    "test_thermometer_step": ("Nhiệt độ nhảy một bậc, không trở lại", "Temperature jumped and stayed"),
     "test_failing": ("Cảm biến đang hỏng", "Failing sensor"),
     "test_frozen": ("Giá trị lặp lại y nguyên", "Frozen values"),
     "test_erratic": ("Nhảy thất thường", "Erratic values"),

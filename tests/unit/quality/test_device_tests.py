@@ -48,9 +48,10 @@ def disturbed(days: float, seed: int = 7) -> DeviceSeries:
 @each_test
 def test_a_verdict_depends_on_nothing_outside_the_reach(test: DeviceTest) -> None:
     for seed in range(4):
-        series = disturbed(max(22, 1.4 * test.back_s / 86400), seed)
+        days = max(22, 1.2 * test.back_s / 86400)
+        series = disturbed(days, seed)
         whole = flags(test, series)
-        for place in range(seed, len(series), 61):
+        for place in range(seed, len(series), round(61 * days / 22)):
             now = series.time_us[place]
             first = int(np.searchsorted(series.time_us, now - round(test.back_s * 1e6), side="left"))
             end = int(np.searchsorted(series.time_us, now + round(test.ahead_s * 1e6), side="right"))

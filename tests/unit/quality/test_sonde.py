@@ -9,7 +9,7 @@ import numpy as np
 from quantrac.quality.device_tests import DEVICE_TESTS
 from quantrac.quality.series import DeviceSeries, Flags, Floats
 from quantrac.telemetry.quality import Quality
-from tests.unit.quality.devices import estuary, flags, recorded, with_values
+from tests.unit.quality.devices import estuary, flags, part, recorded, with_values
 
 
 def found(name: str, series: DeviceSeries, changed: dict[str, Floats]) -> dict[str, Flags]:
@@ -30,6 +30,30 @@ def test_all_that_a_broken_thermometer_corrects_fails_as_the_experts_rejected_it
         there = ~np.isnan(series.values[name])
         assert np.array_equal(flag == Quality.FAIL, rejected[name] & there), name
     assert np.array_equal(say["turbidity"] == Quality.SUSPECT, say["ph"] == Quality.FAIL)
+
+
+def test_a_thermometer_that_came_back_wrong_is_suspected_until_it_is_exchanged_again() -> None:
+    """Put back on the 21st day after 45 minutes, 4 °C low, and exchanged after twelve days; at every interval."""
+    for interval_s in (60.0, 300.0, 1800.0):
+        series, day = estuary(60, interval_s), round(86400 / interval_s)
+        times = np.arange(len(series))
+        low, high = 20 * day, 32 * day
+        wrong = np.where((times >= low) & (times < high), -4.0, 0.0) + series.values["water_temp"]
+        wrong[low - round(2700 / interval_s) : low] = np.nan
+        suspected = blamed(found("thermometer_step", series, {"water_temp": wrong})["water_temp"])
+        assert suspected == list(range(low + round(25 * 3600 / interval_s), high)), interval_s
+        unknown = found("thermometer_step", part(series, slice(7 * day, None)), {"water_temp": wrong[7 * day :]})
+        assert not blamed(unknown["water_temp"]), "after thirteen days nobody knows which side is right"
+
+
+def test_water_that_turns_cold_or_comes_and_goes_is_no_thermometer() -> None:
+    hours = np.arange(60 * 24)
+    series = estuary(60, 3600.0)
+    pond = 28 + 6 * np.sin(hours * 2 * np.pi / 24)
+    front = np.where(hours >= 30 * 24, -1.9, 0.0) + series.values["water_temp"]
+    layers = np.where(np.sin(hours * 2 * np.pi / 12.42) > 0.3, -4.0, 0.0) + series.values["water_temp"]
+    for water in (pond, front, layers, np.maximum(pond - 0.2 * np.maximum(hours - 720, 0), 0.0)):
+        assert not blamed(found("thermometer_step", series, {"water_temp": water})["water_temp"])
 
 
 def test_a_ph_that_its_oxygen_does_not_allow_is_doubted_as_the_experts_doubted_it() -> None:
