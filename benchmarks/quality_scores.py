@@ -17,8 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ingest.quality import flat
 from ingest.quality.history import TESTS, limits_at, limits_of
 from ingest.quality.readings import TestedReadings
+from quantrac.quality.accuracy import resting_up_to
 from quantrac.quality.device_tests import judge
 from quantrac.quality.scores import TestScore
 from quantrac.quality.series import DeviceSeries, Flags, Floats, Mask, Times
@@ -120,6 +122,8 @@ def channel_flags(series: DeviceSeries, name: str, own: Mapping[str, float] | No
     found = {"plausible": np.where((value < low) | (value > high), Quality.FAIL, Quality.GOOD).astype(np.int8)}
     for title, limit in limits.items():
         found[title] = TESTS[title].judge(readings, np.full(count, limit), interval).flag
+    if flat.TEST in found:
+        found[flat.TEST][value <= resting_up_to(name, series.resolution.get(name))] = Quality.GOOD
     return found
 
 

@@ -24,8 +24,8 @@ from quantrac.telemetry.states import State
 
 MOST_TIMES: Final = 25_000
 """A test that would look over more times of a device is not run on it: two weeks of minutes, a day of five seconds."""
-MOST_TIMES_ALONE: Final = 80_000
-"""Of a test that looks at one parameter alone: eight weeks of minutes."""
+MOST_TIMES_OF_FEW: Final = 80_000
+"""Of a test that looks at certain parameters only: eight weeks of minutes."""
 SHORTEST_INTERVAL_S: Final = 5.0
 """A device that measures more often has no test of its own: each new slot would have its whole reach judged."""
 
@@ -140,7 +140,7 @@ def tests_for(parameters: Iterable[str], interval_s: float) -> list[DeviceTest]:
 
 
 def _most_times(test: DeviceTest) -> int:
-    return MOST_TIMES_ALONE if test.reads is not None and len(test.reads) == 1 else MOST_TIMES
+    return MOST_TIMES if test.reads is None else MOST_TIMES_OF_FEW
 
 
 def judged_by(parameters: Collection[str], interval_s: float) -> dict[str, set[str]]:

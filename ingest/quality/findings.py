@@ -51,6 +51,9 @@ def _differences(block: LoadedBlock, channels: TestedColumns, name: str) -> Iter
         return words(test, Quality(int(verdict.flag[at])), float(readings.value[at]), float(limit))
 
     blamed = np.flatnonzero(verdict.flag >= Quality.SUSPECT)
+    if name == flat.TEST:
+        resting = np.array([channels.channels[channel_id].resting for channel_id in of.tolist()], np.float64)
+        blamed = blamed[readings.value[blamed] > resting[readings.series[blamed]]]
     blame = BlamedReadings(
         name, readings.series[blamed], readings.time_us[blamed], verdict.flag[blamed], verdict.score[blamed],
         lambda place: said(int(blamed[place])), test.withdrawn,

@@ -20,11 +20,12 @@ from ingest.stored_readings import read_windows
 from quantrac.database.columns import packed, read_columns
 from quantrac.database.feed import Cause, Change
 from quantrac.database.pool import Connection
+from quantrac.quality.accuracy import resting_up_to
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.words import Words
 
 TESTED: Final = """
-select channel_id, station, parameter, interval_s, history_tests, history_limits from channel
+select channel_id, station, parameter, interval_s, history_tests, history_limits, resolution from channel
 where channel_id = any(%s) and history_tests <> '{}'
 """
 READING: Final = ("coalesce(r.value, 'NaN') as value, r.state", "reading")
@@ -69,14 +70,16 @@ class TestedChannel:
     """How far verdicts look that compare neighbours; None: it has no such test."""
     line: Reach | None
     """How far the verdict on flat lines looks."""
+    resting: float
+    """Values up to this may stay the same for days."""
 
     @classmethod
-    def of(cls, station: str, interval_s: float, limits: Mapping[str, float]) -> TestedChannel:
+    def of(cls, station: str, interval_s: float, limits: Mapping[str, float], resting: float) -> TestedChannel:
         """Return a channel with its tests."""
         gap = round(interval_s * GAP_INTERVALS * 1e6)
         reaches = {name: TESTS[name].reach(limit, gap) for name, limit in limits.items()}
         line = reaches.pop(flat.TEST, None)
-        return cls(station, interval_s, {**limits}, widest(reaches.values()) if reaches else None, line)
+        return cls(station, interval_s, {**limits}, widest(reaches.values()) if reaches else None, line, resting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +149,10 @@ class TestedChannels:
 
 def _tested(conn: Connection, channels: Collection[int], only: Collection[str] | None) -> dict[int, TestedChannel]:
     found = {}
-    for channel_id, station, parameter, interval_s, names, own in conn.execute(TESTED, [list(channels)]):
+    for channel_id, station, parameter, interval_s, names, own, resolution in conn.execute(TESTED, [list(channels)]):
         wanted = names if only is None else set(names) & set(only)
         limits = {name: limit for name, limit in limits_of(parameter, own).items() if name in wanted}
-        found[channel_id] = TestedChannel.of(station, interval_s, limits)
+        found[channel_id] = TestedChannel.of(station, interval_s, limits, resting_up_to(parameter, resolution))
     return found
 
 

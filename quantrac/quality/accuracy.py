@@ -62,3 +62,15 @@ def coarseness(parameter: str, resolution: float | None) -> float:
     """Return how many times coarser than fine the steps of an instrument are, 1 at least, and where nobody knows."""
     fine = FINE.get(parameter)
     return 1.0 if fine is None or resolution is None else max(1.0, resolution / fine)
+
+
+PROPORTIONAL: Final[Mapping[str, float]] = {"ec": 0.01, "salinity": 0.02}
+"""What moves by shares of itself, and the step that is taken where nobody knows it, in the parameter's unit."""
+LEAST_STEPS: Final = 20.0
+"""A value of fewer steps of its instrument may rest for days: fresh water whose salt moves by some per cent."""
+
+
+def resting_up_to(parameter: str, resolution: float | None) -> float:
+    """Return up to which value water may give the same for days, unit of the parameter; -inf: there is none."""
+    usual = PROPORTIONAL.get(parameter)
+    return -np.inf if usual is None else LEAST_STEPS * (usual if resolution is None else resolution)

@@ -36,8 +36,8 @@ SENSORS: Final = (
     ("water_temp",), ("ec", "salinity", "tds"), ("do_sat", "do"), ("ph",), ("turbidity",), ("water_level",),
 )  # fmt: skip
 """What each sensor of a sonde gives: the first of a row that it has speaks for it."""
-JUDGED: Final = {"water_temp": -np.inf, "do": 1.0, "do_sat": 15.0}
-"""The parameters that have the test, and up to where nature leaves nothing to rise and fall, in their unit."""
+JUDGED: Final = {"water_temp": 0.5, "do": 1.0, "do_sat": 15.0}
+"""The parameters that have the test, and up to where nature leaves nothing to rise and fall, in their unit: ice."""
 BACK_S: Final = REACH_S + DAY_S
 
 

@@ -149,11 +149,11 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                 ahead_s=0.0,
                 judge=turbidity.fouled,
                 found=Words(
-                    "suốt một ngày không xuống dưới {floor:.0f} NTU, mấy tuần trước thường {usual:.0f}: "
+                    "suốt 18 giờ không xuống dưới {floor:.0f} NTU, mấy tuần trước thường {usual:.0f}: "
                     "kính có thể bị bẩn",
-                    "for a day never below {floor:.0f} NTU, where {usual:.0f} was usual: the window may be fouled",
+                    "for 18 h never below {floor:.0f} NTU, where {usual:.0f} was usual: the window may be fouled",
                 ),
-                reads=frozenset({"turbidity"}),
+                reads=frozenset({"turbidity", *turbidity.FLOOD}),
             ),
             DeviceTest(
                 name=attenuation.TEST,

@@ -201,6 +201,11 @@ def test_a_standstill_is_found_in_any_order_and_withdrawn_when_it_moved(tested: 
     fail = dict.fromkeys(range(1500, 2000, 10), 4)
     assert flags(tested, "flat") == suspect | fail | again
     assert flags(tested) == {}
+    # Of a salinity in steps of 2 ‰, so little is fresh water, which may rest: what is judged again is withdrawn.
+    tested.execute("update channel set parameter = 'salinity', resolution = 2 where channel = 'st-test/water_temp'")
+    store(tested, [Stored(2005, 29.6)])
+    judge(tested, TestedChannels())
+    assert flags(tested, "flat") == suspect | fail | dict.fromkeys(range(3210, 4010, 10), 4)
 
 
 def test_a_minute_that_moves_reads_no_half_day(tested: psycopg.Connection) -> None:

@@ -36,5 +36,7 @@ def test_a_rainy_week_that_calms_everything_and_water_without_oxygen_accuse_nobo
         for name in names
     }
     assert not any((flag >= Quality.SUSPECT).any() for flag in flags(TEST, with_values(series, rainy)).values())
+    ice = np.where(calm, 0.02 * np.random.default_rng(4).normal(0, 1, len(series)), series.values["water_temp"] - 27)
+    assert not (flags(TEST, with_values(series, {"water_temp": ice}))["water_temp"][calm] >= Quality.SUSPECT).any()
     none = np.where(calm, 3.0, series.values["do_sat"])
     assert not (flags(TEST, with_values(series, {"do_sat": none}))["do_sat"] >= Quality.SUSPECT).any()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pytest
 
 from benchmarks import quality_comparison, quality_scores
 from benchmarks.ioos_reference import TriedReadings, chosen, score_with
+from quantrac.quality.accuracy import resting_up_to
+from quantrac.telemetry.quality import Quality
+from tests.unit.quality.devices import estuary
 
 
 def test_a_folder_of_flagged_files_is_scored_and_a_file_without_flags_is_named(tmp_path: Path) -> None:
@@ -33,6 +37,18 @@ def test_a_folder_of_flagged_files_is_scored_and_a_file_without_flags_is_named(t
     assert "  thermometer: P 0.00 R 0.000 F1 0.000 false 10.42 %" in lines[ph:]
     beside = [line for line in lines if line.startswith("ioos_qc: not installed")]
     assert len(beside) == (importlib.util.find_spec("ioos_qc") is None)
+
+
+def test_fresh_water_may_keep_its_salinity_for_weeks_and_a_stuck_salt_one_is_flat() -> None:
+    """A river of 0.1 ‰ moves by some per cent, which steps of 0.01 or 0.1 ‰ do not tell."""
+    series = estuary(20)
+    for salinity, resolution, is_flat in ((0.1, 0.1, False), (0.3, 0.01, True), (0.3, None, False), (21.0, 0.1, True)):
+        told = {} if resolution is None else {"salinity": resolution}
+        still = replace(series, values={"salinity": np.full(len(series), salinity)}, resolution=told)
+        flag = quality_scores.channel_flags(still, "salinity")["flat"]
+        assert (flag.max() >= Quality.SUSPECT) == is_flat, (salinity, resolution)
+    assert resting_up_to("ec", 0.01) == pytest.approx(0.2)
+    assert resting_up_to("ph", 0.1) == -np.inf
 
 
 def test_settings_of_ioos_qc_are_chosen_within_the_false_flags_of_every_station() -> None:

@@ -154,12 +154,17 @@ def test_what_a_failing_sensor_gives_between_impossible_values_fails_with_them()
     assert not blamed(found("failing", series, bottom | broken)["do"]), "also where another sensor is broken"
 
 
-def test_a_fouled_window_is_suspected_after_a_day_for_weeks_and_a_tide_of_mud_is_not() -> None:
+def test_a_fouled_window_is_suspected_for_weeks_and_mud_of_a_tide_or_a_flood_is_not() -> None:
     """Of 27 clear days the window overgrows for ten: no week before would know by then what was usual."""
     series, day = estuary(37), 96
-    times = np.arange(len(series))
-    overgrown = np.where(times >= 27 * day, 7.0, 1.0) * series.values["turbidity"]
-    suspected = blamed(found("fouled", series, {"turbidity": overgrown})["turbidity"])
-    assert suspected == list(range(28 * day + 4, 37 * day))
-    mud = np.where((times >= 30 * day) & (times < 30 * day + 30), 8.0, 1.0) * series.values["turbidity"]
+    late = np.arange(len(series)) >= 27 * day
+    overgrown = {"turbidity": np.where(late, 7.0, 1.0) * series.values["turbidity"]}
+    suspected = blamed(found("fouled", series, overgrown)["turbidity"])
+    assert suspected == list(range(27 * day + 72, 37 * day))
+    for flood in (
+        {"water_level": series.values["water_level"] + 1.5 * late},
+        {"ec": np.where(late, 0.3, 1.0) * series.values["ec"]},
+    ):
+        assert min(blamed(found("fouled", series, overgrown | flood)["turbidity"])) > 30 * day, flood.keys()
+    mud = np.where(late & (np.arange(len(series)) < 27 * day + 30), 8.0, 1.0) * series.values["turbidity"]
     assert not blamed(found("fouled", series, {"turbidity": mud})["turbidity"])
