@@ -35,6 +35,8 @@ FINEST: Final = 0.02
 """A value repeats at least so often by chance, however fine its steps."""
 DECADES: Final = 8.0
 """A run that chance brings once in so many powers of ten is suspect; in twice as many it fails."""
+APART_S: Final = 24 * 3600.0
+"""A value repeats one that is no older, seconds."""
 SENSORS: Final = 3
 """A device has a buffer to freeze where so many parameters repeat together."""
 REPEATS: Final = 2
@@ -52,7 +54,7 @@ def frozen(series: DeviceSeries) -> list[Evidence]:
     blocks = Blocks.of(series.time_us)
     since = first_within(series.time_us, LONGEST_S)
     recent = first_within(series.time_us, STILL_S)
-    repeats = {name: _repeats(series.values[name]) for name in names}
+    repeats = {name: _repeats(series.time_us, series.values[name]) for name in names}
     worth = {
         name: np.zeros(len(series))
         if coarseness(name, series.resolution.get(name)) > 1
@@ -64,8 +66,8 @@ def frozen(series: DeviceSeries) -> list[Evidence]:
     together = _device(repeats, worth, since, series.time_us, usual_step)
     found = []
     for name in names:
-        run = _run(repeats[name], since)
-        counted = _counted(run, series.time_us, usual_step)
+        run, start = _run(repeats[name], since)
+        counted = _counted(run, start, series.time_us, usual_step)
         alone = np.where(_at_the_floor(name, blocks, series.values[name]), 0.0, counted * worth[name])
         decades = np.fmax(alone, together)
         flag = _flags(decades, series.values[name])
@@ -82,11 +84,15 @@ def _flags(decades: Floats, value: Floats) -> Flags:
     return flag
 
 
-def _repeats(value: Floats) -> Floats:
-    """Tell of each reading whether it repeats the one before: 1 or 0; NaN where one of them is not there."""
+def _repeats(time_us: Times, value: Floats) -> Floats:
+    """Tell of each value whether it repeats the one before: 1 or 0; NaN where there is none, or none before it.
+
+    A parameter may come less often than others of its device, which have the times between for themselves.
+    """
+    there = np.flatnonzero(~np.isnan(value))
+    own = np.where(np.diff(time_us[there]) <= APART_S * 1e6, np.diff(value[there]) == 0, np.nan)
     repeats = np.full(len(value), np.nan)
-    step = np.diff(value)
-    repeats[1:] = np.where(np.isnan(step), np.nan, step == 0)
+    repeats[there[1:]] = own
     return repeats
 
 
@@ -102,18 +108,17 @@ def _at_the_floor(name: str, blocks: Blocks, value: Floats) -> Mask:
     return (value <= blocks.usual(blocks.quantile(value, 0.0), 0.0)) | (np.abs(value) <= NOTHING.get(name, -1.0))
 
 
-def _run(repeats: Floats, since: Places) -> Floats:
-    """Return for each reading how many readings up to it repeat, of those that are followed."""
-    places = np.arange(len(repeats))
-    moved = np.where(repeats == 1, -1.0, places)
-    start = np.fmax(np.maximum.accumulate(moved), since)
-    return (places - start).astype(np.float64)
+def _run(repeats: Floats, since: Places) -> tuple[Floats, Places]:
+    """Return for each reading how many up to it repeat, of those that are followed, and the place where that begins."""
+    begins = np.where(repeats == 0, np.arange(len(repeats)), 0)
+    start = np.maximum(np.maximum.accumulate(begins), since)
+    count = np.cumsum(repeats == 1)
+    return (count - count[start]).astype(np.float64), start
 
 
-def _counted(run: Floats, time_us: Times, usual_step: Floats) -> Floats:
+def _counted(run: Floats, start: Places, time_us: Times, usual_step: Floats) -> Floats:
     """Return how many repeats a run has, or would have at the usual time between readings, if those are fewer."""
-    took_us = time_us - time_us[np.arange(len(run)) - run.astype(np.intp)]
-    return np.fmin(run, took_us / usual_step)
+    return np.fmin(run, (time_us - time_us[start]) / usual_step)
 
 
 def _device(
@@ -122,9 +127,14 @@ def _device(
     """Return the powers of ten against all parameters of a device repeating at once by chance; NaN: not judged."""
     if len(repeats) < SENSORS:
         return np.full(len(since), np.nan)
-    all_repeat = np.min(list(repeats.values()), axis=0)
-    known = np.array(list(worth.values()))
+    each = np.array(list(repeats.values()))
+    given = np.count_nonzero(~np.isnan(each), axis=0)
+    moved, enough = (each == 0).any(axis=0), given >= SENSORS
+    all_repeat = np.select([moved, enough], [0.0, 1.0], np.nan)
+    known = np.where(np.isnan(each), np.nan, np.array(list(worth.values())))
     # Parameters of one calm hour rest together: only the finer half counts as independent.
-    finer = np.sort(np.nan_to_num(known), axis=0)[len(known) // 2 :].sum(axis=0)
-    run = _counted(_run(np.nan_to_num(all_repeat), since), time_us, usual_step)
-    return np.where(run >= REPEATS, run, 0) * np.where(np.isnan(known).all(axis=0), np.nan, finer)
+    finest = np.cumsum(-np.sort(-np.nan_to_num(known), axis=0), axis=0)
+    finer = finest[(np.maximum(given, 1) - 1) // 2, np.arange(len(since))]
+    run, start = _run(all_repeat, since)
+    counted = _counted(run, start, time_us, usual_step)
+    return np.where(counted >= REPEATS, counted, 0) * np.where(np.isnan(known).all(axis=0), np.nan, finer)

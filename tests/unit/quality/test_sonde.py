@@ -168,3 +168,16 @@ def test_a_fouled_window_is_suspected_for_weeks_and_mud_of_a_tide_or_a_flood_is_
         assert min(blamed(found("fouled", series, overgrown | flood)["turbidity"])) > 30 * day, flood.keys()
     mud = np.where(late & (np.arange(len(series)) < 27 * day + 30), 8.0, 1.0) * series.values["turbidity"]
     assert not blamed(found("fouled", series, {"turbidity": mud})["turbidity"])
+
+
+def test_a_stuck_parameter_that_comes_less_often_than_others_is_found_too() -> None:
+    """Each fifteen minutes in a device of five: between two of its values the device has times without it."""
+    series = estuary(20, 300.0)
+    times = np.arange(len(series))
+    stuck, seldom = times >= 16 * 288, times % 3 != 0
+    rest = {name: np.where(seldom, np.nan, series.values[name]) for name in ("ph", "ec", "salinity", "do", "do_sat")}
+    assert not any(blamed(flag) for flag in found("frozen", series, rest).values())
+    ph = np.where(stuck & ~seldom, rest["ph"][16 * 288], rest["ph"])
+    doubted = blamed(found("frozen", series, rest | {"ph": ph})["ph"])
+    assert doubted[0] - 16 * 288 <= 288, "within a day"
+    assert not {place % 3 for place in doubted} - {0}
