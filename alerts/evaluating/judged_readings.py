@@ -20,7 +20,7 @@ from alerts.evaluating.wrong_clocks import errors_of, measured, of_wrong_clocks,
 from alerts.rules.block import JudgedReadings, ReadingBlock, joined
 from quantrac.database.columns import array, read_columns
 from quantrac.database.pool import Connection
-from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.quality.suspicion import DOUBTING
 from quantrac.telemetry.quality import Quality, StatelessTest, quality_of
 from quantrac.telemetry.states import State
 
@@ -140,7 +140,7 @@ def _parameters(windows: Sequence[ReadingWindow]) -> dict[str, object]:
         "first": instant(min(window.from_ms for window in windows)),
         "last": instant(last_ms),
         "channels": array({window.channel_id for window in windows}),
-        "suspecting": list(DEVICE_TESTS),
+        "suspecting": sorted(DOUBTING),
     }
 
 

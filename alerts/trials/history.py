@@ -20,7 +20,7 @@ from alerts.evaluating.judged_readings import QUALITIES
 from alerts.evaluating.reading_window import milliseconds
 from alerts.rules.block import ReadingBlock
 from quantrac.database.pool import Connection
-from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.quality.suspicion import DOUBTING
 
 A_STRETCH: Final = timedelta(days=7)
 EPOCH_MS: Final = 946_684_800_000
@@ -88,7 +88,7 @@ def stored_stretches(
 
 
 def _read(conn: Connection, names: Mapping[int, str], first: datetime, last: datetime) -> HistoryStretch:
-    window = {"ids": list(names), "first": first, "last": last, "suspecting": list(DEVICE_TESTS)}
+    window = {"ids": list(names), "first": first, "last": last, "suspecting": sorted(DOUBTING)}
     with conn.transaction():
         conn.execute("set local work_mem = '256MB'")  # the arrays of a week must not go through files
         result = conn.execute(READINGS, window, binary=True).pgresult

@@ -11,16 +11,20 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from ingest.quality import consumer, device_consumer, rounds
+from ingest.quality import consumer, device_consumer, neighbour_consumer, rounds
 from ingest.quality.device_findings import device_findings
 from ingest.quality.devices import TestedDevices
 from ingest.quality.findings import findings
 from ingest.quality.history import TESTS
+from ingest.quality.neighbour_findings import neighbour_findings
+from ingest.quality.neighbourhood import Neighbourhood
 from ingest.quality.tables import NewFlag, TestedChannels, add
 from quantrac.database import audit
 from quantrac.database.feed import Cause, Change, append_changes
 from quantrac.database.pool import Connection
+from quantrac.quality import neighbours
 from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.quality.suspicion import DOUBTING
 from quantrac.telemetry.errors import QuantracError
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.words import Words
@@ -105,7 +109,7 @@ def rerun(
 
 
 def _tests(wanted: Sequence[str] | None) -> list[str]:
-    known = sorted(TESTS.keys() | DEVICE_TESTS.keys())
+    known = sorted(TESTS.keys() | DOUBTING)
     unknown = sorted(set(wanted or ()) - set(known))
     if unknown:
         raise CannotRerun(f"found test {', '.join(unknown)}, allowed {', '.join(known)}")
@@ -136,6 +140,11 @@ def _kinds(tests: Sequence[str]) -> Iterator[tuple[int, rounds.Find]]:
     if of_devices:
         yield device_consumer.JUDGING_LOCK, lambda conn, changes: [
             *device_findings(conn, changes, TestedDevices(of_devices)), *_left_over(conn, changes, of_devices),
+        ]  # fmt: skip
+    if neighbours.TEST in tests:
+        known = Neighbourhood()
+        yield neighbour_consumer.JUDGING_LOCK, lambda conn, changes: [
+            *neighbour_findings(conn, changes, known, only_own=True), *_left_over(conn, changes, [neighbours.TEST]),
         ]  # fmt: skip
 
 

@@ -12,8 +12,10 @@ from ingest import signed_days
 from ingest.derived import consumer as derived
 from ingest.quality import consumer as quality
 from ingest.quality import device_consumer as devices
+from ingest.quality import neighbour_consumer as neighbours
 from ingest.quality.devices import TestedDevices
 from ingest.quality.follower import Follower, Work
+from ingest.quality.neighbourhood import Neighbourhood
 from ingest.quality.tables import TestedChannels
 from ingest.rollups import consumer as rollups
 from quantrac.config.settings import Settings
@@ -25,18 +27,26 @@ ROLLUPS_LOCK: Final = 0x5154_0013
 DERIVED_LOCK: Final = 0x5154_0015
 STAGES_LOCK: Final = 0x5154_0017
 DEVICES_LOCK: Final = 0x5154_0024
+NEIGHBOURS_LOCK: Final = 0x5154_0034
 GATHER_S: Final = 1.0
 """Roll-ups let changes gather: an hour is written once for several messages."""
 DERIVED_GATHER_S: Final = 0.5
 """Inputs of one time come in several messages."""
 STAGES_GATHER_S: Final = 2.0
 DEVICES_GATHER_S: Final = 2.0
+NEIGHBOURS_GATHER_S: Final = 5.0
 CHECK_S: Final = 0.5
 
 QUALITY_LAG: Final = metrics.gauge("quantrac_quality_feed_lag_seconds", "Age of the oldest change when it was taken")
 QUALITY_CHANGES: Final = metrics.counter("quantrac_quality_changes_total", "Changes judged")
 DEVICES_LAG: Final = metrics.gauge("quantrac_devices_feed_lag_seconds", "Age of the oldest change when it was taken")
 DEVICES_CHANGES: Final = metrics.counter("quantrac_devices_changes_total", "Changes judged by the tests of devices")
+NEIGHBOURS_LAG: Final = metrics.gauge(
+    "quantrac_neighbours_feed_lag_seconds", "Age of the oldest change when it was taken"
+)
+NEIGHBOURS_CHANGES: Final = metrics.counter(
+    "quantrac_neighbours_changes_total", "Changes held against neighbouring stations"
+)
 ROLLUPS_LAG: Final = metrics.gauge("quantrac_rollups_feed_lag_seconds", "Age of the oldest change when it was taken")
 ROLLUPS_CHANGES: Final = metrics.counter("quantrac_rollups_changes_total", "Changes rolled up")
 DERIVED_LAG: Final = metrics.gauge("quantrac_derived_feed_lag_seconds", "Age of the oldest change when it was taken")
@@ -49,7 +59,7 @@ log = logs.logger(__name__)
 
 def works(clock: Callable[[], datetime]) -> list[Work]:
     """Return the consumers that run in this service."""
-    tested, tested_devices = TestedChannels(), TestedDevices()
+    tested, tested_devices, neighbourhood = TestedChannels(), TestedDevices(), Neighbourhood()
     return [
         Work(
             name=quality.NAME,
@@ -79,6 +89,17 @@ def works(clock: Callable[[], datetime]) -> list[Work]:
             lag=ROLLUPS_LAG,
             changes=ROLLUPS_CHANGES,
             rest_s=GATHER_S,
+        ),
+        Work(
+            name=neighbours.NAME,
+            causes=neighbours.CAUSES,
+            lock=NEIGHBOURS_LOCK,
+            round_of=lambda conn, feed: neighbours.round_of(conn, feed, clock, neighbourhood),
+            make_everything=lambda conn, tell: neighbours.judge_everything(conn, clock, tell),
+            lag=NEIGHBOURS_LAG,
+            changes=NEIGHBOURS_CHANGES,
+            rest_s=NEIGHBOURS_GATHER_S,
+            after=neighbours.AFTER,
         ),
         Work(
             name=derived.NAME,

@@ -150,6 +150,8 @@ class QualitySpec(Model):
     gas_check: ScoreOrOff | None = None
     humid_dust: ScoreOrOff | None = None
     attenuated: ScoreOrOff | None = None
+    neighbours: ScoreOrOff | None = None
+    """Of the stations around, where at least two measure the same."""
     climatology: Annotated[tuple[float, ...], BeforeValidator(_climate), WithJsonSchema({"type": "array"})] | None = (
         None
     )

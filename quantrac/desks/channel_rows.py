@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ingest.quality.devices import CHECKS, DUST, judged_by
 from ingest.quality.history import limits_at, limits_of
 from quantrac.config.stations import AGENT, CENTRE, Channel
-from quantrac.quality import climatology
+from quantrac.quality import climatology, neighbours
 from quantrac.telemetry.parameters import BUILT_IN, HOUSEKEEPING, Kind, parameter
 
 
@@ -102,13 +102,15 @@ def _is_measured(channel: Channel) -> bool:
 
 
 def _history_tests(channel: Channel, judged: Mapping[str, Collection[str]]) -> list[str]:
-    """Return the tests that run on a channel: of its own history, and of its device."""
+    """Return the tests that run on a channel: of its own history, of its device, and of the stations around."""
     if not _is_measured(channel):
         return []
     of_device = [
         name for name, parameters in judged.items() if channel.parameter in parameters and channel.quality.get(name, 1)
     ]
     own = [climatology.TEST] if channel.climatology else []
+    if channel.parameter in neighbours.AGREEMENTS and channel.quality.get(neighbours.TEST, 1):
+        own.append(neighbours.TEST)
     return sorted([*limits_of(channel.parameter, channel.quality), *of_device, *own])
 
 

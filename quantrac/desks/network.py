@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from psycopg.types.json import Jsonb
 
+from ingest.quality import neighbour_consumer as neighbours
 from ingest.rollups import consumer as rollups
 from quantrac.config.network import Network, NetworkFile
 from quantrac.config.station_json import content
@@ -184,7 +185,8 @@ def _apply_settings(conn: Connection, settings: NetworkFile) -> list[SettingChan
     conn.execute(SETTINGS, [Jsonb(each) if isinstance(each, dict) else each for each in wanted])
     changes = changed_settings(in_force, wanted)
     if any(each.name == "time_zone" for each in changes):
-        unregister(conn, rollups.NAME)
+        for consumer in (rollups.NAME, neighbours.NAME):  # it reads the hours, which will be other ones
+            unregister(conn, consumer)
     return changes
 
 

@@ -38,7 +38,7 @@ DERIVED: dict[str, tuple[str, int, str, dict[str, str]]] = {
     "salinity_1h": ("salinity", 3600, "mean-1h", {"of": "salinity"}),
     "salinity_8h": ("salinity", 3600, "mean-8h", {"of": "salinity_1h"}),
 }
-CONSUMERS = {"quality", "devices", "rollups", "derived", "stages", "alerts"}
+CONSUMERS = {"quality", "devices", "neighbours", "rollups", "derived", "stages", "alerts"}
 
 Row = tuple[int, datetime, float | None, int, int, datetime]
 

@@ -12,7 +12,7 @@ from quantrac.config.loader import load_network
 from quantrac.config.modbus import ModbusSignal
 from quantrac.config.station_files import QualitySpec
 from quantrac.desks.channel_rows import channel_rows
-from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.quality.suspicion import DOUBTING
 
 
 def rows_with(root: Path, channels: str) -> dict[str, tuple[list[str], dict[str, Any]]]:
@@ -24,7 +24,7 @@ def rows_with(root: Path, channels: str) -> dict[str, tuple[list[str], dict[str,
 
 
 def test_every_test_may_be_set_in_a_file_and_has_a_name_on_pages() -> None:
-    tests = TESTS.keys() | DEVICE_TESTS.keys()
+    tests = TESTS.keys() | DOUBTING
     assert set(QualitySpec.model_fields) == tests
     assert {f"test_{name}" for name in tests} <= TEXTS.keys()
 
