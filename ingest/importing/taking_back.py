@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -28,11 +28,18 @@ HELD: Final = "select station, first_t, last_t from import where import_id = %s 
 TURN: Final = "select from import where import_id = %s for no key update"
 ALONE: Final = "select pg_advisory_xact_lock(%s)"
 WITHDRAW: Final = """
-select channel_id, time, value, state, received_at, readings, first_t, last_t from withdraw_readings(%s, %s, %s)
+select channel_id, time, value, state, received_at, readings, first_t, last_t from withdraw_readings(%s, %s, %s, %s)
 """
 RESTORE: Final = """
 insert into reading (channel_id, time, value, state, tests, received_at)
 select * from unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::int2[], %s::timestamptz[])
+on conflict do nothing
+"""
+SECONDED: Final = """
+insert into seconded_reading (channel_id, time, received_at, tests)
+select s.channel_id, s.time, s.received_at, s.tests
+from unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::int2[], %s::timestamptz[])
+  as s(channel_id, time, value, state, tests, received_at)
 on conflict do nothing
 """
 LATEST: Final = """
@@ -43,6 +50,9 @@ where c.station = %s and not c.derived and not exists (select from latest l wher
 order by r.channel_id on conflict (channel_id) do nothing
 """
 GONE: Final = "update import set gone_at = %s where import_id = %s and gone_at is null returning withdrawn"
+
+Reading = tuple[int, datetime, float | None, int, datetime]
+"""Channel, time, value, state, receipt."""
 
 
 @dataclass(slots=True)
@@ -62,7 +72,7 @@ def take_back(conn: Connection, import_id: int, now: datetime, moved: Callable[[
     held = conn.execute(HELD, [import_id]).fetchone()
     station, first, last = held or ("", None, None)
     for low, high in _weeks(first, last):
-        _take_back(conn, import_id, station, low, high, done)
+        _take_back(conn, import_id, station, low, high, now, done)
         moved(min(1.0, (high - first) / (last - first + INSTANT)))
     conn.execute(GONE, [now, import_id])
     return done
@@ -78,17 +88,19 @@ def _weeks(first: datetime | None, last: datetime | None) -> Iterator[tuple[date
         low += WEEK
 
 
-def _take_back(conn: Connection, import_id: int, station: str, low: datetime, high: datetime, done: TakenBack) -> None:
+def _take_back(
+    conn: Connection, import_id: int, station: str, low: datetime, high: datetime, now: datetime, done: TakenBack
+) -> None:
     with conn.transaction():
         conn.execute(TURN, [import_id])
         conn.execute(ALONE, [UNDO_LOCK])
-        rows = conn.execute(WITHDRAW, [import_id, low, high]).fetchall()
-        back = [row[:5] for row in rows if row[1] is not None]
+        rows = conn.execute(WITHDRAW, [import_id, low, high, now]).fetchall()
+        back, alike = _by_source([row[:5] for row in rows if row[1] is not None])
         gone = [
             NewChange(station, channel_id, low_t, high_t, count, Cause.WITHDRAWN)
             for channel_id, time, *_, count, low_t, high_t in rows if time is None and channel_id is not None
         ]  # fmt: skip
-        _restore(conn, back)
+        _restore(conn, back, alike)
         conn.execute(LATEST, [station])
         append_changes(conn, [*gone, *_came_back(station, back)])
     done.readings += sum(change.rows for change in gone)
@@ -96,18 +108,27 @@ def _take_back(conn: Connection, import_id: int, station: str, low: datetime, hi
     done.stayed += sum(row[5] for row in rows if row[0] is None)
 
 
-def _restore(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Store readings of others, with the findings that ingest would have had on them."""
+def _by_source(rows: Sequence[Reading]) -> tuple[list[Reading], list[Reading]]:
+    """Return of each channel and time the first reading, and what others have sent alike."""
+    first: dict[tuple[int, datetime], Reading] = {}
+    alike = [row for row in rows if first.setdefault((row[0], row[1]), row) is not row]
+    return list(first.values()), alike
+
+
+def _restore(conn: Connection, rows: Sequence[Reading], alike: Sequence[Reading]) -> None:
+    """Store readings of others, with the findings that ingest would have had on them, and who else has sent them."""
     if not rows:
         return
     registry = registry_table.load_in(conn)
-    channels, times, values, states, received = (list(column) for column in zip(*rows, strict=True))
-    numbers = np.searchsorted(registry.channel_id, np.array(channels, np.int32))
-    found = tests_of(np.array(values, np.float64), numbers, registry).tolist()
-    conn.execute(RESTORE, [channels, times, values, states, found, received])
+    for statement, some in ((RESTORE, rows), (SECONDED, alike)):
+        if some:
+            channels, times, values, states, received = (list(column) for column in zip(*some, strict=True))
+            numbers = np.searchsorted(registry.channel_id, np.array(channels, np.int32))
+            found = tests_of(np.array(values, np.float64), numbers, registry).tolist()
+            conn.execute(statement, [channels, times, values, states, found, received])
 
 
-def _came_back(station: str, rows: Sequence[tuple[Any, ...]]) -> Iterator[NewChange]:
+def _came_back(station: str, rows: Sequence[Reading]) -> Iterator[NewChange]:
     times: defaultdict[int, list[datetime]] = defaultdict(list)
     for channel_id, time, *_ in rows:
         times[channel_id].append(time)

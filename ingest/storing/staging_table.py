@@ -21,7 +21,7 @@ create temp table if not exists staged_reading (
   channel_id int4 not null, time timestamptz not null, value float8, state int2 not null, tests int2 not null,
   received_at timestamptz not null, ordinal int4 not null, message int4 not null, new boolean not null default false,
   known boolean not null default false, conflict boolean not null default false, fills boolean not null default false,
-  filled_state int2, kept_at timestamptz
+  filled_state int2, null_sent timestamptz[], kept_at timestamptz
 ) on commit delete rows
 """,
     "truncate staged_reading",
@@ -57,12 +57,13 @@ with firsts as (
   select distinct on (channel_id, time) channel_id, time, ordinal, value, state, tests, received_at
   from staged_reading where fills order by channel_id, time, ordinal
 ), filled as materialized (
-  select channel_id, time, ordinal, fill_reading(channel_id, time, value, state, tests, received_at) as state
-  from firsts
+  select channel_id, time, ordinal, null_state, sent
+  from firsts cross join lateral fill_reading(channel_id, time, value, state, tests, received_at)
 )
 update staged_reading s
 set fills = false, known = false, conflict = false, new = s.ordinal = filled.ordinal,
-    filled_state = case when s.ordinal = filled.ordinal then filled.state end
+    filled_state = case when s.ordinal = filled.ordinal then filled.null_state end,
+    null_sent = case when s.ordinal = filled.ordinal then filled.sent end
 from filled where s.channel_id = filled.channel_id and s.time = filled.time and s.ordinal >= filled.ordinal
 """
 INSERT = """
@@ -98,13 +99,20 @@ UNDO_LOCK: Final = 0x5154_0041
 that goes meanwhile."""
 SHARE = "select pg_advisory_xact_lock_shared(%s)"
 CONFLICTS = """
-select channel_id, time, case when conflict then value end, case when conflict then state else filled_state end,
-       received_at, message, conflict
-from staged_reading where conflict or filled_state is not null order by channel_id, time, ordinal
+select k.channel_id, k.time, k.value, k.state, i.import_id, k.first_at, k.received_at, k.message, k.conflict
+from (
+  select channel_id, time, value, state, received_at as first_at, received_at, message, conflict, ordinal
+  from staged_reading where conflict
+  union all
+  select channel_id, time, null, filled_state, unnest(null_sent), received_at, message, conflict, ordinal
+  from staged_reading where filled_state is not null
+) k left join import i on i.started_at = k.first_at
+order by k.channel_id, k.time, k.ordinal, k.first_at
 """
 KEEP_CONFLICT = """
-insert into conflict (channel_id, time, value, state, epoch, seq, received_at) values (%s, %s, %s, %s, %s, %s, %s)
-on conflict (channel_id, time, value, state) do update
+insert into conflict (channel_id, time, value, state, import_id, first_at, epoch, seq, received_at)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+on conflict (channel_id, time, value, state, import_id) do update
 set count = conflict.count + 1, received_at = excluded.received_at
 """
 NEW_MESSAGES = "select distinct message from staged_reading where new"
@@ -162,7 +170,7 @@ def _keep_conflicts(conn: Connection, batch: Batch) -> set[int]:
                 for *reading, received_at, message, _ in found
             ],
         )
-    return {row[5] for row in found if row[6]}
+    return {row[7] for row in found if row[8]}
 
 
 def _all(conn: Connection, statements: Iterable[str]) -> None:

@@ -40,7 +40,7 @@ grant execute on function drop_readings_before(timestamptz), drop_rollups_before
   fill_reading(int4, timestamptz, float8, int2, int2, timestamptz) to quantrac_ingest;
 grant select, insert, update on hourly, daily, import, channel_interval to quantrac_ingest;
 grant select, insert on seconded_reading to quantrac_ingest;
-grant execute on function withdraw_readings(int4, timestamptz, timestamptz) to quantrac_ingest;
+grant execute on function withdraw_readings(int4, timestamptz, timestamptz, timestamptz) to quantrac_ingest;
 grant select, insert, delete on owed_day to quantrac_ingest;
 grant select, insert, update on lacking to quantrac_ingest;
 grant select on network, dropped to quantrac_ingest, quantrac_alerts, quantrac_console;

@@ -146,21 +146,31 @@ CREATE FUNCTION public.expected_readings(of_channel integer, low timestamp with 
   where i.channel_id = of_channel
 $$;
 
-CREATE FUNCTION public.fill_reading(channel integer, at timestamp with time zone, measured double precision, its_state smallint, its_tests smallint, received timestamp with time zone) RETURNS smallint
+CREATE FUNCTION public.fill_reading(channel integer, at timestamp with time zone, measured double precision, its_state smallint, its_tests smallint, received timestamp with time zone) RETURNS TABLE(null_state smallint, sent timestamp with time zone[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 declare
-  was int2;
+  was reading;
+  alike timestamptz[];
 begin
-  select r.state into was from reading r
-  where r.channel_id = channel and r.time = at and r.value is null and state_word(r.state) in ('comm', 'warmup', 'fault');
-  if was is not null and measured is not null then
-    update reading r set value = measured, state = its_state, tests = its_tests, received_at = received
-    where r.channel_id = channel and r.time = at;
+  select * into was from reading r
+  where r.channel_id = channel and r.time = at and gives_way(r.value, r.state);
+  if was is null or measured is null then
+    return;
   end if;
-  return was;
+  update reading r set value = measured, state = its_state, tests = its_tests, received_at = received
+  where r.channel_id = channel and r.time = at;
+  with gone as (delete from seconded_reading s where s.channel_id = channel and s.time = at returning s.received_at)
+  select array_agg(g.received_at order by g.received_at) into alike from gone g;
+  return query select was.state, was.received_at || coalesce(alike, '{}');
 end $$;
+
+CREATE FUNCTION public.gives_way(value double precision, state smallint) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  select value is null and state_word(state) in ('comm', 'warmup', 'fault')
+$$;
 
 CREATE FUNCTION public.judged_readings(of_channel text, low timestamp with time zone, high timestamp with time zone) RETURNS TABLE("time" timestamp with time zone, value double precision, raw_value double precision, state text, quality smallint)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -423,18 +433,25 @@ CREATE FUNCTION public.readings_as_of(of_channel integer, low timestamp with tim
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-  with gone as materialized (
-    select distinct on (w.time) w.channel_id, w.time, w.value, w.state, w.tests, i.started_at as received_at
+  with sent as (
+    select w.time, w.value, w.state, w.tests, i.started_at as received_at
     from withdrawn_reading w join import i using (import_id)
     where w.channel_id = of_channel and w.time > low and w.time <= high
-      and i.started_at <= moment and i.undone_at > moment
-    order by w.time, i.started_at),
-  stood as (
-    select * from gone
+      and i.started_at <= moment and w.withdrawn_at > moment
     union all
-    select r.channel_id, r.time, r.value, r.state, r.tests, r.received_at from reading r
+    select r.time, r.value, r.state, r.tests, r.received_at from reading r
     where r.channel_id = of_channel and r.time > low and r.time <= high and r.received_at <= moment
-      and r.time not in (select g.time from gone g))
+    union all
+    select k.time, k.value, k.state, 1::int2, k.first_at from conflict k
+    where k.channel_id = of_channel and k.time > low and k.time <= high and gives_way(k.value, k.state)
+      and k.first_at <= moment),
+  judged as (
+    select s.*, first_value(gives_way(s.value, s.state)) over (partition by s.time order by s.received_at)
+      and s.value is null as gave_way
+    from sent s),
+  stood as (
+    select distinct on (j.time) of_channel as channel_id, j.time, j.value, j.state, j.tests, j.received_at from judged j
+    order by j.time, j.gave_way, j.received_at)
   select r.time, case when k.correction_id is null then r.value else k.value end, r.value, state_word(r.state),
          coalesce(f.person, greatest(quality_of(r.state, r.tests), f.found)),
          (test_words(r.tests) || coalesce(f.words, '{}'))::text, r.received_at
@@ -550,7 +567,7 @@ CREATE FUNCTION public.test_words(tests smallint) RETURNS text[]
     case when tests & 4 > 0 then 'plausible' end, case when tests & 8 > 0 then 'expect' end], null) end
 $$;
 
-CREATE FUNCTION public.withdraw_readings(undone integer, low timestamp with time zone, high timestamp with time zone) RETURNS TABLE(channel_id integer, "time" timestamp with time zone, value double precision, state smallint, received_at timestamp with time zone, readings bigint, first_t timestamp with time zone, last_t timestamp with time zone)
+CREATE FUNCTION public.withdraw_readings(undone integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) RETURNS TABLE(channel_id integer, "time" timestamp with time zone, value double precision, state smallint, received_at timestamp with time zone, readings bigint, first_t timestamp with time zone, last_t timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
@@ -564,6 +581,11 @@ begin
   create temp table withdrawn_now (
     channel_id int4, time timestamptz, value float8, state int2, tests int2, primary key (channel_id, time)
   ) on commit drop;
+  drop table if exists pg_temp.standing_now;
+  create temp table standing_now (
+    channel_id int4, time timestamptz, value float8, state int2, received_at timestamptz, alike boolean,
+    primary key (channel_id, time)
+  ) on commit drop;
   delete from seconded_reading s using channel c
   where c.station = its.station and s.channel_id = c.channel_id and s.time > low and s.time <= high
     and s.received_at = its.started_at;
@@ -574,18 +596,44 @@ begin
   analyze withdrawn_now;
   perform from latest l where l.channel_id in (select w.channel_id from withdrawn_now w)
   order by l.channel_id for update;  -- in the order in which ingest moves them
-  insert into withdrawn_reading (channel_id, time, import_id, value, state, tests)
-  select w.channel_id, w.time, undone, w.value, w.state, w.tests from withdrawn_now w;
-  with others as (
-    select distinct on (s.channel_id, s.time) s.* from withdrawn_now w join seconded_reading s using (channel_id, time)
-    order by s.channel_id, s.time, s.received_at),
-  taken as (delete from seconded_reading s using others o
-            where s.channel_id = o.channel_id and s.time = o.time and s.received_at = o.received_at),
-  kept as (update reading r set received_at = o.received_at, tests = o.tests from others o
-           where r.channel_id = o.channel_id and r.time = o.time and r.time > low and r.time <= high
-           returning r.channel_id, r.time),
-  shown as (update latest l set received_at = o.received_at, tests = o.tests from others o
-            where l.channel_id = o.channel_id and l.time = o.time)
+  insert into withdrawn_reading (channel_id, time, import_id, value, state, tests, withdrawn_at)
+  select w.channel_id, w.time, undone, w.value, w.state, w.tests, moment from withdrawn_now w;
+  with own as (delete from conflict k where k.import_id = undone and k.time > low and k.time <= high returning k.*)
+  insert into withdrawn_reading (channel_id, time, import_id, value, state, tests, withdrawn_at)
+  select distinct on (o.channel_id, o.time) o.channel_id, o.time, undone, null, o.state, 1, moment
+  from own o where gives_way(o.value, o.state) order by o.channel_id, o.time, o.conflict_id
+  on conflict do nothing;  -- nulls that have given way, or would have
+  with sent as (
+    select w.channel_id, w.time, w.value, w.state, s.received_at, true as alike
+    from withdrawn_now w join seconded_reading s using (channel_id, time)
+    union all
+    select n.channel_id, n.time, n.value, n.state, coalesce(n.first_at, its.undone_at), false
+    from withdrawn_now w join conflict n using (channel_id, time)),
+  judged as (
+    select s.*, first_value(gives_way(s.value, s.state)) over (
+      partition by s.channel_id, s.time order by s.received_at) and s.value is null as gave_way
+    from sent s)
+  insert into standing_now
+  select distinct on (j.channel_id, j.time) j.channel_id, j.time, j.value, j.state, j.received_at, j.alike from judged j
+  order by j.channel_id, j.time, j.gave_way, j.received_at;
+  analyze standing_now;
+  with taken as (
+    delete from seconded_reading s using standing_now n
+    where s.channel_id = n.channel_id and s.time = n.time and (n.received_at = s.received_at or not n.alike)
+    returning s.channel_id, s.time, s.received_at, s.tests, n.alike),
+  kept as (
+    update reading r set received_at = t.received_at, tests = t.tests from taken t
+    where t.alike and r.channel_id = t.channel_id and r.time = t.time and r.time > low and r.time <= high
+    returning r.channel_id, r.time),
+  shown as (
+    update latest l set received_at = t.received_at, tests = t.tests from taken t
+    where t.alike and l.channel_id = t.channel_id and l.time = t.time),
+  second_values as (  -- of which message, is not known any more
+    insert into conflict (channel_id, time, value, state, epoch, seq, received_at, import_id, first_at)
+    select w.channel_id, w.time, w.value, w.state, coalesce(i.epoch, ''), 0, t.received_at, i.import_id, t.received_at
+    from taken t join withdrawn_now w using (channel_id, time) left join import i on i.started_at = t.received_at
+    where not t.alike
+    on conflict do nothing)
   delete from withdrawn_now w using kept k where w.channel_id = k.channel_id and w.time = k.time;
   get diagnostics stayed = row_count;
   delete from reading r using withdrawn_now w
@@ -600,29 +648,20 @@ begin
   where f.flag >= 3;
   update import i set withdrawn = i.withdrawn + (select count(*) from withdrawn_now) where i.import_id = undone;
   return query
-  with own as (  -- conflicts that only this import brought; a null in the place of which it had come is none of them
-    delete from conflict k using channel c
-    where c.station = its.station and k.channel_id = c.channel_id and k.time > low and k.time <= high
-      and k.epoch = its.epoch and k.received_at = its.started_at
-      and not (k.value is null and exists (
-        select from withdrawn_now w where w.channel_id = k.channel_id and w.time = k.time and w.value is not null))
-    returning k.conflict_id),
-  back as (
-    delete from conflict k using (
-      select distinct on (n.channel_id, n.time) n.conflict_id
-      from withdrawn_now w join conflict n using (channel_id, time)
-      where n.conflict_id not in (select conflict_id from own)
-      order by n.channel_id, n.time, n.value is null, n.conflict_id) chosen
-    where k.conflict_id = chosen.conflict_id
-    returning k.channel_id, k.time, k.value, k.state,
-              case when k.received_at = its.started_at then its.undone_at else k.received_at end as received_at)
-  select b.channel_id, b.time, b.value, b.state, b.received_at, null::int8, null::timestamptz, null::timestamptz
-  from back b
-  union all
-  select w.channel_id, null, null, null, null, count(*), min(w.time), max(w.time) from withdrawn_now w
-  group by w.channel_id
-  union all
-  select null, null, null, null, null, stayed, null, null;
+  with back as (
+    delete from conflict k using standing_now n
+    where not n.alike and k.channel_id = n.channel_id and k.time = n.time and k.state = n.state
+      and k.value is not distinct from n.value
+    returning k.channel_id, k.time, k.value, k.state, coalesce(k.first_at, its.undone_at) as received_at),
+  said as (
+    select b.channel_id, b.time, b.value, b.state, b.received_at, null::int8, null::timestamptz, null::timestamptz
+    from back b
+    union all
+    select w.channel_id, null, null, null, null, count(*), min(w.time), max(w.time) from withdrawn_now w
+    group by w.channel_id
+    union all
+    select null, null, null, null, null, stayed, null, null)
+  select * from said s order by s.channel_id, s.time, s.received_at;
 end $$;
 
 CREATE FUNCTION public.without_addresses(words text) RETURNS text
@@ -1165,8 +1204,14 @@ CREATE TABLE public.conflict (
     seq bigint NOT NULL,
     received_at timestamp with time zone NOT NULL,
     count bigint DEFAULT 1 NOT NULL,
+    import_id integer,
+    first_at timestamp with time zone,
     CONSTRAINT conflict_count_check CHECK ((count > 0))
 );
+
+COMMENT ON COLUMN public.conflict.import_id IS 'the import that brought this value or null; null: any other source';
+
+COMMENT ON COLUMN public.conflict.first_at IS 'when it first came from there; of a null that gave way, the receipt of the null';
 
 ALTER TABLE public.conflict ALTER COLUMN conflict_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.conflict_conflict_id_seq
@@ -3484,7 +3529,8 @@ CREATE TABLE public.withdrawn_reading (
     import_id integer NOT NULL,
     value double precision,
     state smallint NOT NULL,
-    tests smallint NOT NULL
+    tests smallint NOT NULL,
+    withdrawn_at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE ONLY public.account_identity
@@ -3581,7 +3627,7 @@ ALTER TABLE ONLY public.config_change
     ADD CONSTRAINT config_change_pkey PRIMARY KEY (config_change_id);
 
 ALTER TABLE ONLY public.conflict
-    ADD CONSTRAINT conflict_channel_id_time_value_state_key UNIQUE NULLS NOT DISTINCT (channel_id, "time", value, state);
+    ADD CONSTRAINT conflict_channel_id_time_value_state_import_id_key UNIQUE NULLS NOT DISTINCT (channel_id, "time", value, state, import_id);
 
 ALTER TABLE ONLY public.conflict
     ADD CONSTRAINT conflict_pkey PRIMARY KEY (conflict_id);
@@ -3817,6 +3863,8 @@ CREATE INDEX change_station ON public.change USING btree (station, id);
 
 CREATE INDEX config_change_file ON public.config_change USING btree (file, config_change_id);
 
+CREATE INDEX conflict_import ON public.conflict USING btree (import_id) WHERE (import_id IS NOT NULL);
+
 CREATE INDEX console_session_account ON public.console_session USING btree (account_id);
 
 CREATE UNIQUE INDEX contact_apprise ON public.contact USING btree (apprise) WHERE active;
@@ -4017,6 +4065,9 @@ ALTER TABLE ONLY public.composite_state
 ALTER TABLE ONLY public.config_change
     ADD CONSTRAINT config_change_takes_back_fkey FOREIGN KEY (takes_back) REFERENCES public.config_change(config_change_id);
 
+ALTER TABLE ONLY public.conflict
+    ADD CONSTRAINT conflict_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.import(import_id);
+
 ALTER TABLE ONLY public.console_session
     ADD CONSTRAINT console_session_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(account_id);
 
@@ -4173,8 +4224,8 @@ REVOKE ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp w
 GRANT ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_reader;
 GRANT ALL ON FUNCTION public.readings_as_of(of_channel integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_console;
 
-REVOKE ALL ON FUNCTION public.withdraw_readings(undone integer, low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.withdraw_readings(undone integer, low timestamp with time zone, high timestamp with time zone) TO quantrac_ingest;
+REVOKE ALL ON FUNCTION public.withdraw_readings(undone integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.withdraw_readings(undone integer, low timestamp with time zone, high timestamp with time zone, moment timestamp with time zone) TO quantrac_ingest;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.account TO quantrac_console;
 GRANT SELECT ON TABLE public.account TO quantrac_backup;

@@ -7,14 +7,18 @@ on the readings since: a signed day, a review. `ingest.importing.taking_back` th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from ingest.derived.definitions import definitions
 from quantrac.database import audit
 from quantrac.database.feed import Cause, NewChange, append_changes
 from quantrac.database.pool import Connection, columns_of, rows_of
+from quantrac.database.time_zone import time_zone
 from quantrac.desks.review_rows import ONE_AT_A_TIME
 from quantrac.telemetry.errors import QuantracError
+from quantrac.telemetry.indices.formulas import Basis
+from quantrac.telemetry.local_time import HOUR
 
 MOST_NAMED: Final = 10
 
@@ -38,12 +42,25 @@ where c.station = %(station)s and v.withdrawn_at is null and v.import_id is dist
 order by v.review_id limit %(most)s
 """
 SIGNED: Final = """
-select s.day, coalesce(s.approved_by, s.person), c.channel, count(*) over ()
+select c.channel, s.day, coalesce(s.approved_by, s.person), count(*) over ()
 from sign_off s join channel c using (channel_id)
 where c.station = %(station)s and s.reopened_at is null and s.from_t < %(last_t)s and s.to_t >= %(first_t)s
   and exists (select from reading r where r.channel_id = s.channel_id and r.time > s.from_t and r.time <= s.to_t
               and r.received_at = %(started_at)s)
-order by s.day, c.channel limit 1
+order by s.day, c.channel limit %(most)s
+"""
+# A value that is made of the hours before reaches into the evening before its day, which nobody may have signed.
+SIGNED_DERIVED: Final = """
+select distinct v.channel, v.day, count(*) over ()
+from (select channel_id, reach, array_agg(source) as sources
+      from unnest(%(derived)s::int4[], %(sources)s::int4[], %(reach)s::interval[]) as u(channel_id, source, reach)
+      group by channel_id, reach) d
+join channel c using (channel_id) join v_stage v on v.channel = c.channel and v.stage = 'reviewed'
+  and v.time < %(last_t)s + d.reach and v.time >= %(first_t)s - interval '2 days'
+where exists (
+  select from reading r where r.channel_id = any(d.sources) and r.received_at = %(started_at)s
+    and r.time > v.time - d.reach and r.time <= (v.day + 1)::timestamp at time zone %(zone)s)
+order by v.day, v.channel limit %(most)s
 """
 # As a review that is withdrawn: the newest verdict that is not of this import holds again, or none.
 END_VERDICTS: Final = """
@@ -157,23 +174,54 @@ def begin_undo(conn: Connection, import_id: int, person: str, reason: str, now: 
     return BegunUndo(station, verdicts, was_begun=False)
 
 
+MEASURED: Final = "select channel_id from channel where station = %s and not derived"
+REOPEN_FIRST: Final = "reopen first, with a reason: quantrac stages reopen"
+
+
+def _named(days: list[str], count: int) -> str:
+    more = f" and {count - len(days)} more" if count > len(days) else ""
+    return f"{count} day{'s' if count > 1 else ''}, {', '.join(days)}{more}"
+
+
+def _derived_of(conn: Connection, station: str) -> dict[str, Any]:
+    """Return what is made of a station's channels: with each measured source, and how far before a day it reaches."""
+    own = {row[0] for row in conn.execute(MEASURED, [station])}
+    reach = dict.fromkeys(own, timedelta(0))
+    sources: dict[int, set[int]] = {channel_id: {channel_id} for channel_id in own}
+    for each in (one for layer in definitions(conn) for one in layer):
+        if inputs := reach.keys() & each.inputs.values():
+            looks_back = each.formula.basis in (Basis.HOUR, Basis.HOURS)
+            hours = (each.formula.hours - 1) * HOUR if looks_back else timedelta(0)
+            reach[each.channel_id] = hours + max(reach[one] for one in inputs)
+            sources[each.channel_id] = set().union(*(sources[one] for one in inputs))
+    pairs = [(made, one) for made in reach.keys() - own for one in sources[made]]
+    return {
+        "derived": [made for made, _ in pairs], "sources": [one for _, one in pairs],
+        "reach": [reach[made] for made, _ in pairs], "zone": time_zone(conn).key,
+    }  # fmt: skip
+
+
 def _refuse_built_on(conn: Connection, asked: dict[str, Any]) -> None:
     """Raise where people have signed or reviewed readings of the import: what they said is theirs to take back."""
-    signed = conn.execute(SIGNED, asked).fetchone()
-    if signed is not None:
-        day, by, channel, count = signed
-        days = "1 day" if count == 1 else f"{count} days, the first of them"
+    stays = f"import {asked['import_id']} stays: somebody signed"
+    signed = conn.execute(SIGNED, asked).fetchall()
+    if signed:
+        named = [f"{day:%d/%m/%Y} of {channel} (by {by})" for channel, day, by, _ in signed]
+        raise NotUndone(f"{stays} {_named(named, signed[0][3])} with readings of it: {REOPEN_FIRST}")
+    made = conn.execute(SIGNED_DERIVED, asked | _derived_of(conn, asked["station"])).fetchall()
+    if made:
+        named = [f"{day:%d/%m/%Y} of {channel}" for channel, day, _ in made]
         raise NotUndone(
-            f"import {asked['import_id']} stays: somebody signed {days} with readings of it, {day:%d/%m/%Y} of "
-            f"{channel} (by {by}): reopen first, with a reason: quantrac stages reopen"
+            f"{stays} all that these derived days are made of, and readings of it reach into them: "
+            f"{_named(named, made[0][2])}: {REOPEN_FIRST}"
         )
     reviews = conn.execute(REVIEWS, asked).fetchall()
     if reviews:
-        named = ", ".join(
+        those = ", ".join(
             f"{review_id} ({channel}, {person}{f', import {other}' if other is not None else ''})"
             for review_id, channel, person, other in reviews
         )
         raise NotUndone(
-            f"import {asked['import_id']} stays: these reviews hold for readings of it: {named}: withdraw them first, "
+            f"import {asked['import_id']} stays: these reviews hold for readings of it: {those}: withdraw them first, "
             "quantrac review withdraw, or undo the import that brought them"
         )

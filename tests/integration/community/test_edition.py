@@ -55,6 +55,7 @@ def test_tune_may_be_repeated_and_done_by_several_at_once(database: str, conn: C
     assert "compression of readings older than 60 days" in said[1]
     assert settings(conn) == before
     assert conn.execute("select current_setting('random_page_cost')::float8").fetchone() == (1.1,)
+    assert conn.execute("show plan_cache_mode").fetchone() == ("force_custom_plan",)
 
 
 def test_old_weeks_are_compressed_once_and_again_when_late_readings_came(world: World, conn: Connection) -> None:

@@ -17,7 +17,7 @@ from quantrac.config.network import Retention
 from quantrac.database.backup import RestoreFailed, backup, restore
 from quantrac.database.edition import tune
 from quantrac.database.migration import migrate
-from quantrac.database.pool import connect
+from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network
 from tests.integration.community.conftest import compress_everything, loose_rows
 from tests.integration.database.conftest import NOON, World
@@ -25,8 +25,9 @@ from tests.integration.database.test_backup import counts, fill
 from tests.integration.ingest.given import Given
 from tests.integration.ingest.test_importing import CONFIGS, load, month, order
 from tests.integration.ingest.test_rollups import T0, everything, follow, station, store
+from tests.integration.ingest.test_undone_imports import centre, undo_some_that_overlap
 
-__all__ = ["station"]
+__all__ = ["centre", "station"]
 
 pytestmark = pytest.mark.community
 NAMES = {"Temp": "water_temp"}
@@ -111,12 +112,24 @@ def test_retention_drops_compressed_weeks_and_what_lies_beside_them(world: World
         world.reading(now - timedelta(days=days))
     compress_everything(world.conn)
     world.reading(now - timedelta(days=400, seconds=5))
+    world.conn.execute("update network set readings_kept = '390 days'")
     assert apply_retention(world.conn, now, Retention.model_validate({"readings": "390d"})).words.startswith(
         "readings: 1 chunks dropped"
     )
     assert world.one("select count(*) from reading") == 3
     left = "select count(*) from timescaledb_information.chunks where hypertable_name like '_compressed%%'"
     assert world.one(left) in (0, 3), "no compressed rows of a dropped week stay behind"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_imports_into_compressed_weeks_each_is_undone_by_itself(
+    centre: Connection, tmp_path: Path, seed: int
+) -> None:
+    """Compressed before and after each import and each undoing, for a part of the time only."""
+    chance = random.Random(seed)
+    undo_some_that_overlap(
+        centre, tmp_path, chance, between=lambda: chance.random() < 0.7 and compress_everything(centre)
+    )
 
 
 def test_imported_files_again_change_nothing_in_compressed_weeks(database: str, tmp_path: Path) -> None:

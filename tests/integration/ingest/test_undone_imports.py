@@ -1,6 +1,7 @@
 """An import that is undone leaves the books as if it had never come: held against a station that never had it."""
 
 import itertools
+import random
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,11 +78,13 @@ def value(slot: int, name: str) -> float:
     return round(base + (slot * 7 % 13) / 10, 2)
 
 
-def live(conn: Connection, station: str, epoch: str, readings: Iterable[tuple[int, str, Value]], at: datetime) -> None:
+def live(conn: Connection, station: str, epoch: str, readings: Iterable[tuple[Any, ...]], at: datetime) -> None:
     """Store readings as an edge sends them: one message a slot."""
     made = []
     for seq, (slot, some) in enumerate(itertools.groupby(readings, key=lambda one: one[0]), start=1):
-        found: list[Any] = [(name, number, "comm" if number is None else "ok") for _, name, number in some]
+        found: list[Any] = [
+            (name, number, *(said or ["comm" if number is None else "ok"])) for _, name, number, *said in some
+        ]
         made.append(Message(epoch=epoch, seq=seq, t=round((START + slot * SLOT).timestamp() * 1000), r=found))
     topic, received = topics.topic(station, "readings"), round(at.timestamp() * 1e6)
     payloads = [wire.encode(message) for message in made]
@@ -179,7 +182,7 @@ def test_undone_it_leaves_what_would_be_there_without_it(centre: Connection, tmp
     as_of = "select value from readings_as_of(%s, %s, %s, %s) order by time"
     for slots, hours, expected in (
         ((-3, 0), -1, []), ((-3, 0), 1, [value(slot, "do") for slot in (-2, -1, 0)]), ((-3, 0), 3, []),
-        ((38, 40), -1, [value(39, "do")]), ((38, 40), 1, [value(39, "do"), value(40, "do")]),
+        ((38, 40), -1, [value(39, "do"), None]), ((38, 40), 1, [value(39, "do"), value(40, "do")]),
         ((60, 62), 1, [value(61, "do"), value(62, "do")]), ((60, 62), 3, [value(61, "do") + 0.05, value(62, "do")]),
     ):  # fmt: skip
         span = [START + slot * SLOT for slot in slots]
@@ -199,6 +202,78 @@ def test_undone_it_leaves_what_would_be_there_without_it(centre: Connection, tmp
     undo(conn, again, NOW + timedelta(hours=4))
     settle(conn)
     assert shown(conn, OWN) == shown(conn, OTHER)
+
+
+def as_of(conn: Connection, station: str, moment: datetime) -> list[tuple[Any, ...]]:
+    """The readings that are shown of an earlier moment."""
+    return conn.execute(
+        """select c.name, r.time, r.value, r.state from channel c
+           cross join lateral readings_as_of(c.channel_id, '-infinity', 'infinity', %s) r
+           where c.station = %s and not c.derived order by 1, 2""",
+        [moment, station],
+    ).fetchall()
+
+
+def undo_some_that_overlap(conn: Connection, folder: Path, chance: random.Random, between: Callable[[], Any]) -> None:
+    """Four imports and two edges in any order, each with a value, a null or nothing for 300 instants and two channels.
+
+    Two or three are undone, in any order: what is left is what a twin has that never had them, and each moment before
+    can be read as it was. `between` is done before and after each of them.
+    """
+    some: list[Any] = [*["nothing"] * 3, *[(None, "comm")] * 2, (None, "fault"), *[(1.0, "ok")] * 3]
+    some += [(2.0, "ok"), (3.0, "ok"), (3.0, "cal")]
+    said = {
+        source: {(slot, name): chance.choice(some) for slot in range(1, 151) for name in NAMES[:2]}
+        for source in ("import 1", "import 2", "import 3", "import 4", "edge 1", "edge 2")
+    }
+    order = chance.sample(list(said), len(said))
+    undone = chance.sample([source for source in order if source.startswith("import")], chance.choice((2, 3)))
+    numbers: dict[str, int] = {}
+    now, then = NOW, {}
+
+    def arrives(source: str, station: str) -> int:
+        readings = [(slot, name, *found) for (slot, name), found in said[source].items() if found != "nothing"]
+        if source.startswith("edge"):
+            live(conn, station, source[-1], readings, now)
+            return 0
+        lines = [
+            f"{(START + slot * SLOT).isoformat()},{name},{'NA' if number is None else number},{state}"
+            for slot, name, number, state in readings
+        ]
+        file = folder / f"{source}.csv"
+        file.write_text("\n".join(["time,channel,value,state", *lines]))
+        return load(conn, Order(station, "csv", (file,), 600_000, {}, (), "an"), now)
+
+    raw = "select split_part(channel, '/', 2), time, raw_value, state from v_reading where station = %s order by 1, 2"
+    for source in order:
+        now += timedelta(hours=1)
+        between()
+        numbers[source] = arrives(source, OWN)
+        if source not in undone:
+            arrives(source, OTHER)
+        then[now] = as_of(conn, OWN, now)
+        assert then[now] == conn.execute(raw, [OWN]).fetchall()
+    for source in undone:
+        now += timedelta(hours=1)
+        between()
+        undo(conn, numbers[source], now)
+        then[now] = as_of(conn, OWN, now)
+        assert then[now] == conn.execute(raw, [OWN]).fetchall()
+    settle(conn)
+    own, other = shown(conn, OWN), shown(conn, OTHER)
+    for found in (own, other):
+        found["conflicts"] = sorted(set(found["conflicts"]), key=str)
+    assert own == other
+    assert {moment: as_of(conn, OWN, moment) for moment in then} == then
+    both = conn.execute(
+        """select count(*), count(distinct c.station) from seconded_reading s join channel c using (channel_id)
+           where s.received_at in (select started_at from import where undone_at is not null)"""
+    ).fetchone()
+    assert both == (0, 0), "nothing is owed to an import that is undone"
+
+
+def test_of_imports_that_overlap_each_takes_along_what_it_alone_has_brought(centre: Connection, tmp_path: Path) -> None:
+    undo_some_that_overlap(centre, tmp_path, random.Random(11), between=lambda: None)
 
 
 def test_of_two_imports_alike_each_is_undone_by_itself(centre: Connection, tmp_path: Path) -> None:
@@ -250,9 +325,17 @@ def test_what_people_built_on_an_import_is_theirs_to_take_back_first(centre: Con
     settle(conn)
     days = stages.ChannelDays(OWN, day, day, (f"{OWN}/do",))
     stages.sign(conn, days, "dung", "looked at", NOW)
-    with pytest.raises(NotUndone, match=r"signed 1 day .*03/11/2024 of st-my-thanh/do \(by dung\).*stages reopen"):
+    with pytest.raises(NotUndone, match=r"signed 1 day, 03/11/2024 of st-my-thanh/do \(by dung\).*stages reopen"):
         begin_undo(conn, import_id, "binh", "x", NOW)
     stages.reopen(conn, days, "dung", "the import was wrong", NOW)
+    # The next day was measured by the station alone; the means over eight hours of its first hours reach into this one.
+    live(conn, OWN, "e1", [(slot, "do", value(slot, "do")) for slot in range(145, 300)], NOW + timedelta(hours=1))
+    settle(conn)
+    after = stages.ChannelDays(OWN, day + timedelta(days=1), day + timedelta(days=1), (f"{OWN}/do",))
+    stages.sign(conn, after, "dung", "looked at", NOW)
+    with pytest.raises(NotUndone, match=r"reach into them: 1 day, 04/11/2024 of st-my-thanh/do_8h: reopen first"):
+        begin_undo(conn, import_id, "binh", "x", NOW)
+    stages.reopen(conn, after, "dung", "the import was wrong", NOW)
     assert undo(conn, import_id) == (144 * 4, 0, 0)
     with pytest.raises(NotUndone, match="found no import 99"):
         begin_undo(conn, 99, "binh", "x", NOW)
