@@ -6,7 +6,6 @@ null that nobody measured gives way: to the first measured value, and it is the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from ingest.receiving.batch import Batch
@@ -15,26 +14,33 @@ from ingest.storing.plan import Addition, Merged, Rows
 from quantrac.database.pool import Connection
 from quantrac.telemetry.states import State
 
-STAGE: Final = (
-    """
+UNDO_LOCK: Final = 0x5154_0041
+"""Held by whoever undoes an import, and shared by whoever compares with what is stored: nothing is found to be there
+that goes meanwhile."""
+# All at once: on a busy machine each statement costs a turn of the processor. Without statistics the planner takes the
+# staging table for a small one, and may compare each row with each.
+STAGE: Final = f"""
+select pg_advisory_xact_lock_shared({UNDO_LOCK});
 create temp table if not exists staged_reading (
   channel_id int4 not null, time timestamptz not null, value float8, state int2 not null, tests int2 not null,
   received_at timestamptz not null, ordinal int4 not null, message int4 not null, new boolean not null default false,
   known boolean not null default false, conflict boolean not null default false, fills boolean not null default false,
   filled_state int2, null_sent timestamptz[], kept_at timestamptz
-) on commit delete rows
-""",
-    "truncate staged_reading",
-)
-MATCH: Final = (
-    # Without statistics the planner takes the staging table for a small one, and may compare each row with each.
-    "set local enable_nestloop = off",
-)
-MATCHED: Final = ("set local enable_nestloop = on",)
+) on commit delete rows;
+truncate staged_reading;
+set local enable_nestloop = off
+"""
+MATCHED: Final = "set local enable_nestloop = on"
 COPY: Final = """
 copy staged_reading (channel_id, time, value, state, tests, received_at, ordinal, message) from stdin (format binary)
 """
-SPREAD = "select min(time), max(time) from staged_reading where not new and not known"
+SPREAD = """
+select low, high, exists (select from import i where i.first_t <= last and i.last_t >= first)
+from (
+  select min(time) filter (where not new and not known) as low, max(time) filter (where not new and not known) as high,
+         min(time) as first, max(time) as last
+  from staged_reading) s
+"""
 # `part` spans the staged times of a channel within ten minutes. `offset 0` keeps it a loop over the key: whole chunks
 # are never read for a few rows, and what is compressed is unpacked once for ten minutes, not once for a reading.
 COMPARE = """
@@ -94,10 +100,6 @@ where not exists (
 order by s.channel_id, s.time, s.ordinal
 on conflict do nothing
 """
-UNDO_LOCK: Final = 0x5154_0041
-"""Held by whoever undoes an import, and shared by whoever compares with what is stored: nothing is found to be there
-that goes meanwhile."""
-SHARE = "select pg_advisory_xact_lock_shared(%s)"
 CONFLICTS = """
 select k.channel_id, k.time, k.value, k.state, i.import_id, k.first_at, k.received_at, k.message, k.conflict
 from (
@@ -132,17 +134,15 @@ def merge(conn: Connection, rows: Rows, batch: Batch) -> Merged:
     """Merge rows of a batch into the readings."""
     if not len(rows):
         return Merged()
-    conn.execute(SHARE, [UNDO_LOCK])
-    _all(conn, STAGE)
+    conn.execute(STAGE)
     with conn.cursor() as cursor, cursor.copy(COPY) as copy:
         copy.write(copy_rows.pack(*rows.columns(), ordinal=rows.ordinal, message=rows.message))
-    _all(conn, MATCH)
     _compare(conn)
     conn.execute(INSERT)
     _compare(conn)  # what repeats within the batch, or was stored by another worker in between
-    _compare(conn)  # what came behind a value that has filled a null only now
-    conn.execute(SECOND)
-    _all(conn, MATCHED)
+    if _compare(conn):  # what came behind a value that has filled a null only now
+        conn.execute(SECOND)
+    conn.execute(MATCHED)
     return Merged(
         new_messages={row[0] for row in conn.execute(NEW_MESSAGES)},
         conflict_messages=_keep_conflicts(conn, batch),
@@ -151,12 +151,16 @@ def merge(conn: Connection, rows: Rows, batch: Batch) -> Merged:
     )
 
 
-def _compare(conn: Connection) -> None:
-    """Mark which staged readings are stored by now, and which with another value or state; fill nulls with values."""
-    spread = conn.execute(SPREAD).fetchone()
-    if spread is not None and spread[0] is not None:
-        conn.execute(COMPARE, (*spread, NOT_MEASURED))
+def _compare(conn: Connection) -> bool:
+    """Mark which staged readings are stored by now, and which with another value or state; fill nulls with values.
+
+    Returns whether readings of an import may be among those that are stored.
+    """
+    low, high, may_be_imported = conn.execute(SPREAD).fetchone() or (None, None, False)
+    if low is not None:
+        conn.execute(COMPARE, (low, high, NOT_MEASURED))
         conn.execute(FILL)
+    return may_be_imported or low is not None
 
 
 def _keep_conflicts(conn: Connection, batch: Batch) -> set[int]:
@@ -171,8 +175,3 @@ def _keep_conflicts(conn: Connection, batch: Batch) -> set[int]:
             ],
         )
     return {row[7] for row in found if row[8]}
-
-
-def _all(conn: Connection, statements: Iterable[str]) -> None:
-    for statement in statements:
-        conn.execute(statement)
