@@ -84,12 +84,17 @@ ON_DEMAND: dict[str, Callable[[argparse.Namespace], Lines]] = {
     "whole-network": network,
     "neighbours": lambda _: neighbour_agreement.run(),
     "boosting": lambda asked: turbidity_boosting.run(asked.data),
-    "quality": lambda asked: quality_comparison.run(asked.data),
+    "quality": lambda asked: quality_comparison.run(asked.data, dict(asked.height)),
     "steps": lambda asked: ingest_steps.run(asked.messages),
     "ledger": lambda asked: quality_ledger.run(asked.data),
     "million": lambda asked: edge_forwarding.full_spool(asked.spooled),
 }
 """Only when named: they take minutes and gigabytes, or data that are not here."""
+
+
+def _height(text: str) -> tuple[str, float]:
+    name, _, metres = text.rpartition("=")
+    return name, float(metres)
 
 
 def main() -> None:
@@ -114,6 +119,10 @@ def main() -> None:
     parser.add_argument("--community", metavar="URL", help="server with TimescaleDB Community, for compression")
     parser.add_argument("--spooled", type=int, default=1_000_000, help="messages in the spool of million")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="recorded stations: boosting, quality, ledger")
+    parser.add_argument(
+        "--height", type=_height, action="append", default=[], metavar="NAME=METRES",
+        help="quality: how high above the sea the station of a file lies; may be repeated",
+    )  # fmt: skip
     arguments = parser.parse_args()
     if "ledger" in arguments.names and (arguments.data is None or not arguments.data.is_dir()):
         parser.error("ledger: say with --data which folder holds the recorded stations (docs/service-ledger.md)")

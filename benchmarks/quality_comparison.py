@@ -11,7 +11,7 @@ ioos_qc is no dependency of ours: where it is not installed, only our own scores
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -72,14 +72,14 @@ class ComparedChannel:
         return score_of(blamed, self.sonde.rejected[self.name][some], self.sonde.series.values[self.name][some])
 
 
-def run(folder: Path | None) -> Iterable[str]:
-    """Give the lines of all files of a folder."""
+def run(folder: Path | None, heights: Mapping[str, float] | None = None) -> Iterable[str]:
+    """Give the lines of all files of a folder; `heights` above the sea by the file's name, metres."""
     if folder is None:
         yield "name a folder of flagged CSV files: ./dev bench quality --data FOLDER"
         return
     sondes = []
     for path in sorted(folder.rglob("*.csv*")):
-        sonde = read(path)
+        sonde = read(path, heights)
         if sonde is None:
             yield f"{path.name}: no parameter with a flag beside it; left out"
         elif sonde.blamed:

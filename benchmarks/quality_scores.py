@@ -20,6 +20,7 @@ import numpy as np
 from ingest.quality import flat
 from ingest.quality.history import TESTS, limits_at, limits_of
 from ingest.quality.readings import TestedReadings
+from quantrac.quality import supersaturation
 from quantrac.quality.accuracy import resting_up_to
 from quantrac.quality.device_tests import judge
 from quantrac.quality.scores import TestScore
@@ -41,6 +42,8 @@ class FlaggedSonde:
     name: str
     series: DeviceSeries
     rejected: Mapping[str, Mask]
+    height_m: float = 0.0
+    """Above the sea: what a network says by the setting of `supersaturated`."""
 
     @cached_property
     def blamed(self) -> dict[str, dict[str, Mask]]:
@@ -48,8 +51,16 @@ class FlaggedSonde:
         blamed = {name: channel_tests(self.series, name) for name in JUDGED if name in self.series.values}
         for evidence in judge(self.series):
             if evidence.parameter in blamed:
-                blamed[evidence.parameter][evidence.test] = evidence.flag >= Quality.SUSPECT
+                is_blamed = evidence.flag >= Quality.SUSPECT
+                if evidence.test == supersaturation.TEST:
+                    is_blamed = np.nan_to_num(evidence.score) >= pressure_share(self.height_m)
+                blamed[evidence.parameter][evidence.test] = is_blamed
         return blamed
+
+
+def pressure_share(height_m: float) -> float:
+    """Return the share of the sea level's air pressure at a height (International Standard Atmosphere, ISO 2533)."""
+    return float((1 - 2.25577e-5 * height_m) ** 5.25588)
 
 
 def score_of(blamed: Mask, rejected: Mask, value: Floats) -> TestScore:
@@ -67,8 +78,8 @@ def printed(score: TestScore) -> str:
     return f"P {precision:.2f} R {recall:.3f} F1 {f1:.3f} false {100 * false:.2f} %"
 
 
-def read(path: Path) -> FlaggedSonde | None:
-    """Read a file; None where no parameter of the catalogue has flags."""
+def read(path: Path, heights: Mapping[str, float] | None = None) -> FlaggedSonde | None:
+    """Read a file; None where no parameter of the catalogue has flags. `heights` above the sea by name, metres."""
     plain = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     rows = list(csv.DictReader(plain.decode("utf-8").splitlines()))
     columns = [name for name in (rows[0] if rows else {}) if f"{name}_flag" in rows[0]]
@@ -85,7 +96,9 @@ def read(path: Path) -> FlaggedSonde | None:
         resolution[parameter] = 10.0 ** -max(len(row[column].partition(".")[2].rstrip("0")) for row in rows)
         rejected[parameter] = np.array([each.startswith(BAD) for each in flag])
     interval_s = float(np.median(np.diff(times))) / 1e6
-    return FlaggedSonde(path.name.split(".")[0], DeviceSeries(times, values, resolution, interval_s), rejected)
+    name = path.name.split(".")[0]
+    series = DeviceSeries(times, values, resolution, interval_s)
+    return FlaggedSonde(name, series, rejected, (heights or {}).get(name, 0.0))
 
 
 def lines_of(sonde: FlaggedSonde) -> Iterator[str]:

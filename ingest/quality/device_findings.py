@@ -122,8 +122,9 @@ def _seen(series: DeviceSeries, test: DeviceTest, windows: JudgedWindows, place:
 
 def _blamed(series: DeviceSeries, evidence: Evidence, from_score: float) -> Places:
     """Return where the evidence blames a value that there is."""
-    is_blamed = (evidence.flag >= Quality.SUSPECT) & ~np.isnan(series.values[evidence.parameter])
-    return np.flatnonzero(is_blamed & (evidence.score >= from_score))
+    least = Quality.SUSPECT if from_score >= 1 else Quality.GOOD
+    is_judged = (evidence.flag >= least) & (evidence.flag != Quality.NOT_EVALUATED)
+    return np.flatnonzero(is_judged & (evidence.score >= from_score) & ~np.isnan(series.values[evidence.parameter]))
 
 
 def _united(test: str, blames: Sequence[Blame]) -> BlamedReadings:
@@ -141,7 +142,7 @@ def _united(test: str, blames: Sequence[Blame]) -> BlamedReadings:
         test,
         np.array([one.place for one in blames], np.int32)[whose],
         _joined([one.series.time_us[one.at] for one in blames], np.int64),
-        _joined([one.evidence.flag[one.at] for one in blames], np.int8),
+        np.maximum(_joined([one.evidence.flag[one.at] for one in blames], np.int8), Quality.SUSPECT).astype(np.int8),
         _joined([one.evidence.score[one.at] for one in blames], np.float64),
         found,
         WITHDRAWN,

@@ -222,6 +222,13 @@ def _score(value: object) -> float:
     return score
 
 
+def _share(value: object) -> float:
+    share = _limit(value)
+    if 0 < share < LEAST_SHARE:
+        raise refused(f"a share of {LEAST_SHARE:g} or more, or off")
+    return share
+
+
 def _limit_duration(value: object) -> float:
     if value == "off":
         return 0.0
@@ -241,6 +248,14 @@ ScoreOrOff = Annotated[
     float, BeforeValidator(_score), WithJsonSchema({"anyOf": [{"type": "number", "minimum": 1}, {"const": "off"}]})
 ]
 """Times the evidence that a test needs as shipped; off is 0."""
+LEAST_SHARE: Final = 0.5
+"""Of the air pressure at sea level so much is left at 5,500 m."""
+ShareOrOff = Annotated[
+    float,
+    BeforeValidator(_share),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": LEAST_SHARE}, {"const": "off"}]}),
+]
+"""The same, and less where the air is thin; off is 0."""
 DurationOrOff = Annotated[float, BeforeValidator(_limit_duration), WithJsonSchema({"type": "string"})]
 """Seconds of a duration; off is 0."""
 

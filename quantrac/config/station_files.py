@@ -22,6 +22,7 @@ from quantrac.config.fields import (
     Rate,
     Real,
     ScoreOrOff,
+    ShareOrOff,
     Size,
     Snake,
     Span,
@@ -140,6 +141,8 @@ class QualitySpec(Model):
     frozen: ScoreOrOff | None = None
     erratic: ScoreOrOff | None = None
     ph_oxygen: ScoreOrOff | None = None
+    supersaturated: ShareOrOff | None = None
+    """High above the sea less than 1: the share of the sea level's air pressure."""
     burst: ScoreOrOff | None = None
     fouled: ScoreOrOff | None = None
     oxygen_pair: ScoreOrOff | None = None

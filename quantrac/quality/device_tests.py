@@ -17,6 +17,7 @@ from quantrac.quality import (
     immersion,
     roughness,
     stillness,
+    supersaturation,
     thermometer,
     thermometer_step,
     turbidity,
@@ -129,6 +130,19 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                 found=Words(
                     "pH và oxy không khớp: một ngày qua pH cao hơn {above:.2f} so với oxy ({saturation:.0f} %)",
                     "pH and oxygen disagree: for a day pH is {above:.2f} above what oxygen ({saturation:.0f} %) allows",
+                ),
+            ),
+            DeviceTest(
+                name=supersaturation.TEST,
+                needs=(frozenset(supersaturation.OXYGEN), frozenset({"do_sat", "water_temp"})),
+                back_s=supersaturation.DAYS_S,
+                ahead_s=0.0,
+                judge=supersaturation.supersaturated,
+                found=Words(
+                    "hai ngày đêm liền oxy không xuống dưới {kept:.0f} % bão hòa (theo mực nước biển): "
+                    "đầu đo có thể đọc cao",
+                    "for two days and nights never below {kept:.0f} % of saturation at sea level: "
+                    "the probe may read high",
                 ),
             ),
             DeviceTest(

@@ -136,6 +136,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "test_frozen": ("Giá trị lặp lại y nguyên", "Frozen values"),
     "test_erratic": ("Nhảy thất thường", "Erratic values"),
     "test_ph_oxygen": ("pH và oxy không khớp", "pH against oxygen"),
+    "test_supersaturated": ("Oxy quá bão hòa suốt ngày đêm", "Oxygen above saturation day and night"),
     "test_burst": ("Độ đục tăng vọt", "Burst of turbidity"),
     "test_fouled": ("Mặt kính bị bám bẩn", "Fouled window"),
     "test_oxygen_pair": ("Oxy không khớp độ bão hòa", "Oxygen against saturation"),

@@ -106,3 +106,16 @@ def test_a_day_that_is_off_what_is_usual_of_a_channel_is_doubted(sonde: psycopg.
     assert found is not None
     assert found[:2] == (T0 + 42 * STEP, 18)
     assert "off what is usual" in found[2]
+
+
+def test_high_above_the_sea_a_channel_asks_for_less_and_is_suspect_from_there(sonde: psycopg.Connection) -> None:
+    """At 20 °C fresh water is full with 9.09 mg/l at sea level, and with 7.7 mg/l at 85 % of its pressure."""
+    sonde.execute("update channel set history_tests = '{supersaturated}' where name = 'do'")
+    slots = range(300)  # 50 hours; what 36 hours hold is judged
+    store(sonde, [row for at in slots for row in (("water_temp", at, 20.0, 0), ("do", at, 8.6, 0))])
+    judge(sonde, TestedDevices())
+    found = "select count(*), min(flag), max(flag) from v_flag where test = 'supersaturated'"
+    assert sonde.execute(found).fetchone() == (0, None, None)
+    sonde.execute("update channel set history_limits = %s where name = 'do'", [Jsonb({"supersaturated": 0.85})])
+    devices.judge_everything(sonde, lambda: NOW)
+    assert sonde.execute(found).fetchone() == (90, 3, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -69,6 +70,22 @@ def test_bursts_of_turbidity_are_those_that_the_experts_rejected() -> None:
     burst = flags(DEVICE_TESTS["burst"], series)["turbidity"] >= Quality.SUSPECT
     assert np.count_nonzero(burst & rejected["turbidity"]) > 0.7 * np.count_nonzero(rejected["turbidity"])
     assert np.count_nonzero(burst & ~rejected["turbidity"]) < 0.01 * len(series)
+
+
+def test_oxygen_that_no_night_brings_down_is_doubted_and_a_bloom_is_not() -> None:
+    for interval_s in (300.0, 3600.0):
+        series, day = estuary(12, interval_s), round(86400 / interval_s)
+        high = np.arange(len(series)) >= 6 * day
+        for names in (("do_sat", "do"), ("do", "water_temp", "salinity")):
+            device = replace(series, values={name: series.values[name] for name in names})
+            # The calmest hours of the invented water have 65 %; 1.8 times that is 117 %.
+            reads = {name: np.where(high, 1.8, 1.0) * series.values[name] for name in names if name.startswith("do")}
+            doubted = blamed(found("supersaturated", device, reads)["do"])
+            assert doubted, names
+            assert doubted[0] > 7.9 * day
+            assert doubted[-1] == len(series) - 1
+            bloom = {name: 1.5 * series.values[name] for name in reads}
+            assert not blamed(found("supersaturated", device, bloom)["do"]), "142 % by day, 97 % by night"
 
 
 def test_oxygen_that_reads_low_is_doubted_where_the_ph_is_that_of_water_with_oxygen() -> None:
