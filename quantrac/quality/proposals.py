@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from quantrac.quality.accuracy import CLASSES, Accuracy
-from quantrac.quality.growth import course_of
+from quantrac.quality.growth import grown_errors
 from quantrac.quality.hindsight import (
     BlamedStretch,
     RecordedFindings,
@@ -29,10 +29,17 @@ from quantrac.quality.steps import steps_of
 from quantrac.quality.witnesses import Beside, Witness, witnesses_of
 from quantrac.telemetry.words import Words
 
-SURE_FLAG: Final = 6.0
-"""A flag is proposed where the error is so many times its uncertainty: tide and fronts have long tails."""
-SURE_DRIFT: Final = 3.0
-"""The same of a correction."""
+SURE: Final = 6.0
+"""An error is proposed where it is so many times its uncertainty (tide and fronts have long tails), beside services
+that were written down; beside others as many more times as they are less trusted."""
+TOLD: Final = 3.0
+"""A step of so many times its uncertainty is a reason."""
+LIKELY: Final = 0.4
+"""Readings are flagged that are so likely beyond accuracy: a share of half the F1 that can be had makes it greatest
+(Lipton and others 2014, Optimal thresholding of classifiers to maximize F1 measure), and people agree at 0.8."""
+FOULED: Final[Mapping[str, float]] = {"ec": -1.0, "salinity": -1.0, "turbidity": 1.0}
+"""In which sense fouling moves a sensor: a film on the cell conducts less than salt water, one on the window scatters.
+It is washed off by the service and grows in no straight line."""
 SUREST: Final = 0.99
 """Most of a confidence."""
 STEADY: Final = frozenset({"water_temp"})
@@ -222,29 +229,41 @@ def _proposed(
     allowed = float(np.nanmedian(accuracy.allowed(values)))
     worst = max(deployment.start, deployment.end, key=abs)
     sure = abs(worst) / deployment.sigma
-    if abs(worst) <= allowed or sure < SURE_DRIFT:
+    trust = min((TRUST[trace] for trace in traces), default=1.0)
+    if abs(worst) <= allowed or sure * trust < SURE:
         return
     # Null steps fall off as exp(-|x|/scale), 68 % of them within one sigma.
-    confidence = min(1 - math.exp(-1.14 * sure), SUREST) * min((TRUST[trace] for trace in traces), default=1.0)
+    confidence = min(1 - math.exp(-1.14 * sure), SUREST) * trust
     evidence = tuple(_reasons(deployment, traces))
     if not any(reason.key.startswith(("step", "witness")) for reason in evidence):
         return  # what is far behind or ahead speaks of it alone
     reasons = (*evidence, Reason("beyond_accuracy", {"error": worst, "allowed": allowed}))
-    yield Proposal(ProposalKind.DRIFT, parameter, int(times[0]), int(times[-1]), -deployment.start, -deployment.end,
-                   confidence, reasons, services)  # fmt: skip
-    if sure < SURE_FLAG:
-        return
-    change = deployment.end - deployment.start
-    error = deployment.start + change * course_of(times, values[np.isfinite(values)], change)
-    beyond = np.flatnonzero(np.diff(np.concatenate([[False], np.abs(error) > allowed, [False]]).astype(np.int8)))
+    if FOULED.get(parameter, 0.0) * worst <= 0 or _borne_out(deployment, allowed):
+        yield Proposal(ProposalKind.DRIFT, parameter, int(times[0]), int(times[-1]), -deployment.start, -deployment.end,
+                       confidence, reasons, services)  # fmt: skip
+    error, likely = grown_errors(times, values[np.isfinite(values)], deployment.start, deployment.end, allowed)
+    beyond = np.flatnonzero(np.diff(np.concatenate([[False], likely > LIKELY, [False]]).astype(np.int8)))
     for first, behind in beyond.reshape(-1, 2):
         yield Proposal(ProposalKind.FLAG, parameter, int(times[first]), int(times[behind - 1]), -float(error[first]),
                        -float(error[behind - 1]), confidence, reasons, services)  # fmt: skip
 
 
+def _borne_out(deployment: Deployment, allowed: float) -> bool:
+    """Tell whether all witnesses agree with a straight line, of which one at least would have told no error at all."""
+    lasted = max(deployment.until_us - deployment.from_us, 1)
+    knows = False
+    for witness in deployment.witnesses:
+        share = min(max((witness.at_us - deployment.from_us) / lasted, 0.0), 1.0)
+        error = deployment.start + share * (deployment.end - deployment.start)
+        if abs(witness.error - error) > math.hypot(witness.sigma, allowed):
+            return False
+        knows |= abs(error) >= TOLD * witness.sigma
+    return knows
+
+
 def _reasons(deployment: Deployment, traces: Sequence[ServiceTrace]) -> Iterator[Reason]:
     for key, step in zip(("step_before", "step_after"), deployment.steps, strict=True):
-        if step is not None and abs(step.amount) >= SURE_DRIFT * step.sigma:
+        if step is not None and abs(step.amount) >= TOLD * step.sigma:
             yield Reason(key, {"step": step.amount, "usual": step.sigma})
     for witness in deployment.witnesses:
         yield Reason(f"witness_{witness.kind}", {"error": witness.error, "source": witness.source})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -43,7 +43,9 @@ def steps_of(series: DeviceSeries, services: Sequence[Service]) -> Mapping[str, 
     Before and after a short gap a line is drawn through REACH blocks by the median of pairwise slopes (Theil 1950, Sen
     1968), and both are compared in the middle of the gap. Over a longer gap the medians of a whole day and tide are.
     What the same does at moments without a service, with the same gap, is the uncertainty (68 % of them are smaller);
-    where readings scatter more about their lines than there, as when a pulse passes, it is as many times larger.
+    where readings scatter more about their lines than there, as when a pulse passes, it is as many times larger. People
+    lift a sonde before they are done, and water takes its time to settle: where it is rough the two and a half hours
+    beside the service are left out too, before it, behind it or both, and the surest step of these counts.
     """
     return {
         parameter: _steps(*_blocks(series.time_us, values), services, series.resolution.get(parameter, 0.0))
@@ -72,22 +74,46 @@ def _steps(time_us: Times, values: Floats, services: Sequence[Service], resoluti
     breaks = np.array([[service.last_us, service.first_us] for service in services]).reshape(-1, 2)
     found = []
     for number, service in enumerate(services):
-        (amount,), (scatter,) = _compared(time_us, values, np.array([[service.last_us, service.first_us]]))
-        null, usual = _compared(time_us, values, _moments(service, breaks))
-        null, usual = np.abs(null[np.isfinite(null)]), usual[np.isfinite(null)]
-        if np.isfinite(amount) and len(null) >= FEWEST_NULL:
-            rougher = float(scatter / max(np.percentile(usual, 68), resolution / 2, 1e-9))
-            sigma = max(float(np.percentile(null, 68)), resolution / 2, 1e-9) * max(rougher, 1.0)
-            found.append(ServiceStep(number, float(amount), sigma))
+        steps = [_step(time_us, values, breaks, (service.last_us, service.first_us), resolution)]
+        if steps[0].rougher > 1:
+            steps += [_step(time_us, values, breaks, gap, resolution) for gap in _wider(service)]
+        surest = min(steps, key=lambda step: step.sigma)
+        if np.isfinite(surest.sigma):
+            found.append(ServiceStep(number, surest.amount, surest.sigma))
     return found
 
 
-def _moments(service: Service, breaks: Times) -> Times:
+def _wider(service: Service) -> Iterator[tuple[int, int]]:
+    """Yield (last, first) without the readings beside a service: before it, behind it, on both sides."""
+    last, first, beside = service.last_us, service.first_us, REACH * BLOCK
+    yield from ((last - beside, first), (last, first + beside), (last - beside, first + beside))
+
+
+class _Step(NamedTuple):
+    amount: float
+    sigma: float
+    """Infinite: there are too few readings."""
+    rougher: float
+    """How many times more than usual readings scatter about their lines; infinite as well."""
+
+
+def _step(time_us: Times, values: Floats, breaks: Times, gap: tuple[int, int], resolution: float) -> _Step:
+    (amount,), (scatter,) = _compared(time_us, values, np.array([gap]))
+    null, usual = _compared(time_us, values, _moments(gap, breaks))
+    null, usual = np.abs(null[np.isfinite(null)]), usual[np.isfinite(null)]
+    if not np.isfinite(amount) or len(null) < FEWEST_NULL:
+        return _Step(float("nan"), float("inf"), float("inf"))
+    rougher = max(float(scatter / max(np.percentile(usual, 68), resolution / 2, 1e-9)), 1.0)
+    return _Step(float(amount), max(float(np.percentile(null, 68)), resolution / 2, 1e-9) * rougher, rougher)
+
+
+def _moments(service: tuple[int, int], breaks: Times) -> Times:
     """Return (last, first) of moments around a service with its gap, away from all services."""
-    gap = service.first_us - service.last_us
+    last_us, first_us = service
+    gap = first_us - last_us
     season = SEASON + 4 * gap
     every = NULL_EVERY * max(1, round(season / SEASON))
-    last = np.arange(service.last_us - season, service.last_us + season, every)
+    last = np.arange(last_us - season, last_us + season, every)
     reach = gap + (REACH * BLOCK if gap <= SHORT else DAY)
     away = np.ones(len(last), bool)
     for before, after in breaks:

@@ -44,11 +44,11 @@ def fouled_season(conn: Connection) -> Connection:
         with conn.cursor().copy("copy reading from stdin") as copy:
             for time_us, value in zip(TIMES.tolist(), measured[parameter].tolist(), strict=True):
                 copy.write_row([number, at(time_us), value, 0, 0, at(time_us)])
-    for service in SERVICES:
+    for service, read in zip(SERVICES, (9.98, 7.0, 9.98), strict=True):
         arrived = at(service - EVERY // 2)
         works = (
             DeviceWork("sonde", WorkKind.CLEANING),
-            DeviceWork("sonde", WorkKind.CHECK, "ec", 9.8, 10.02, 10.0),
+            DeviceWork("sonde", WorkKind.CHECK, "ec", read, 10.02, 10.0),
             DeviceWork("gauge", WorkKind.INSPECTION),
         )
         field_book.add(conn, VisitSheet("st-test", arrived, arrived + timedelta(minutes=2), works), "An", NOW)

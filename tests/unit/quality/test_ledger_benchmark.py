@@ -21,13 +21,13 @@ def test_a_station_with_log_flags_and_drifts_is_scored_and_one_of_other_paramete
 ) -> None:
     inner = tmp_path / "river"
     inner.mkdir()
-    ec = season({"ec": fouled({1: -3.0})}).values["ec"]  # noqa: PD011 - a mapping, no frame
+    ec = season({"ec": fouled({1: 3.0})}).values["ec"]  # noqa: PD011 - a mapping, no frame
     wrong = (SERVICES[0] <= TIMES) & (SERVICES[1] > TIMES)
     table = pd.DataFrame({"time": stamps(TIMES.tolist()), "ec": ec, "ec_flag": np.where(wrong, "<-3> [SSD]", "<0>")})
     table.to_csv(inner / "river.csv.gz", index=False)
     end = stamps([SERVICES[1]])[0]
     start = stamps([SERVICES[0]])[0]
-    (inner / "river_drift.csv").write_text(f"channel,start,end,gap\nec,{start},{end},3.0\n")
+    (inner / "river_drift.csv").write_text(f"channel,start,end,gap\nec,{start},{end},-3.0\n")
     pd.DataFrame({"time": stamps(TIMES[:200].tolist()), "wind": 1.0}).to_csv(tmp_path / "wind.csv.gz", index=False)
     lines = list(run(tmp_path))
     logged = lines[next(number for number, line in enumerate(lines) if "services of the log" in line) :]

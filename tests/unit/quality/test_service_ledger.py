@@ -55,6 +55,14 @@ class TestSteps:
         (step,) = steps_of(series, logged_services(series, [LogEntry(SERVICES[0], SERVICES[0] + 23 * HOUR)]))["ec"]
         assert step.amount == pytest.approx(2.0, abs=0.5)
 
+    def test_what_a_lifted_sonde_read_before_its_service_is_no_step(self) -> None:
+        lifted = (SERVICES[0] > TIMES) & (SERVICES[0] - 2 * HOUR <= TIMES)
+        air = np.where(lifted, -30 + 5 * np.random.default_rng(3).normal(size=len(TIMES)), 0.0)
+        series = season({"ec": air + np.where(SERVICES[0] <= TIMES, 2.0, 0.0)})
+        step = steps_of(series, logged_services(series, LOG))["ec"][0]
+        assert step.amount == pytest.approx(2.0, abs=4 * step.sigma)
+        assert step.sigma < 0.5
+
     @pytest.mark.parametrize("count", [0, 1, 30])
     def test_few_readings_make_no_step_and_no_error(self, count: int) -> None:
         whole = season()
@@ -129,13 +137,13 @@ class TestServices:
 
 
 class TestProposals:
-    def test_fouling_is_proposed_as_a_line_to_correct_and_as_a_stretch_to_flag_at_its_end(self) -> None:
-        found = proposals_of(season({"ec": fouled({1: -3.0})}), LOG)
+    def test_a_drift_is_proposed_as_a_line_to_correct_and_as_a_stretch_to_flag_at_its_end(self) -> None:
+        found = proposals_of(season({"ec": fouled({1: 3.0})}), LOG)
         drift, flag = sorted(found, key=lambda proposal: proposal.kind)
         assert (drift.kind, flag.kind) == (ProposalKind.DRIFT, ProposalKind.FLAG)
         assert {drift.parameter, flag.parameter} == {"ec"}
         assert (drift.from_us, drift.until_us) == (SERVICES[0], SERVICES[1] - EVERY)
-        assert (drift.added, drift.gap) == pytest.approx((0, 3.0), abs=0.5)
+        assert (drift.added, drift.gap) == pytest.approx((0, -3.0), abs=0.5)
         assert drift.confidence > 0.95
         assert flag.until_us == drift.until_us
         lasted = drift.until_us - drift.from_us
@@ -143,6 +151,16 @@ class TestProposals:
             drift.from_us < flag.from_us < drift.from_us + lasted // 4
         )  # from a tenth on the error is beyond accuracy
         assert [reason.key for reason in flag.reasons] == ["step_after", "beyond_accuracy"]
+
+    @pytest.mark.parametrize(("witness", "corrected"), [(None, False), (-0.3, False), (-2.9, True)])
+    def test_fouling_is_flagged_and_corrected_only_where_a_standard_read_what_the_step_says(
+        self, witness: float | None, corrected: bool
+    ) -> None:
+        read = [] if witness is None else [Witness(SERVICES[1] - EVERY // 2, witness, 0.3, "standard")]
+        found = proposals_of(season({"ec": fouled({1: -3.0})}), LOG, {"ec": read})
+        wanted = {ProposalKind.FLAG, ProposalKind.DRIFT} if corrected else {ProposalKind.FLAG}
+        assert {one.kind for one in found} == wanted
+        assert all(one.gap == pytest.approx(3.0, abs=0.5) for one in found)
 
     @pytest.mark.parametrize("begins", [0.4, 0.8])
     def test_where_fouling_began_is_seen_in_the_values(self, begins: float) -> None:
@@ -178,12 +196,12 @@ class TestProposals:
         assert proposals_of(DeviceSeries(TIMES, values, {}, 900.0), LOG) == []
 
     def test_readings_each_minute_give_what_readings_each_quarter_give(self) -> None:
-        few = season({"ec": fouled({1: -3.0})})
+        few = season({"ec": fouled({1: 3.0})})
         times = np.arange(TIMES[0], TIMES[-1], 60_000_000, dtype=np.int64)
         often = DeviceSeries(times, {"ec": np.interp(times, TIMES, few.values["ec"])}, few.resolution, 60.0)
         visit = [LogEntry(at - EVERY, at) for at in SERVICES]
         (drift,) = [found for found in proposals_of(often, visit) if found.kind is ProposalKind.DRIFT]
-        assert drift.gap == pytest.approx(3.0, abs=0.5)
+        assert drift.gap == pytest.approx(-3.0, abs=0.5)
 
     @pytest.mark.parametrize("key", REASONS)
     def test_each_reason_speaks_both_languages(self, key: str) -> None:
