@@ -5,7 +5,7 @@ Everything is read with the rights of whoever asks; nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -45,9 +45,10 @@ from v_service_visit v join channel c using (station)
 where c.channel_id = %(channel_id)s and v.at > %(after)s and v.at <= %(until)s order by v.at
 """
 SAMPLES: Final = """
-select s.sampled_at, s.beside - s.value, s.value from v_sample s join channel c using (channel)
+select s.sampled_at, s.value, greatest(coalesce((n.comparison ->> 'around_ms')::float8 / 1000, 900), c.interval_s)
+from v_sample s join channel c using (channel) cross join network n
 where c.channel_id = %(channel_id)s and s.unit = c.unit and s.sampled_at > %(after)s and s.sampled_at <= %(until)s
-  and s.beside is not null and s.value is not null order by s.sampled_at
+  and s.value is not null order by s.sampled_at
 """
 FINDINGS: Final = """
 select test, (extract(epoch from time) * 1000000)::int8, flag, score from (
@@ -117,12 +118,12 @@ def evidence_of(
             work for work in map(RecordedWork._make, conn.execute(WORKS, own)) if work.device in (None, device, "")
         ]
         log = [LogEntry(_us(work.arrived), _us(work.left)) for work in works if work.kind in BREAKS]
-        samples = conn.execute(SAMPLES, own).fetchall()
+        blamed = _findings(conn, parameter, own)
         witnesses[parameter] = [
             *_standards(parameter, (work for work in works if work.channel == channel)),
-            *(_witness("laboratory", parameter, taken, error, value, APART) for taken, error, value in samples),
+            *_laboratory(parameter, conn.execute(SAMPLES, own).fetchall(), *_unfailed(columns[parameter], blamed)),
         ]
-        findings += _findings(conn, parameter, own)
+        findings += blamed
         if parameter in NEIGHBOURLY:
             near = conn.execute(NEIGHBOURING, {**own, "near_km": NEAR_KM, "neighbours": NEIGHBOURS}).fetchall()
             neighbours[parameter] = [
@@ -157,6 +158,28 @@ def _standards(parameter: str, works: Iterable[RecordedWork]) -> list[Witness]:
         if work.reference is not None and work.after is not None:
             found.append(_witness("adjusted", parameter, work.left, work.after - work.reference, work.reference))
     return found
+
+
+def _unfailed(column: tuple[Times, Floats], findings: Iterable[RecordedFindings]) -> tuple[Times, Floats]:
+    time_us, values = column
+    kept = np.ones(len(time_us), np.bool_)
+    for finding in findings:
+        kept &= ~np.isin(time_us, finding.time_us[finding.flag >= Quality.FAIL])
+    return time_us[kept], values[kept]
+
+
+def _laboratory(
+    parameter: str, samples: Iterable[tuple[datetime, float, float]], time_us: Times, values: Floats
+) -> Iterator[Witness]:
+    """Yield a witness a sample, from the raw readings around it.
+
+    Also from those that a person calls suspect or has corrected: what a sample said of them is why.
+    """
+    for taken, value, around_s in samples:
+        around = timedelta(seconds=around_s)
+        beside = values[slice(*np.searchsorted(time_us, [_us(taken - around), _us(taken + around)], "right"))]
+        if len(beside):
+            yield _witness("laboratory", parameter, taken, float(np.mean(beside)) - value, value, APART)
 
 
 def _witness(kind: Kind, parameter: str, at: datetime, error: float, level: float, unsure: float = 1) -> Witness:
