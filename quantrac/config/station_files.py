@@ -124,6 +124,19 @@ def _is_figure(value: object) -> bool:
     return isinstance(value, (int, float)) and type(value) is not bool and abs(value) < GREATEST_FIGURE  # no nan either
 
 
+class LedgerSpec(Model):
+    """What the service ledger takes a sensor for; what is absent is as usual for the parameter."""
+
+    accuracy: Real | None = Field(default=None, gt=0, le=GREATEST_FIGURE)
+    """A sensor in order is wrong by so much at most, in the catalogue's unit, or by `percent`, whichever is more."""
+    percent: Real | None = Field(default=None, gt=0, le=100)
+    """Of the reading."""
+    confidence: Real | None = Field(default=None, gt=0, lt=1)
+    """Least confidence of what is proposed."""
+    proposals: Flag | None = None
+    """False: it proposes nothing."""
+
+
 class QualitySpec(Model):
     """Limits of the quality tests with a history; what is absent is as usual for the parameter."""
 
@@ -160,9 +173,15 @@ class QualitySpec(Model):
     )
     """What is usual of the channel by season, hour and tide, and the limit: made by `quantrac quality fit`."""
 
+    ledger: LedgerSpec = LedgerSpec()
+
     def limits(self) -> dict[str, float]:
-        """Return what is said: the limit by test (seconds for `flat`), 0 for off."""
-        told = self.model_dump(exclude={"climatology"})
+        """Return what is said: the limit by test (seconds for `flat`), 0 for off; keys of the ledger with `ledger_`."""
+        told = self.model_dump(exclude={"climatology", "ledger"})
+        ledger = self.ledger.model_dump(exclude={"proposals"})
+        told |= {f"ledger_{name}": said for name, said in ledger.items()}
+        if self.ledger.proposals is not None:
+            told["ledger_off"] = float(not self.ledger.proposals)
         return {name: limit for name, limit in told.items() if limit is not None}
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from quantrac.database.pool import Connection
-from quantrac.quality.accuracy import CLASSES
+from quantrac.quality.accuracy import Accuracy
 from quantrac.quality.hindsight import RecordedFindings
 from quantrac.quality.series import DeviceSeries, Floats, Times
 from quantrac.quality.services import LogEntry
@@ -103,7 +103,11 @@ class DeviceEvidence:
 
 
 def evidence_of(
-    conn: Connection, device: str, channels: Mapping[str, Sequence[Any]], asked: Mapping[str, object]
+    conn: Connection,
+    device: str,
+    channels: Mapping[str, Sequence[Any]],
+    accuracy: Mapping[str, Accuracy],
+    asked: Mapping[str, object],
 ) -> DeviceEvidence:
     """Return what is on record of a device. `channels`: id, channel, …, interval in seconds at 4, by parameter."""
     columns: dict[str, tuple[Times, Floats]] = {}
@@ -120,8 +124,10 @@ def evidence_of(
         log = [LogEntry(_us(work.arrived), _us(work.left)) for work in works if work.kind in BREAKS]
         blamed = _findings(conn, parameter, own)
         witnesses[parameter] = [
-            *_standards(parameter, (work for work in works if work.channel == channel)),
-            *_laboratory(parameter, conn.execute(SAMPLES, own).fetchall(), *_unfailed(columns[parameter], blamed)),
+            *_standards(accuracy[parameter], (work for work in works if work.channel == channel)),
+            *_laboratory(
+                accuracy[parameter], conn.execute(SAMPLES, own).fetchall(), *_unfailed(columns[parameter], blamed)
+            ),
         ]
         findings += blamed
         if parameter in NEIGHBOURLY:
@@ -149,14 +155,14 @@ def _findings(conn: Connection, parameter: str, asked: Mapping[str, object]) -> 
     return found
 
 
-def _standards(parameter: str, works: Iterable[RecordedWork]) -> list[Witness]:
+def _standards(accuracy: Accuracy, works: Iterable[RecordedWork]) -> list[Witness]:
     """Return what the sensor read in standards, before it was set right and after it."""
     found = []
     for work in works:
         if work.reference is not None and work.before is not None:
-            found.append(_witness("standard", parameter, work.arrived, work.before - work.reference, work.reference))
+            found.append(_witness("standard", accuracy, work.arrived, work.before - work.reference, work.reference))
         if work.reference is not None and work.after is not None:
-            found.append(_witness("adjusted", parameter, work.left, work.after - work.reference, work.reference))
+            found.append(_witness("adjusted", accuracy, work.left, work.after - work.reference, work.reference))
     return found
 
 
@@ -169,7 +175,7 @@ def _unfailed(column: tuple[Times, Floats], findings: Iterable[RecordedFindings]
 
 
 def _laboratory(
-    parameter: str, samples: Iterable[tuple[datetime, float, float]], time_us: Times, values: Floats
+    accuracy: Accuracy, samples: Iterable[tuple[datetime, float, float]], time_us: Times, values: Floats
 ) -> Iterator[Witness]:
     """Yield a witness a sample, from the raw readings around it.
 
@@ -179,11 +185,11 @@ def _laboratory(
         around = timedelta(seconds=around_s)
         beside = values[slice(*np.searchsorted(time_us, [_us(taken - around), _us(taken + around)], "right"))]
         if len(beside):
-            yield _witness("laboratory", parameter, taken, float(np.mean(beside)) - value, value, APART)
+            yield _witness("laboratory", accuracy, taken, float(np.mean(beside)) - value, value, APART)
 
 
-def _witness(kind: Kind, parameter: str, at: datetime, error: float, level: float, unsure: float = 1) -> Witness:
-    sigma = unsure * float(CLASSES[parameter].allowed(np.asarray(level)))
+def _witness(kind: Kind, accuracy: Accuracy, at: datetime, error: float, level: float, unsure: float = 1) -> Witness:
+    sigma = unsure * float(accuracy.allowed(np.asarray(level)))
     return Witness(_us(at), error, sigma, kind)
 
 

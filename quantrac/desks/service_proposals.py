@@ -19,6 +19,7 @@ from quantrac.desks.review_rows import asked_of, open_review, record, span_of, t
 from quantrac.desks.service_evidence import EPOCH, MICROSECOND, evidence_of
 from quantrac.desks.verdicts import flag
 from quantrac.quality.accuracy import CLASSES
+from quantrac.quality.ledger_settings import settings_of
 from quantrac.quality.proposals import Proposal, ProposalKind, proposals_of
 from quantrac.telemetry.quality import Quality
 
@@ -26,10 +27,11 @@ LONGEST: Final = timedelta(days=400)
 """Of what is looked at in one go."""
 
 CHANNELS: Final = """
-select channel_id, channel, parameter, coalesce(device, ''), interval_s from channel
+select channel_id, channel, parameter, coalesce(device, ''), interval_s, history_limits from channel
 where station = (select station from channel where channel = %(place)s
                  union select station from station where station = %(place)s)
-  and active and not derived and parameter = any(%(parameters)s) order by device, channel
+  and active and not derived and (parameter = any(%(parameters)s) or history_limits ? 'ledger_accuracy')
+order by device, channel
 """
 
 
@@ -76,7 +78,8 @@ def service_proposals(conn: Connection, place: str, after: datetime, until: date
     if until - after > LONGEST:
         raise BadReview("found {days} days, allowed 400 at once", days=(until - after).days)
     asked = {"place": place, "after": after, "until": until, "parameters": list(CLASSES)}
-    channels = conn.execute(CHANNELS, asked).fetchall()
+    rows = [(*row[:5], settings_of(row[2], row[5])) for row in conn.execute(CHANNELS, asked)]
+    channels = [row for row in rows if row[5] is not None]
     if not channels:
         raise BadReview("found {place}: no such station or channel, or none of its parameters is judged by services",
                         place=place)  # fmt: skip
@@ -84,15 +87,21 @@ def service_proposals(conn: Connection, place: str, after: datetime, until: date
         device: {row[2]: row for row in reversed(channels) if row[3] == device}
         for device in dict.fromkeys(row[3] for row in channels)
     }
-    known = {device: evidence_of(conn, device, own, asked) for device, own in devices.items()}
+    accuracy = {device: {name: row[5].accuracy for name, row in own.items()} for device, own in devices.items()}
+    known = {device: evidence_of(conn, device, own, accuracy[device], asked) for device, own in devices.items()}
     found: list[ServiceProposal] = []
     for device, evidence in known.items():
         beside = evidence.beside({name: other.series for name, other in known.items() if name != device})
         for proposal in proposals_of(
-            evidence.series, evidence.log or None, evidence.witnesses, beside, evidence.findings
+            evidence.series, evidence.log or None, evidence.witnesses, beside, evidence.findings, accuracy[device]
         ):
-            one = _named(devices[device][proposal.parameter][1], proposal)
-            if place in (one.channel, one.channel.partition("/")[0]) and not _reviewed(conn, one):
+            channel = devices[device][proposal.parameter]
+            one = _named(channel[1], proposal)
+            if (
+                place in (one.channel, one.channel.partition("/")[0])
+                and one.confidence >= channel[5].confidence
+                and not _reviewed(conn, one)
+            ):
                 found.append(one)
     return sorted(found, key=lambda one: (-one.confidence, one.channel, one.from_t, one.kind))
 

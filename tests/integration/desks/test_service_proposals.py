@@ -125,6 +125,9 @@ def test_what_the_services_speak_for_is_accepted_in_one_act_that_can_be_withdraw
     withdrawals.withdraw(conn, no.review_id, "an", "xem lại", NOW)
     assert [one.name for one in service_proposals.service_proposals(conn, EC, FIRST, LAST)] == [drift.name]
     conn.execute("reset role")
+    for said_of_it in ({"ledger_confidence": 0.995}, {"ledger_off": 1.0}, {"ledger_accuracy": 5.0}):
+        conn.execute("update channel set history_limits = %s where channel = %s", [Jsonb(said_of_it), EC])
+        assert service_proposals.service_proposals(conn, "st-test", FIRST, LAST) == [], said_of_it
     said = conn.execute("select person, reason from v_audit where object like 'review%'").fetchall()
     assert sorted((person, reason.split(" (")[0]) for person, reason in said) == [
         ("an", "xem lại"), ("lan", "lũ"), ("lan", "rong bám"), ("lan", "rong bám"), ("lan", "xem lại"),

@@ -12,6 +12,8 @@ from quantrac.config.loader import load_network
 from quantrac.config.modbus import ModbusSignal
 from quantrac.config.station_files import QualitySpec
 from quantrac.desks.channel_rows import channel_rows
+from quantrac.quality.accuracy import CLASSES, Accuracy
+from quantrac.quality.ledger_settings import settings_of
 from quantrac.quality.suspicion import DOUBTING
 
 
@@ -25,7 +27,7 @@ def rows_with(root: Path, channels: str) -> dict[str, tuple[list[str], dict[str,
 
 def test_every_test_may_be_set_in_a_file_and_has_a_name_on_pages() -> None:
     tests = TESTS.keys() | DOUBTING
-    assert set(QualitySpec.model_fields) == tests
+    assert set(QualitySpec.model_fields) == tests | {"ledger"}
     assert {f"test_{name}" for name in tests} <= TEXTS.keys()
 
 
@@ -79,3 +81,16 @@ def test_a_device_that_lacks_what_a_test_needs_does_not_have_it(root: Path) -> N
 def test_figures_of_a_climatology_that_no_fit_prints_are_a_finding_with_their_place(root: Path, odd: str) -> None:
     with pytest.raises(ConfigErrors, match=r"st-a\.yaml.*climatology"):
         rows_with(root, f"      water_temp: {{quality: {{climatology: [{odd}, {', '.join(['0.1'] * 12)}, 2.5]}}}}\n")
+
+
+def test_the_ledger_takes_a_channel_for_what_its_file_says_and_else_the_network_each_key_by_itself(root: Path) -> None:
+    network = root / "network.yaml"
+    network.write_text(
+        network.read_text() + "\nquality: {ec: {ledger: {accuracy: 0.5, confidence: 0.8, proposals: false}}}\n"
+    )
+    rows = rows_with(root, "      ec: {quality: {ledger: {percent: 2, proposals: true}}}\n      water_temp: {}\n")
+    assert settings_of("ec", rows["ec"][1]) == (Accuracy(0.5, 0.02), 0.8)
+    assert settings_of("water_temp", rows["water_temp"][1]) == (CLASSES["water_temp"], 0.0), "as usual"
+    assert settings_of("orp", {}) is None, "nobody knows how good its sensors are"
+    assert settings_of("orp", {"ledger_accuracy": 20.0}) == (Accuracy(20.0), 0.0)
+    assert settings_of("ec", {"ledger_accuracy": 0.5, "ledger_off": 1.0}) is None
