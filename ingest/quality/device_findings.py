@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from ingest.quality.devices import TestedDevice, TestedDevices, series_of
 from ingest.quality.differences import BlamedReadings, differences
-from ingest.quality.recent import RecentReadings
 from ingest.quality.tables import LoadedBlock, NewFlag, load
 from ingest.quality.windows import JudgedWindows, Places, windows
 from quantrac.database.feed import Change
@@ -22,9 +21,6 @@ from quantrac.quality.series import DeviceSeries, Evidence
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.words import Words
 
-MOST_KEPT: Final = 8_000_000
-"""So many readings are kept from round to round, 180 MB, and twice that while a round adds its own; of a larger network
-they are read each time."""
 WITHDRAWN: Final = Words(
     "rút lại: có thêm số liệu về sau thì thiết bị không có gì bất thường",
     "withdrawn: with the readings that came later nothing is wrong with the device",
@@ -58,9 +54,8 @@ def device_findings(conn: Connection, changes: Sequence[Change], tested: TestedD
     of_devices = windows(changed, tested.reaches)
     for some in of_devices.in_blocks(_whole_windows(of_devices, tested.by_number)):
         judged, of_channels = _channel_windows(some, tested.by_number)
-        block = load(conn, of_channels, DEVICE_TESTS, tested.recent)
-        kept = tested.recent.then(of_channels, block.readings, block.newest_us)
-        tested.recent = kept if len(kept.readings) <= MOST_KEPT else RecentReadings.none()
+        block = load(conn, of_channels, DEVICE_TESTS, tested.kept.of(of_channels))
+        tested.kept.after(of_channels, block.readings, block.newest_us)
         yield from _differences(block, judged)
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from ingest.quality.kept_readings import KeptReadings
 from ingest.quality.readings import TestedReadings
-from ingest.quality.recent import RecentReadings
 from ingest.quality.spike import GAP_INTERVALS
 from ingest.quality.tables import FORGETS
 from ingest.quality.windows import Reach, ReachColumns, widest
@@ -164,7 +164,7 @@ class TestedDevices:
         self._forget()
 
     def _forget(self) -> None:
-        self.recent = RecentReadings.none()
+        self.kept = KeptReadings()
         self.by_number: dict[int, TestedDevice] = {}
         self._known: set[int] = set()
         self._numbers_of: dict[int, set[int]] = {}
