@@ -1,7 +1,8 @@
 """Reads stored readings as alarms see them, as columns, with corrections, findings and verdicts as in `v_reading`.
 
-But for what a test of a whole device merely suspects: it may not know which sensor is wrong, or mistake a flood, and a
-doubt is no reason to keep silent about water without oxygen. What such a test fails counts for nothing, as elsewhere.
+But for what a test of a whole device or of neighbouring stations merely suspects, of a reading or of what a value is
+made of: it may not know which sensor is wrong, or mistake a flood, and a doubt is no reason to keep silent about water
+without oxygen. What such a test fails counts for nothing, as elsewhere.
 
 One statement gives all of it, for all of it must be of one moment: a reading that `quality` has judged since would lack
 its findings.
@@ -37,7 +38,8 @@ select kind, channel, time, other, value, a, b from (
     select * from reading r where r.channel_id = any(s.ids) and r.time between s.low and s.high
       and r.time between %(first)s and %(last)s offset 0) r
   union all
-  select 1::int2, d.channel_id, d.time, d.received_at, coalesce(d.value, 'NaN'), d.state, d.quality
+  select 1::int2, d.channel_id, d.time, d.received_at, coalesce(d.value, 'NaN'), d.state,
+         coalesce(d.undoubted, d.quality)
   from s cross join lateral (
     select * from derived_reading d where d.channel_id = any(s.ids) and d.time between s.low and s.high
       and d.time between %(first)s and %(last)s offset 0) d

@@ -33,7 +33,7 @@ select channel_id, array_agg(time), array_agg(coalesce(value, 'NaN')), array_agg
   select channel_id, time, value, (state * 256 + tests)::int2 as word from reading
   where channel_id = any(%(ids)s) and time > %(first)s and time <= %(last)s
   union all
-  select channel_id, time, value, (-(state * 256 + quality))::int2 from derived_reading
+  select channel_id, time, value, (-(state * 256 + coalesce(undoubted, quality)))::int2 from derived_reading
   where channel_id = any(%(ids)s) and time > %(first)s and time <= %(last)s) r
 group by channel_id
 """

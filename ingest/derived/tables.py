@@ -15,15 +15,16 @@ from ingest.derived.values import InputRow, Value
 from ingest.spans import Span
 from quantrac.database.columns import PackedArray, packed, read_columns
 from quantrac.database.pool import Connection
+from quantrac.quality.suspicion import DOUBTING
 
 INPUTS: Final = Path(__file__).with_name("inputs.sql").read_text("utf-8")
 COLUMNS: Final = {
     "place": "int4", "time": "timestamptz", "value": "float8", "state": "int2", "quality": "int2",
-    "received_at": "timestamptz", "waits": "int2",
+    "received_at": "timestamptz", "undoubted": "int2", "waits": "int2",
 }  # fmt: skip
 KEY: Final = ("int4", "timestamptz")
 WINDOW: Final = ("timestamptz", "timestamptz")
-VALUE: Final = ("float8", "int2", "int2", "timestamptz")
+VALUE: Final = ("float8", "int2", "int2", "timestamptz", "int2")
 NEWEST: Final = """
 select c.channel_id, coalesce(r.time, d.time) from unnest(%s::int4[]) as c(channel_id)
 left join lateral (
@@ -45,15 +46,18 @@ select channel_id, label, expected_readings(channel_id, label - interval '1 hour
 from unnest(%s::int4[], %s::timestamptz[]) as w(channel_id, label)
 """
 STANDING: Final = """
-select d.channel_id, d.time, d.value, d.state, d.quality, d.received_at
+select d.channel_id, d.time, d.value, d.state, d.quality, d.received_at, d.undoubted
 from unnest(%s::int4[], %s::timestamptz[]) as w(channel_id, time) join derived_reading d using (channel_id, time)
 where d.time between %s and %s
 """
 WRITE: Final = """
-insert into derived_reading (channel_id, time, value, state, quality, received_at)
-select * from unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::int2[], %s::timestamptz[])
+insert into derived_reading (channel_id, time, value, state, quality, received_at, undoubted)
+select channel_id, time, value, state, quality, received_at, nullif(undoubted, 0)
+from unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::int2[], %s::timestamptz[], %s::int2[])
+     as v(channel_id, time, value, state, quality, received_at, undoubted)
 on conflict (channel_id, time) do update set value = excluded.value, state = excluded.state,
-  quality = excluded.quality, received_at = excluded.received_at
+  quality = excluded.quality, received_at = excluded.received_at,
+  undoubted = excluded.undoubted
 """
 KEYS: Final = """
 select d.channel_id, d.time
@@ -86,15 +90,17 @@ def rows_of(conn: Connection, windows: Sequence[Span]) -> list[list[InputRow]]:
         **dict(zip(("channel_id", "low", "high"), _arrays(windows, ("int4", *WINDOW)), strict=True)),
         "first": min(each.low for each in windows),
         "last": max(each.high for each in windows),
+        "suspecting": sorted(DOUBTING),
     }
     columns = read_columns(conn, INPUTS, parameters, COLUMNS)
     moments = {us: moment(us) for us in {*columns["time"].tolist(), *columns["received_at"].tolist()}}  # they are few
     found: list[list[InputRow]] = [[] for _ in windows]
-    for place, time_us, value, state, quality, received_us, waits in zip(
+    for place, time_us, value, state, quality, received_us, undoubted, waits in zip(
         *(columns[name].tolist() for name in COLUMNS), strict=True
     ):
         known = None if isnan(value) else value
-        found[place].append(InputRow(moments[time_us], known, state, quality, moments[received_us], bool(waits)))
+        received_at = moments[received_us]
+        found[place].append(InputRow(moments[time_us], known, state, quality, received_at, undoubted, bool(waits)))
     return found
 
 
@@ -157,7 +163,7 @@ def _array(column: Sequence[Any], word: str) -> PackedArray:
     if word == "float8":
         values = np.array(column, np.float64)  # None becomes NaN
         return packed(values, word, np.isnan(values))
-    return packed(np.array(column, np.int64), word)
+    return packed(np.array([each or 0 for each in column], np.int64), word)
 
 
 def kept_since(conn: Connection) -> datetime | None:

@@ -20,6 +20,8 @@ class InputRow(NamedTuple):
     state: int
     quality: int
     received_at: datetime
+    undoubted: int = Quality.GOOD
+    """Quality without what tests of devices and stations merely suspect."""
     waits: bool = False
     """Tests with a history have yet to judge it: what it enters is made when they have."""
 
@@ -36,6 +38,8 @@ class Value(NamedTuple):
     state: int
     quality: int
     received_at: datetime
+    undoubted: int | None = None
+    """Quality as alarms read it: a mere suspicion keeps none from rising. None: as `quality`."""
 
 
 Inputs = Mapping[str, Sequence[InputRow]]
@@ -114,4 +118,6 @@ def _made(value: float | None, used: Sequence[InputRow], every: Sequence[InputRo
     if value is None:
         worst = max(row.state for row in every)
         return Value(None, worst if worst > State.SUSPECT else State.COMM, Quality.MISSING, received_at)
-    return Value(value, max(row.state for row in used), max(row.quality for row in used), received_at)
+    quality, undoubted = max(row.quality for row in used), max(row.undoubted for row in used)
+    doubt = undoubted if undoubted < quality else None
+    return Value(value, max(row.state for row in used), quality, received_at, doubt)

@@ -1431,10 +1431,14 @@ CREATE TABLE public.derived_reading (
     state smallint NOT NULL,
     quality smallint NOT NULL,
     received_at timestamp with time zone NOT NULL,
+    undoubted smallint,
     CONSTRAINT derived_reading_quality_check CHECK ((quality = ANY (ARRAY[1, 2, 3, 4, 9]))),
-    CONSTRAINT derived_reading_state_check CHECK (((state >= 0) AND (state <= 7)))
+    CONSTRAINT derived_reading_state_check CHECK (((state >= 0) AND (state <= 7))),
+    CONSTRAINT derived_reading_undoubted_check CHECK ((undoubted = ANY (ARRAY[1, 2, 3, 4, 9])))
 )
 WITH (fillfactor='90');
+
+COMMENT ON COLUMN public.derived_reading.undoubted IS 'quality without what tests of devices and stations merely suspect of its inputs; null: as quality';
 
 CREATE TABLE public.disclosure (
     disclosure_id integer NOT NULL,

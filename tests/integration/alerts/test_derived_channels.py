@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from alerts.evaluating.evaluator import Evaluator
 from alerts.rules.compiler import compile_network
+from alerts.trials.history import stored_stretches
 from ingest.derived import consumer as derived
 from ingest.quality import consumer as quality
 from quantrac.config.loader import load_network
 from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
 from quantrac.database.pool import Connection
 from quantrac.desks.network import apply_network
+from quantrac.telemetry.quality import Quality
 from tests.integration.alerts.centre import ROUTING, START, rows, run_all
 
 STATION = "st-dai-ngai"
@@ -65,3 +68,52 @@ def test_much_toxic_ammonia_raises_an_alarm_and_a_spike_of_ph_does_not(conn: Con
     follow()
     found = rows(conn, "select level, channel, raised_at from v_alarm where rule = 'toxic-ammonia'")
     assert found == [("act", f"{STATION}/nh3", START + timedelta(minutes=49))]
+
+
+def test_what_a_test_beyond_the_channel_merely_suspects_of_an_input_silences_no_rule_of_good_values(
+    conn: Connection,
+) -> None:
+    """People see that the value is in doubt; the alarm rises, and a doubt that comes later questions it not."""
+    apply_network(conn, NETWORK, "an", START - timedelta(days=1))
+    channel = f"{STATION}/nh3"
+    strict = [replace(rule, use=frozenset({Quality.GOOD})) for rule in compile_network(NETWORK)[channel]]
+    of_derived = Consumer(conn, derived.NAME, derived.CAUSES)
+    rounds, worker = (
+        derived.DerivedRounds(),
+        Evaluator(conn, {channel: strict}, ROUTING, lambda: START + timedelta(hours=2)),
+    )
+
+    def follow() -> None:
+        while rounds.round_of(conn, of_derived, 100):
+            pass
+        run_all(worker)
+
+    def doubt(test: str, first: int, last: int) -> None:
+        (ph,) = rows(conn, "select channel_id from channel where station = %s and name = 'ph'", STATION)[0]
+        ends = START + timedelta(minutes=first), START + timedelta(minutes=last)
+        with conn.transaction():
+            conn.execute(
+                "insert into reading_flag (channel_id, time, test, flag, by, at)"
+                " select channel_id, time, %s, 3, 'quality', now() from reading"
+                " where channel_id = %s and time between %s and %s",
+                [test, ph, *ends],
+            )
+            append_changes(conn, [NewChange(STATION, ph, *ends, last - first + 1, Cause.FLAG)])
+
+    follow()
+    store_minutes(conn, 0, 15, 8.8)
+    doubt("rate", 0, 14)
+    follow()
+    assert rows(conn, "select count(*) from v_alarm") == [(0,)], "a test of the channel itself does"
+    store_minutes(conn, 15, 30, 8.8)
+    doubt("neighbours", 15, 29)
+    follow()
+    assert rows(conn, "select distinct quality from v_reading where channel = %s", channel) == [(3,)]
+    assert rows(conn, "select level, raised_at from v_alarm") == [("act", START + timedelta(minutes=24))]
+    store_minutes(conn, 30, 40, 8.8)
+    follow()
+    doubt("frozen", 30, 39)
+    follow()
+    assert rows(conn, "select count(*) from v_alarm_event where event = 'questioned'") == [(0,)]
+    (stretch,) = stored_stretches(conn, [channel], START + timedelta(minutes=14), START + timedelta(minutes=39))
+    assert set(stretch.blocks[channel].quality.tolist()) == {1}, "and a back-test sees what the alarm saw"
