@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from benchmarks.grafana_queries import expand, queries_of
 from benchmarks.servers import PROJECT, database, scalar
 from dashboards.console import present_alarms, series, snapshot
-from dashboards.grafana.expansion import expand, queries_of
 from dashboards.grafana.files import rendered
 from ingest.rollups.consumer import rebuild
 from quantrac.cli.jobs.upkeep import order_old_hours

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.grafana_queries import expand, queries_of
 from dashboards.grafana import alarm_performance, files, network, queries
-from dashboards.grafana.expansion import expand, queries_of
 from quantrac.config.loader import load_network
 from quantrac.database.pool import Connection, connect
 from quantrac.desks.network import apply_network

@@ -13,8 +13,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from benchmarks.grafana_queries import expand, queries_of
 from dashboards.grafana import files, queries
-from dashboards.grafana.expansion import expand, queries_of
 from quantrac.config.loader import load_network
 from quantrac.telemetry.indices.vn_aqi import CLASSES
 from quantrac.telemetry.parameters import CATALOGUE

@@ -1,4 +1,4 @@
-"""What Grafana asks of a dashboard: its queries, with macros and variables replaced; for tests and benchmarks."""
+"""What Grafana asks of a dashboard: its queries, with macros and variables replaced."""
 
 from __future__ import annotations
 
