@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -11,6 +10,9 @@ from hypothesis import settings
 from quantrac.database import audit
 from quantrac.private_services import ports
 from tests.fixtures import workers
+from tests.fixtures.workers import pytest_testnodedown, pytest_xdist_make_scheduler
+
+__all__ = ["pytest_testnodedown", "pytest_xdist_make_scheduler"]  # pytest finds them here
 
 settings.register_profile("same", deadline=None, derandomize=True)  # a busy machine is no finding
 settings.register_profile("new", deadline=None, print_blob=True)
@@ -36,19 +38,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose before any test module is read: a test's own settings build on the profile."""
     settings.load_profile(config.getoption("--laws"))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Divide the tests between the workers of `./dev test`."""
-    return workers.scheduler(config, log) if config.getoption("dist") == "loadgroup" else None
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: object) -> None:
-    """Clear away what a test had started that ended its worker."""
-    if error:
-        workers.end_children(node.workerinput["workerid"], node.workerinput["testrunuid"])
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -17,11 +17,14 @@ import pytest
 
 from quantrac.cli.demo.report import UNANSWERED_SHARE
 from tests.acceptance.conftest import Demo, alive
+from tests.fixtures.timing import eventually
 
 pytestmark = pytest.mark.slow
 
 START_WITHIN_S = 300
 END_WITHIN_S = 500
+PLAYED_S = 45
+"""Within it the oxygen has fallen and risen again."""
 SECOND, LATE = timedelta(seconds=1), timedelta(seconds=30)
 
 
@@ -118,45 +121,56 @@ def test_a_minute_of_six_stations_ends_with_balanced_books(demo: Callable[..., D
     expect_people_were_told(running)
 
 
-def test_killed_ingest_broker_and_agent_lose_and_double_nothing(demo: Callable[..., Demo]) -> None:
-    """kill -9 of ingest, then of the broker, then of one edge agent, each in mid-flight."""
-    running = demo("--seconds", "45")
-    running.says(r"first reading after", START_WITHIN_S)
-    for victim, after_s in (("ingest", 12), ("broker", 8), ("st-tran-de", 8)):
-        time.sleep(after_s)
-        pid = running.broker_id() if victim == "broker" else running.ids()[victim]
-        os.kill(pid, signal.SIGKILL)
-    found = running.ends(END_WITHIN_S)
-    expect_nothing_lost_and_nothing_doubled(found)
-    expect_a_good_verdict(found)
-    expect_the_alarm(found, running.folder / "journal")
-
-
-def expect_the_link_signs_in(console: str, secret: str) -> None:
+def expect_the_link_signs_in(running: Demo) -> None:
+    link = running.says(r"http://(\S+)/enter/(\S+) to act, signed in", START_WITHIN_S)
     for _ in ("one browser", "another one"):
-        with httpx.Client(base_url=console, timeout=60) as browser:
+        with httpx.Client(base_url=f"http://{link[1]}", timeout=60) as browser:
             assert browser.get("/api/session").json()["login"] is None, "the demo is read without signing in"
-            assert browser.post("/api/enter", json={"secret": secret}).status_code == 200
+            assert browser.post("/api/enter", json={"secret": link[2]}).status_code == 200
             assert "acknowledge" in browser.get("/api/session").json()["acts"]
 
 
-def test_a_second_demo_is_refused_with_one_line_and_ctrl_c_stops_all_that_the_first_started(
-    demo: Callable[..., Demo],
-) -> None:
-    running = demo()
-    running.says(r"0\.json will not be written: there is a verdict only after --seconds N", START_WITHIN_S)
-    running.says(r"TimescaleDB", START_WITHIN_S)
+def expect_a_second_is_refused(demo: Callable[..., Demo], running: Demo) -> None:
     second = demo("--seconds", "5").ends(START_WITHIN_S)
     assert second["exit"] == 1
     refusal = second["printed"].strip().splitlines()[-1]
     assert refusal.startswith(f"another demo of this project is running, process {running.process.pid}: ")
+
+
+def expect_nothing_is_left(running: Demo, processes: list[int]) -> None:
+    assert not any(alive(pid) for pid in processes)
+    assert not (running.folder / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_killed_ingest_broker_and_agent_lose_and_double_nothing_and_ctrl_c_stops_all(demo: Callable[..., Demo]) -> None:
+    """A second demo is refused; kill -9 of ingest, then of the broker, then of one edge agent, each in mid-flight."""
+    running = demo("--seconds", "900")
     running.says(r"first reading after", START_WITHIN_S)
-    link = running.says(r"http://(\S+)/enter/(\S+) to act, signed in", START_WITHIN_S)
-    expect_the_link_signs_in(f"http://{link[1]}", link[2])
+    began = time.monotonic()
+    expect_the_link_signs_in(running)
+    expect_a_second_is_refused(demo, running)
+    for victim, at_s in (("ingest", 12), ("broker", 20), ("st-tran-de", 28)):
+        time.sleep(max(0.0, began + at_s - time.monotonic()))
+        pid = running.broker_id() if victim == "broker" else running.ids()[victim]
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(max(0.0, began + PLAYED_S - time.monotonic()))
+    running.says(r"(?i)hết cảnh báo", START_WITHIN_S)
+    eventually(lambda: all(alive(pid) for pid in (*running.ids().values(), running.broker_id())))
     processes = [*running.ids().values(), running.broker_id()]
-    assert all(alive(pid) for pid in processes)
+    running.process.send_signal(signal.SIGINT)
+    running.says(r"stopping everything", END_WITHIN_S)
+    found = running.ends(END_WITHIN_S)
+    expect_nothing_lost_and_nothing_doubled(found)
+    expect_a_good_verdict(found)
+    expect_the_alarm(found, running.folder / "journal")
+    expect_nothing_is_left(running, processes)
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing_behind(demo: Callable[..., Demo]) -> None:
+    running = demo()
+    running.says(r"0\.json will not be written: there is a verdict only after --seconds N", START_WITHIN_S)
+    running.says(r"TimescaleDB", START_WITHIN_S)
     running.process.send_signal(signal.SIGINT)
     running.says(r"stopping everything", END_WITHIN_S)
     assert running.ends(END_WITHIN_S)["exit"] == 0
-    assert not any(alive(pid) for pid in processes)
-    assert not (running.folder / "postgres" / "data" / "postmaster.pid").exists()
+    expect_nothing_is_left(running, [])

@@ -162,9 +162,7 @@ def project(tmp_path: Path) -> Path:
         f"pythonpath = {PROJECT}\n"
     )
     (tmp_path / "conftest.py").write_text(
-        "from tests.fixtures import workers\n"
-        "def pytest_xdist_make_scheduler(config, log): return workers.scheduler(config, log)\n"
-        "from tests.conftest import pytest_testnodedown\n"
+        "from tests.fixtures.workers import pytest_testnodedown, pytest_xdist_make_scheduler\n"
     )
     return tmp_path
 
