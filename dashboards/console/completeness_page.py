@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import msgspec
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -35,7 +36,7 @@ from reports.spans import BadSpan, ReportSpan
 LONGEST_OF_ALL: Final = timedelta(days=31)
 """Of all stations; of one as long as the desk allows."""
 AT_ONCE: Final = 28
-"""Rows of the map that are laid out before the page is first seen; more than a screen has."""
+"""Rows of the map that come with the page, more than a screen has; those below are asked for once it was painted."""
 DEPTHS: Final = ((0.995, "whole"), (0.9, "most"), (0.75, "valid"), (1e-9, "poor"))
 BEGUN: Final = """
 select s.in_service, (
@@ -52,18 +53,21 @@ def add_completeness_page(app: FastAPI, console: Console, templates: Jinja2Templ
 
     @app.get("/completeness", response_class=HTMLResponse)
     def show_completeness(
-        request: Request, month: Month = "", lang: Language = "vi",
+        request: Request, month: Month = "", lang: Language = "vi", below: bool = False,
         by: Visitor = Depends(Gate(console, DeskAct.READ)),
     ) -> Response:  # fmt: skip
-        """A month: a row a station, a square a day."""
+        """A month: a row a station, a square a day; or the rows below the first ones alone."""
         now = console.clock()
         with console.long_read() as conn:
             context = sheet(conn, request, by, lang, {"month": month})
             first, last = month_of(month, now.astimezone(context["zone"]).date())
             found = station_days(conn, first, last, now, by.stations)
             days = [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
-            context |= {"first": first} | heat_map(stations_of(conn, by, lang), days, found, lang)
-        return templates.TemplateResponse(request, "completeness.html", context)
+            stations = list(stations_of(conn, by, lang).items())
+            shown = dict(stations[AT_ONCE:] if below else stations[:AT_ONCE])
+            context |= {"first": first, "more": len(stations) > AT_ONCE} | heat_map(shown, days, found, lang)
+        template = "completeness_rows.html" if below else "completeness.html"
+        return templates.TemplateResponse(request, template, context)
 
     @app.get("/stations/{station}/completeness", response_class=HTMLResponse)
     def show_month(
@@ -115,7 +119,7 @@ def add_completeness_page(app: FastAPI, console: Console, templates: Jinja2Templ
             context |= {
                 "station": station, "station_name": stations_of(conn, by, lang).get(station, station), "day": day,
                 "channels": channels, "gaps": together(found), "titled": channel_titles(conn, station, lang),
-                "depth": depth, "share": _share_of, "percent": percent,
+                "depth": depth, "share": _share_of, "percent": percent, "clock": clock_of,
             }  # fmt: skip
         return templates.TemplateResponse(request, "gaps.html", context)
 
@@ -153,6 +157,12 @@ def depth(share: float | None) -> str:
         if share >= least:
             return word
     return "none"
+
+
+def clock_of(at: datetime, day: date, zone: ZoneInfo) -> str:
+    """Return the clock at a moment of a local day, whose end is 24:00:00. Pure."""
+    local = at.astimezone(zone)
+    return f"{local:%H:%M:%S}" if local.date() <= day else "24:00:00"
 
 
 class HeatDay(NamedTuple):
@@ -195,7 +205,7 @@ def heat_map(
         own, share = squares[station], whole.get(station)
         row = "".join(own.get(day, '<td class="square empty"></td>') for day in days)
         rows.append(HeatRow(station, name, depth(share), percent(share, 0) or "–", row))
-    return {"days": [HeatDay(f"{day:%d/%m/%Y}", day.day) for day in days], "rows": rows, "at_once": AT_ONCE}
+    return {"days": [HeatDay(f"{day:%d/%m/%Y}", day.day) for day in days], "rows": rows}
 
 
 def together(found: Iterable[ExplainedGap]) -> list[dict[str, Any]]:

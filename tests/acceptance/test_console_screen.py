@@ -73,14 +73,20 @@ def test_numbers_times_and_ranges_are_written_as_they_are(screen: Page, still: S
     calls("numbers", "number", *((asked, text) for *asked, text in NUMBERS))
     calls("numbers", "given", *((asked, text) for *asked, text in GIVEN))
     calls(
-        "numbers", "tickLabels",
+        "scale", "tickLabels",
         ([[88.5, 88.75, 89.0], "vi"], ["88,50", "88,75", "89,00"]), ([[-5, -2.5, 0], "en"], ["-5.0", "-2.5", "0.0"]),
         ([[0.1, 0.2, 0.30000000000000004], "en"], ["0.1", "0.2", "0.3"]), ([[0, 20, 40], "en"], ["0", "20", "40"]),
         ([[0, 1e300], "vi"], ["0", "1,00 × 10³⁰⁰"]), ([[], "vi"], []),
     )  # fmt: skip
     calls(
-        "numbers", "axisLabels",
+        "scale", "axisLabels",
         ([[0, 1], ["mở", "đóng"], "vi"], ["mở", "đóng"]), ([[0, 0.5], None, "vi"], ["0,0", "0,5"]),
+    )  # fmt: skip
+    calls(
+        "scale", "stepsOf",
+        ([4.5, 9.5], [0.001, 0.002, 0.0025, 0.005, 0.01, 0.02, 0.025, 0.05, 0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5]),
+        ([0, 3e34], [float(f"{digits}e{n}") for n in (31, 32, 33, 34) for digits in ("1", "2", "2.5", "5")]),
+        ([-1e300, 1.7e308], [*(float(f"{f}e{n}") for n in (305, 306, 307) for f in ("1", "2", "2.5", "5")), 1e308]),
     )  # fmt: skip
     good = [5, 6, None, 5.5]
     calls(

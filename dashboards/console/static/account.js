@@ -181,6 +181,7 @@ function wantCode(wanted) {
   }
   byId("sign-in-send").hidden = !wanted && !asksPassword; // the link to the provider is the way in
   if (wanted) byId("sign-in-code").focus();
+  else if (asksPassword) byId(byId("sign-in-login").value ? "sign-in-password" : "sign-in-login").focus();
 }
 
 /** @param {string} path @param {object} body */
@@ -207,6 +208,9 @@ async function signIn(event) {
     dialog.close();
   } catch (problem) {
     showProblem(byId("sign-in-error"), problem);
+    const wrong = byId("sign-in-factor").hidden ? password : code;
+    wrong.focus();
+    wrong.select();
   }
 }
 

@@ -1,10 +1,10 @@
 // The workbench's picture: the line of a channel, selected by mouse or keyboard; lanes of what blames it; companions.
 import { covered, previewOf, within } from "./correction.js";
 import { counted, LANG, TEXT, ZONE, element } from "./page.js";
-import { axisOf, axisWidth, inWords, number } from "./numbers.js";
+import { inWords, number } from "./numbers.js";
 import { addSign, SAMPLE_INK } from "./hatch.js";
 import { remarkAt, remarkText } from "./remarks.js";
-import { heightOf } from "./scale.js";
+import { axisOf, axisWidth, heightOf } from "./scale.js";
 import { axisTimes, timeText } from "./times.js";
 
 /**

@@ -1,6 +1,6 @@
 // Numbers as people read them; `numbers.py` writes the same on the server. Pure.
 
-const LARGEST = 1e7; // from here on digits in a row are counted, not read
+export const LARGEST = 1e7; // from here on digits in a row are counted, not read
 
 /** @param {string} lang */
 const localeOf = (lang) => (lang === "vi" ? "vi-VN" : "en-GB");
@@ -31,7 +31,7 @@ function plain(value, decimals, lang) {
  * @param {number} decimals of the significand
  * @param {string} lang
  */
-function scientific(value, decimals, lang) {
+export function scientific(value, decimals, lang) {
   const [significand, exponent] = value.toExponential(decimals).split("e");
   const raised = exponent.replace("+", "").replace(/[-\d]/g, (one) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(one)]);
   return `${plain(Number(significand), decimals, lang)} × 10${raised}`;
@@ -59,57 +59,6 @@ export function inWords(value, { decimals, states }, lang) {
 
 /** Return what `inWords` needs, as the page's element says it. @param {DOMStringMap} dataset */
 export const kindOf = ({ decimals, states }) => ({ decimals: Number(decimals), states: states ? states.split("|") : null });
-
-/**
- * Return how many decimals tell these values apart and exactly, twelve at most.
- * @param {number[]} values
- */
-export function decimalsOf(values) {
-  for (let decimals = 0; decimals < 12; decimals++) {
-    const whole = values.map((value) => value * 10 ** decimals);
-    if (whole.every((value) => Math.abs(value - Math.round(value)) <= 1e-9 * Math.max(1, Math.abs(value)))) return decimals;
-  }
-  return 12;
-}
-
-/**
- * Return the labels of an axis: as many decimals as its step needs, the same for all.
- * @param {number[]} ticks
- * @param {string} lang
- */
-export function tickLabels(ticks, lang) {
-  const most = Math.max(0, ...ticks.map(Math.abs));
-  if (most < LARGEST) {
-    const decimals = decimalsOf(ticks);
-    return ticks.map((tick) => plain(tick, decimals, lang));
-  }
-  return ticks.map((tick) => (tick === 0 ? "0" : scientific(tick, 2, lang)));
-}
-
-/**
- * Return the labels of an axis: of states the words of 0 and 1, else numbers.
- * @param {number[]} ticks
- * @param {string[] | null | undefined} states
- * @param {string} lang
- */
-export function axisLabels(ticks, states, lang) {
-  return states ? ticks.map((tick) => states[tick] ?? "") : tickLabels(ticks, lang);
-}
-
-/**
- * Return where an axis has labels and which: what uPlot asks of it.
- * @param {string[] | null | undefined} states
- * @param {string} lang
- */
-export function axisOf(states, lang) {
-  const values = (/** @type {any} */ _, /** @type {number[]} */ ticks) => axisLabels(ticks, states, lang);
-  const splits = (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) =>
-    [0, 1].filter((state) => low <= state && state <= high);
-  return states ? { splits, values } : { values };
-}
-
-/** Return the room for the labels of an axis, px. @param {string[] | null} labels */
-export const axisWidth = (labels) => 18 + 7 * Math.max(...(labels || [""]).map((label) => label.length));
 
 /**
  * Return a limit or another given number: with the decimals that it was written with, four at most.

@@ -1,10 +1,10 @@
 // Draws lines of channels over one time axis: the good readings as a line, or means with the band from least to greatest;
 // quality, state, limits and marks in the picture, each in a form of its own.
 import { LANG, TEXT, ZONE } from "./page.js";
-import { axisOf, axisWidth, given, inWords, number } from "./numbers.js";
+import { given, inWords, number } from "./numbers.js";
 import { addSign, colour, fillHatched, SAMPLE_INK, SIGNS, SPELLS } from "./hatch.js";
 import { remarkAt } from "./remarks.js";
-import { heightOf } from "./scale.js";
+import { axisOf, axisWidth, heightOf } from "./scale.js";
 import { axisTimes, timeText } from "./times.js";
 
 /**

@@ -58,6 +58,7 @@ function showFirstSteps(pulse) {
 }
 
 export function beginPulse() {
+  document.body.dataset.begun = ""; // begun.js need not say that nothing does
   onNews(showPulse);
   setInterval(() => {
     reconnectIfSilent();

@@ -1,4 +1,6 @@
-// What a chart's height shows: the good readings whole; a doubtful one beside them, unless it would flatten them. Pure.
+// What a chart's height shows: the good readings whole; a doubtful one beside them, unless it would flatten them. And the
+// steps and labels of its axis. Pure.
+import { LARGEST, number, scientific } from "./numbers.js";
 
 /**
  * @param {(number | null | undefined)[]} values
@@ -61,3 +63,66 @@ function middle(values) {
 export function beyond(doubtful, [low, high]) {
   return /** @type {number[]} */ (doubtful.filter((value) => value !== null && (value < low || value > high)));
 }
+
+/**
+ * Return how many decimals tell these values apart and exactly, twelve at most.
+ * @param {number[]} values
+ */
+function decimalsOf(values) {
+  for (let decimals = 0; decimals < 12; decimals++) {
+    const whole = values.map((value) => value * 10 ** decimals);
+    if (whole.every((value) => Math.abs(value - Math.round(value)) <= 1e-9 * Math.max(1, Math.abs(value)))) return decimals;
+  }
+  return 12;
+}
+
+/**
+ * Return the labels of an axis: as many decimals as its step needs, the same for all.
+ * @param {number[]} ticks
+ * @param {string} lang
+ */
+export function tickLabels(ticks, lang) {
+  const most = Math.max(0, ...ticks.map(Math.abs));
+  if (most < LARGEST) {
+    const decimals = decimalsOf(ticks);
+    return ticks.map((tick) => number(tick, decimals, lang));
+  }
+  return ticks.map((tick) => (tick === 0 ? "0" : scientific(tick, 2, lang)));
+}
+
+/**
+ * Return the labels of an axis: of states the words of 0 and 1, else numbers.
+ * @param {number[]} ticks
+ * @param {string[] | null | undefined} states
+ * @param {string} lang
+ */
+export function axisLabels(ticks, states, lang) {
+  return states ? ticks.map((tick) => states[tick] ?? "") : tickLabels(ticks, lang);
+}
+
+/**
+ * Return the steps that an axis may have, rising. uPlot's own end at 1e32, and a wider axis would be without a label.
+ * @param {number} low
+ * @param {number} high
+ */
+export function stepsOf(low, high) {
+  const power = Math.floor(Math.log10(Math.min(high - low, Number.MAX_VALUE) || 1));
+  return [-3, -2, -1, 0].flatMap((below) => ["1", "2", "2.5", "5"].map((digits) => Number(`${digits}e${power + below}`)))
+    .filter(Number.isFinite);
+}
+
+/**
+ * Return where an axis has labels and which: what uPlot asks of it.
+ * @param {string[] | null | undefined} states
+ * @param {string} lang
+ */
+export function axisOf(states, lang) {
+  const values = (/** @type {any} */ _, /** @type {number[]} */ ticks) => axisLabels(ticks, states, lang);
+  const splits = (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) =>
+    [0, 1].filter((state) => low <= state && state <= high);
+  const incrs = (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) => stepsOf(low, high);
+  return states ? { splits, values } : { incrs, values };
+}
+
+/** Return the room for the labels of an axis, px. @param {string[] | null} labels */
+export const axisWidth = (labels) => 18 + 7 * Math.max(...(labels || [""]).map((label) => label.length));

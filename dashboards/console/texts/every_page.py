@@ -19,6 +19,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "old_data": ("DỮ LIỆU CŨ", "OLD DATA"),
     "no_connection": ("MẤT KẾT NỐI", "NO CONNECTION"),
     "connecting": ("Đang kết nối…", "Connecting…"),
+    "unloaded": (
+        "Trang này chưa tải được hết nên có chỗ không hoạt động.",
+        "Part of this page did not load, so some of it does not work.",
+    ),
+    "load_again": ("Tải lại trang", "Load it again"),
     "because_ingest": ("Dịch vụ nhận dữ liệu không hoạt động", "The ingest service is not working"),
     "because_readings": ("Không có số liệu mới", "No new readings arrive"),
     "no_data_yet": ("CHƯA CÓ SỐ LIỆU", "NO READINGS YET"),

@@ -112,7 +112,7 @@ async def test_a_data_officer_signs_a_month_reopens_a_day_and_sees_why_readings_
         await get(f"{HERE}/completeness?month=2026-11", elsewhere, 403)
         gaps = text_of(await get(f"{HERE}/gaps?day=2026-11-23"))
         assert "01:00:00 – 02:00:00 Hiệu chuẩn Oxy hòa tan 60" in gaps
-        assert "23:00:00 – 00:00:00 Chưa rõ" in gaps or "23:00:00 – 00:00:00 Đường truyền" in gaps
+        assert "23:00:00 – 24:00:00 Chưa rõ" in gaps or "23:00:00 – 24:00:00 Đường truyền" in gaps
         kinds = {row["gap"]["kind"] for row in (await get(f"/api{HERE}/gaps?day=2026-11-23")).json()}
         assert kinds == {"cal", "absent"}
         assert "không có số liệu" in text_of(await get(f"{HERE}/gaps?day=2026-11-22"))
