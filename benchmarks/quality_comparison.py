@@ -21,7 +21,16 @@ import numpy as np
 
 from benchmarks import ioos_reference
 from benchmarks.ioos_reference import TriedReadings, blamed_by_settings, chosen, score_with
-from benchmarks.quality_scores import FlaggedSonde, any_of, channel_flags, lines_of, read, score_of, tested_readings
+from benchmarks.quality_scores import (
+    JUDGED,
+    FlaggedSonde,
+    any_of,
+    channel_flags,
+    lines_of,
+    read,
+    score_of,
+    tested_readings,
+)
 from ingest.quality.proposed_limits import proposed_limits
 from quantrac.quality import climatology
 from quantrac.quality.scores import TestScore
@@ -82,7 +91,7 @@ def run(folder: Path | None, heights: Mapping[str, float] | None = None) -> Iter
         sonde = read(path, heights)
         if sonde is None:
             yield f"{path.name}: no parameter with a flag beside it; left out"
-        elif sonde.blamed:
+        elif not sonde.series.values.keys().isdisjoint(JUDGED):
             sondes.append(sonde)
             yield from lines_of(sonde)
     if not sondes:

@@ -103,10 +103,10 @@ def read(path: Path, heights: Mapping[str, float] | None = None) -> FlaggedSonde
 
 def lines_of(sonde: FlaggedSonde) -> Iterator[str]:
     """Give for each parameter the score of every test that blames something, and of all together."""
-    own, start = len(sonde.series.values), time.perf_counter()
+    own, start = len(sonde.series.values), time.process_time()
     parameters = sonde.blamed
-    rate_s = len(sonde.series) * own / (time.perf_counter() - start)
-    yield f"{sonde.name}: {len(sonde.series)} times of {own} parameters, {rate_s:,.0f} readings/s by all tests"
+    rate_s = len(sonde.series) * own / (time.process_time() - start)
+    yield f"{sonde.name}: {len(sonde.series)} times of {own} parameters: {rate_s:,.0f} readings/s of a core"
     for name, tests in parameters.items():
         value, rejected = sonde.series.values[name], sonde.rejected[name]
         yield f"{sonde.name} {name}: {int(np.count_nonzero(rejected & ~np.isnan(value)))} rejected"
