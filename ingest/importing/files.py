@@ -69,6 +69,11 @@ def flags(files: Iterable[Path], notation: Notation) -> Iterator[FlagLine | Line
         yield from table.flags(file, notation)
 
 
+def unread_flags(files: Iterable[Path], notation: Notation) -> list[str]:
+    """Return the columns of tables that hold experts' flags which nobody asks for."""
+    return list(dict.fromkeys(name for file in files for name in table.unread_flags(file, notation)))
+
+
 def digest(files: Sequence[Path], told: Iterable[str]) -> str:
     """Return the sha256 of names and contents, and of what was told of their meaning."""
     total = hashlib.sha256()

@@ -7,9 +7,10 @@ import gzip
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import repeat
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
@@ -28,6 +29,19 @@ DAMAGED: Final = (
 zipfile (RuntimeError: encrypted), the parser of XML (SyntaxError), and openpyxl (TypeError: an unknown attribute); by
 pyarrow as OSError and ValueError."""
 ROWS_A_BATCH: Final = 10_000
+PIECE: Final = 1 << 20
+BEGINNINGS: Final = {
+    b"\x1f\x8b": (".gz", "a compressed file: name it .csv.gz"),
+    b"PK\x03\x04": (EXCEL, "a ZIP archive or an Excel file: unpack it, or name it .xlsx"),
+    b"PAR1": (PARQUET, "a Parquet file: name it .parquet"),
+    b"\x89HDF": ("", "a NetCDF or HDF5 file: export it as CSV, Excel or Parquet"),
+    b"CDF": ("", "a NetCDF file: export it as CSV, Excel or Parquet"),
+    b"\xd0\xcf\x11\xe0": ("", "an Excel file of before 2007: save it as .xlsx"),
+    b"%PDF": ("", "a PDF: save the table as CSV or Excel"),
+}
+"""How files begin that are no texts: what their names end with, and what to do where another one stands."""
+UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+FORMULAS: Final = (b"<f>", b"<f ")
 ROUNDED: Final = timedelta(microseconds=500)
 """Excel keeps a moment as a fraction of a day, which is some microseconds off."""
 
@@ -47,6 +61,9 @@ def grid(file: Path) -> Iterator[GridRow | LineProblem]:
     rows = _excel(file) if _is_excel(file) else _parquet(file) if _is_parquet(file) else _csv(file)
     place = FilePlace(file, 1)
     try:
+        if (other := _something_else(file)) is not None:
+            yield LineProblem(place, f"found {other}; expected {_expected(file)}", is_end=True)
+            return
         for row in rows:
             yield row
             place = FilePlace(file, row.place.number + 1)
@@ -60,6 +77,16 @@ def _is_excel(file: Path) -> bool:
 
 def _is_parquet(file: Path) -> bool:
     return file.name.lower().endswith(PARQUET)
+
+
+def _something_else(file: Path) -> str | None:
+    """Return what a file is that is no text, and not what its name says."""
+    with file.open("rb") as data:
+        begins = data.read(4)
+    return next(
+        (words for magic, (ending, words) in BEGINNINGS.items()
+         if begins.startswith(magic) and not (ending and file.name.lower().endswith(ending))), None,
+    )  # fmt: skip
 
 
 def _expected(file: Path) -> str:
@@ -96,19 +123,47 @@ def _csv(file: Path) -> Iterator[GridRow | LineProblem]:
 def _opened(file: Path) -> TextIO:
     if file.suffix.lower() == ".gz":
         return gzip.open(file, "rt", encoding="utf-8-sig", errors="replace", newline="")
-    return file.open(encoding="utf-8-sig", errors="replace", newline="")
+    with file.open("rb") as data:
+        encoding = "utf-16" if data.read(2) in UTF_16 else "utf-8-sig"
+    return file.open(encoding=encoding, errors="replace", newline="")
 
 
-def _excel(file: Path) -> Iterator[GridRow]:
-    """Yield the rows of the first sheet."""
-    with closing(load_workbook(file, read_only=True, data_only=True)) as book:
+def _excel(file: Path) -> Iterator[GridRow | LineProblem]:
+    """Yield the rows of the first sheet; a formula whose value a program has not kept is a problem."""
+    with closing(load_workbook(file, read_only=True, data_only=True)) as book, ExitStack() as opened:
         width = 0
-        for number, row in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
+        formulas: Iterator[Sequence[object]] = repeat(())
+        if _has_formulas(file):
+            typed = opened.enter_context(closing(load_workbook(file, read_only=True)))
+            formulas = typed.worksheets[0].iter_rows(values_only=True)
+        rows = zip(book.worksheets[0].iter_rows(values_only=True), formulas, strict=False)
+        for number, (row, typed_row) in enumerate(rows, start=1):
             cells = [_text(cell) for cell in row]
+            lost = next((f for f, cell in zip(typed_row, row, strict=False) if cell is None and _is_formula(f)), None)
+            if lost is not None:
+                place = FilePlace(file, number)
+                yield LineProblem(place, f"found {lost}, a formula without its value: open and save the file in Excel")
             while len(cells) > width and not cells[-1]:
                 cells.pop()
             width = width or len(cells)
             yield GridRow(FilePlace(file, number), [*cells, *[""] * (width - len(cells))])
+
+
+def _is_formula(cell: object) -> bool:
+    return cell is not None and (str(cell).startswith("=") or not isinstance(cell, str | float | int | datetime))
+
+
+def _has_formulas(file: Path) -> bool:
+    with zipfile.ZipFile(file) as parts:
+        for name in parts.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                with parts.open(name) as sheet:
+                    tail = b""
+                    while piece := sheet.read(PIECE):
+                        if any(mark in tail + piece for mark in FORMULAS):
+                            return True
+                        tail = piece[-2:]
+    return False
 
 
 def _parquet(file: Path) -> Iterator[GridRow]:

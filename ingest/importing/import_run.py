@@ -8,6 +8,7 @@ and its messages have a book of their own in the ledger.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
@@ -56,6 +57,10 @@ MOVE: Final = """
 update import set lines = %s, messages = %s, readings = %s, refused = %s,
   first_t = least(first_t, %s), last_t = greatest(last_t, %s) where import_id = %s
 """
+ALONE: Final = "select pg_try_advisory_lock(%s, hashtext(%s))"
+LET_OTHERS: Final = "select pg_advisory_unlock(%s, hashtext(%s))"
+IMPORT_LOCK: Final = 0x5154_0042
+"""Held, with station and digest, by whoever imports these files: two would count what each of them has added."""
 UNDONE_BY: Final = "select undone_by from import where import_id = %s for no key update"
 FINISH: Final = "update import set finished_at = %s where import_id = %s"
 OTHER_INTERVALS: Final = """
@@ -78,6 +83,10 @@ class StationNotApplied(QuantracError):
 
 class ImportUndone(QuantracError):
     """Somebody undid the import while it ran."""
+
+
+class ImportRuns(QuantracError):
+    """Another process imports the same files."""
 
 
 class Order(NamedTuple):
@@ -182,14 +191,42 @@ def run_import(
     files → lines → readings of the station's channels → messages, bundled as an edge does → the checks of ingest →
     COPY, books, feed, and the place reached, in one transaction a batch. Where a file cannot be read further, the
     import ends there and is not finished: repeated, it goes on from there. Raises StationNotApplied, NothingToImport,
-    UnclearDates, UnclearNumbers, ImportUndone.
+    UnclearDates, UnclearNumbers, ImportUndone, ImportRuns.
     """
     found = files.found(order.paths, order.file_format)
     station = load_station(conn, order)
     notation = notation_of(conn, order, found)
-    progress = _begin(conn, order, files.digest(found, order.told), now)
-    if progress.was_finished:
-        return progress
+    sha256 = files.digest(found, order.told)
+    with _alone(conn, order.station, sha256):
+        progress = _begin(conn, order, sha256, now)
+        if not progress.was_finished:
+            _import(conn, order, found, station, notation, progress, now, tell, moved)
+    return progress
+
+
+@contextmanager
+def _alone(conn: Connection, station: str, sha256: str) -> Iterator[None]:
+    keys = [IMPORT_LOCK, f"{station} {sha256}"]
+    if conn.execute(ALONE, keys).fetchone() != (True,):
+        raise ImportRuns("another process imports these files just now: see quantrac import list")
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute(LET_OTHERS, keys)
+
+
+def _import(
+    conn: Connection,
+    order: Order,
+    found: Sequence[Path],
+    station: TargetStation,
+    notation: Notation,
+    progress: Progress,
+    now: datetime,
+    tell: Callable[[LineProblem], None],
+    moved: Callable[[Progress, FilePlace], None],
+) -> None:
     lines = islice(files.lines(found, order.file_format, notation), progress.lines, None)
     now_ms = (now - EPOCH) // timedelta(milliseconds=1)
     while batch := list(islice(lines, LINES_A_BATCH)):
@@ -213,7 +250,6 @@ def run_import(
             break
     if not progress.is_broken_off:
         conn.execute(FINISH, [now, progress.import_id])
-    return progress
 
 
 def notation_of(conn: Connection, order: Order, found: Sequence[Path]) -> Notation:

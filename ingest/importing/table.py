@@ -26,8 +26,10 @@ TIMES: Final = ("time_utc", "time", "thời gian", "ngày giờ")
 NAMES: Final = ("channel", "parameter", "name", "thông số")
 VALUES: Final = ("raw_value", "value", "giá trị")
 UTC_COLUMN: Final = "time_utc"
-LONG_FLAG: Final = "flag"
-"""The column of flags in a long table, where no other one is named."""
+LONG_FLAGS: Final = ("flag", "verdict")
+"""Columns of flags in a long table, where no other one is named: the second one is that of our exports."""
+WIDE_FLAG: Final = "_flag"
+BECAUSE: Final = ("verdict_by", "verdict_reason")
 
 
 class Notation(NamedTuple):
@@ -83,6 +85,8 @@ class FlagLine(NamedTuple):
     name: str
     t_ms: int
     words: str
+    because: str = ""
+    """Who said so and why, where an export of ours tells it."""
 
 
 def lines(file: Path, notation: Notation) -> Iterator[ImportLine | LineProblem]:
@@ -125,7 +129,25 @@ def flags(file: Path, notation: Notation) -> Iterator[FlagLine | LineProblem]:
         ]  # fmt: skip
         t_ms = _moment(row, head.time, notation) if words else None
         if t_ms is not None:
-            yield from (FlagLine(row.place, name, t_ms, said) for name, said in words)
+            because = ": ".join(said for column in BECAUSE if (said := row.cells.get(column, "").strip()))
+            yield from (FlagLine(row.place, name, t_ms, said, because) for name, said in words)
+
+
+def unread_flags(file: Path, notation: Notation) -> list[str]:
+    """Return the columns of a file that hold experts' flags which are not asked for and not left out."""
+    if notation.flag_column is not None:
+        return []
+    for row in _rows(file, notation):
+        if isinstance(row, LineProblem):
+            continue
+        cells, head = row[0].cells, row[1]
+        if head.value is None:
+            return [
+                name for name in head.channels if name.endswith(WIDE_FLAG) and name.removesuffix(WIDE_FLAG) in cells
+            ]
+        if found := [name for name in LONG_FLAGS if cells.get(name, "").strip() and not notation.skips(name)]:
+            return found
+    return []
 
 
 def _rows(file: Path, notation: Notation) -> Iterator[tuple[_Row, _Head] | LineProblem]:
@@ -151,6 +173,8 @@ def _rows(file: Path, notation: Notation) -> Iterator[tuple[_Row, _Head] | LineP
 def _head(place: FilePlace, cells: Sequence[str], notation: Notation) -> _Head | LineProblem:
     columns = [name.strip().lower() for name in cells]
     time = next((name for name in TIMES if name in columns), None)
+    if not any(columns):
+        return LineProblem(place, "found nothing, expected the names of columns")
     if time is None:
         return LineProblem(place, f"found columns {', '.join(columns)}, expected one named time")
     if twice := sorted({name for name in columns if columns.count(name) > 1 and name and not notation.skips(name)}):
@@ -171,7 +195,7 @@ def _flag_columns(columns: Sequence[str], value: str | None, notation: Notation)
     column = notation.flag_column.casefold()
     judged = {name: column.replace("*", name) for name in ([value] if value else columns)}
     if value is not None and judged[value] not in columns:
-        judged[value] = LONG_FLAG
+        judged[value] = next((name for name in LONG_FLAGS if name in columns), "")
     return {name: flag for name, flag in judged.items() if flag in columns and flag != name}
 
 

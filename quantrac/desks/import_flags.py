@@ -43,6 +43,14 @@ def flag_words(conn: Connection, order: Order, said: Mapping[str, Judgement]) ->
     return words_of((line for line in _lines(conn, order) if isinstance(line, FlagLine)), said)
 
 
+def unread_flags(conn: Connection, order: Order) -> list[str]:
+    """Return the columns of the files that hold experts' flags, where these are neither read nor left out."""
+    if order.flag_column is not None or order.file_format != "csv":
+        return []
+    found = files.found(order.paths, order.file_format)
+    return files.unread_flags(found, notation_of(conn, order, found))
+
+
 def import_flags(
     conn: Connection,
     order: Order,
@@ -85,8 +93,9 @@ def _by_channel(
             judgement = words[line.words].judgement
             verdict = None if judgement is None else JUDGEMENTS[judgement]
             time = EPOCH + timedelta(milliseconds=line.t_ms)
+            because = f" ({line.because})" if line.because else ""
             judged[f"{station.name}/{channel.name}"].append(
-                ReadingVerdict(time, verdict, f"{line.place.file.name}: {line.words}")
+                ReadingVerdict(time, verdict, f"{line.place.file.name}: {line.words}{because}")
             )
     return judged
 

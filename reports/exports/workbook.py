@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import IO, Any, Final
 
 from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from reports.exports.columns import Column
@@ -47,11 +47,11 @@ def _fill(sheet: WriteOnlyWorksheet, kinds: Sequence[str], blocks: Iterable[byte
                     "a sheet of Excel holds {rows} rows; there are more: choose a shorter time, fewer channels, or CSV",
                     rows=XLSX_ROWS,
                 )  # fmt: skip
-            sheet.append([_cell(text, kind) for text, kind in zip(row, kinds, strict=True)])
+            sheet.append([_cell(sheet, text, kind) for text, kind in zip(row, kinds, strict=True)])
     return count
 
 
-def _cell(text: str, kind: str) -> Any:
+def _cell(sheet: WriteOnlyWorksheet, text: str, kind: str) -> Any:
     """Return a value as a cell has it: a time knows no zone there, the head of its column says which it is in."""
     if not text:
         return None
@@ -61,4 +61,14 @@ def _cell(text: str, kind: str) -> Any:
         return text == "true"
     if kind == "text":
         return ILLEGAL_CHARACTERS_RE.sub(" ", text)
-    return int(text) if kind == "count" else float(text)
+    return int(text) if kind == "count" else _number(sheet, text)
+
+
+def _number(sheet: WriteOnlyWorksheet, text: str) -> Any:
+    """Return a number; the library writes 16 digits, so one that needs 17 is a text with the type of a number."""
+    value = float(text)
+    if float(f"{value:.16g}") == value:
+        return value
+    cell = WriteOnlyCell(sheet, text)
+    cell.data_type = "n"
+    return cell

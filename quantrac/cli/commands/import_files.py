@@ -37,6 +37,7 @@ PROBLEMS_SHOWN: Final = 100
 """Of so many different ones the first lines are printed."""
 ALIKE_SHOWN: Final = 5
 FLAG_COLUMN: Final = "*_flag"
+FLAGS_NAMED: Final = 5
 
 Paths = Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for them.")]
 StationOption = Annotated[str, typer.Option("--station", help="Station whose readings these are.")]
@@ -97,7 +98,8 @@ def tables(
         list[str], typer.Option("--flag", help="WORDS=good, suspect, fail or none, beside NERRS' and QARTOD's flags.")
     ] = [],  # noqa: B006
     flag_column: Annotated[
-        str | None, typer.Option(help="Columns of flags, * for that of the values; default *_flag, in long files flag.")
+        str | None,
+        typer.Option(help="Columns of flags, * for that of the values; default *_flag, in long files flag or verdict."),
     ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -106,7 +108,7 @@ def tables(
 
     Wide: a column time and one column a channel. Of an Excel file its first sheet is read. Times without an offset are
     those of the network's time zone. Files of `quantrac export readings` go back in. Flags are those of NERRS (<0>) and
-    QARTOD (1), in columns such as do_flag, in long files flag. May be stopped and repeated, as `tt10`.
+    QARTOD (1), in columns such as do_flag, in long files flag or verdict. May be stopped and repeated, as `tt10`.
     """
     from ingest.importing.import_run import Order
 
@@ -172,15 +174,28 @@ def undo(
 
 
 def _run(order: Order, meant: Mapping[str, Judgement], dry_run: bool, as_json: bool) -> None:
-    from quantrac.desks.import_flags import flag_words
+    from quantrac.desks.import_flags import flag_words, unread_flags
 
     problems = Problems()
     now = datetime.now(UTC)
     with database("import", "import") as conn:
         words = flag_words(conn, order, meant) if order.flag_column is not None else {}
+        if columns := unread_flags(conn, order):
+            print(_flags_hint(columns), file=sys.stderr)
         is_whole = (_show if dry_run else _import)(conn, order, words, now, problems, as_json)
     if not is_whole:
         raise typer.Exit(1)
+
+
+def _flags_hint(columns: Sequence[str]) -> str:
+    named = ", ".join(columns[:FLAGS_NAMED]) + (
+        f" and {len(columns) - FLAGS_NAMED} more" if len(columns) > FLAGS_NAMED else ""
+    )
+    left_out = f"--skip '{FLAG_COLUMN}'" if columns[0].endswith(FLAG_COLUMN[1:]) else f"--skip {columns[0]}"
+    return (
+        f"found experts' flags in {named}, which are not read: the same command with --flags takes them in as "
+        f"verdicts, {left_out} leaves them out"
+    )
 
 
 def _show(

@@ -14,7 +14,7 @@ import pytest
 from ingest.books import acks
 from ingest.importing import files, import_run, ministry, table
 from ingest.importing.flags import UnclearFlags
-from ingest.importing.import_run import Order, Progress, run_import
+from ingest.importing.import_run import ImportRuns, Order, Progress, run_import
 from ingest.importing.line import FilePlace, ImportLine, LineProblem
 from ingest.importing.survey import survey
 from ingest.importing.table import Notation
@@ -22,7 +22,7 @@ from ingest.importing.times import UnclearDates, moment_ms
 from ingest.rollups import consumer as rollups
 from quantrac.config.loader import load_network
 from quantrac.database.feed import Consumer
-from quantrac.database.pool import Connection
+from quantrac.database.pool import Connection, connect
 from quantrac.desks import import_flags, verdicts, withdrawals
 from quantrac.desks.acts import ReviewedReadings, acts_there
 from quantrac.desks.network import apply_network
@@ -151,14 +151,17 @@ def test_the_same_files_again_change_nothing(conn: Connection, tmp_path: Path) -
 
 
 def test_an_import_that_was_stopped_goes_on_where_it_was(
-    conn: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    conn: Connection, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """While it runs, nobody else begins it: two counted what each of them had added."""
     monkeypatch.setattr(import_run, "LINES_A_BATCH", 250)
     file = month(tmp_path / "a.txt")
     calls = itertools.count(1)
 
     def killed(progress: Progress, place: FilePlace) -> None:
         if next(calls) == 3:
+            with connect(database, "test") as other, pytest.raises(ImportRuns, match="imports these files just now"):
+                load(other, order(file, chosen={"Temp": "water_temp"}))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -189,6 +189,74 @@ def test_a_file_that_is_not_what_its_name_says_is_a_problem(tmp_path: Path, name
     assert str(problem).startswith(f"{file}:1: found ")
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("a.csv", b"\x1f\x8b\x08\x00", "a compressed file: name it .csv.gz"),
+        ("a.csv", b"PK\x03\x04", "name it .xlsx"),
+        ("a.zip", b"PK\x03\x04", "unpack it"),
+        ("a.xlsx", b"PAR1", "a Parquet file: name it .parquet"),
+        ("a.nc", b"\x89HDF\r\n", "NetCDF or HDF5 file: export it as CSV"),
+        ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1", "save it as .xlsx"),
+        ("a.csv", b"%PDF-1.7", "a PDF"),
+        ("a.csv", b"", "found nothing, expected the names of columns"),
+    ],
+    ids=["gzip", "excel", "zip", "parquet", "netcdf", "old excel", "pdf", "empty"],
+)
+def test_a_file_of_another_kind_is_named_with_what_to_do(tmp_path: Path, name: str, data: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    (problem,) = table.lines(tmp_path / name, NOTATION)
+    assert said in str(problem)
+
+
+def test_a_text_in_utf_16_is_read_as_excel_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("thời gian\tpH\n2024-05-01 07:05\t7,2\n", "utf-16")
+    (line,) = table.lines(tmp_path / "a.csv", NOTATION)
+    assert isinstance(line, ImportLine)
+    assert (line.name, line.value) == ("ph", 7.2)
+
+
+def test_a_formula_whose_value_no_program_has_kept_is_a_problem(tmp_path: Path) -> None:
+    """It was taken for an empty cell. Programs that write workbooks without reckoning leave no values."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (("time", "ph", "orp"), (MORNING, "=6+1.2", 310), (MORNING, 7.5, None)):
+        sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    problem, *values = table.lines(tmp_path / "a.xlsx", NOTATION)
+    assert "a.xlsx:2: found =6+1.2, a formula without its value" in str(problem)
+    assert [(line.name, line.value) for line in values if isinstance(line, ImportLine)] == [("orp", 310.0), ("ph", 7.5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "skipped", "found"),
+    [
+        ("time,ph,ph_flag\n2024-05-01 07:05,7.2,<0>\n", (), ["ph_flag"]),
+        ("time,ph,ph_flag\n2024-05-01 07:05,7.2,<0>\n", ("*_flag",), []),
+        ("time,channel,value,flag\n2024-05-01 07:05,ph,7.2,\n2024-05-01 07:10,ph,7.2,4\n", (), ["flag"]),
+        ("time,channel,value,verdict\n2024-05-01 07:05,ph,7.2,\n", (), []),
+    ],
+)
+def test_flags_that_nobody_asks_for_are_told(
+    tmp_path: Path, text: str, skipped: tuple[str, ...], found: list[str]
+) -> None:
+    (tmp_path / "a.csv").write_text(text, "utf-8")
+    assert table.unread_flags(tmp_path / "a.csv", NOTATION._replace(skipped=skipped)) == found
+    assert table.unread_flags(tmp_path / "a.csv", NOTATION._replace(skipped=skipped, flag_column="*_flag")) == []
+
+
+def test_the_verdicts_of_an_export_are_flags_with_who_said_so_and_why(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "time_utc,channel,value,raw_value,verdict,verdict_by,verdict_reason\n"
+        "2024-05-01T00:05:00Z,st-a/ph,7.2,7.2,4,chi,dry\n2024-05-01T00:10:00Z,st-a/ph,7.2,7.2,,,\n",
+        "utf-8",
+    )
+    (flag,) = table.flags(tmp_path / "a.csv", NOTATION._replace(flag_column="*_flag"))
+    assert isinstance(flag, FlagLine)
+    assert (flag.words, flag.because) == ("4", "chi: dry")
+
+
 @pytest.mark.parametrize("said", [None, "comma"])
 def test_a_cell_that_holds_a_number_means_it_whatever_texts_show(tmp_path: Path, said: DecimalMark | None) -> None:
     """One was typed with a comma, which the workbook kept as a text."""

@@ -24,3 +24,12 @@ def test_a_reason_with_marks_that_break_lines_elsewhere_is_one_cell(written: str
     assert write_workbook("raw", COLUMNS, [f"{written},1\n".encode(), b"c,2\n"], out) == 2
     sheet: Any = openpyxl.load_workbook(out).active
     assert [*sheet.iter_rows(values_only=True)] == [("reason", "count"), (held, 1), ("c", 2)]
+
+
+def test_a_number_comes_back_to_its_last_bit() -> None:
+    """The library writes 16 digits; a double may need 17 (IEEE 754), as 12.345 + 0.002 does."""
+    out, numbers = io.BytesIO(), [12.345 + 0.002, 28.5, 0.1 + 0.2, 1e-9, float(2**53)]
+    column = Column("value", "number", "giá trị", "value")
+    write_workbook("raw", [column], [f"{number!r}\n".encode() for number in numbers], out)
+    sheet: Any = openpyxl.load_workbook(out).active
+    assert [row[0] for row in sheet.iter_rows(min_row=2, values_only=True)] == numbers
