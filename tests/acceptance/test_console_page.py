@@ -235,6 +235,7 @@ def test_a_page_that_is_not_whole_yet_says_so_and_is_once_it_can_be(
     expect(page.locator("#unloaded")).to_be_visible()
     expect(page.locator("#unloaded")).to_contain_text("Trang này chưa tải được hết")
     expect(page.locator("#pill")).to_have_text(DEAD)
+    expect(page.locator("body.old")).to_have_count(1)
     page.unroute("**/pulse.js")
     page.clock.fast_forward(15_000)
     expect(page.locator("body[data-begun]")).to_have_count(1)

@@ -11,6 +11,7 @@
     if (!words.hidden) return;
     words.hidden = false;
     if (hasBegun()) return;
+    document.body.classList.add("old");
     pill.className = "pill dead";
     pill.textContent = JSON.parse(byId("texts").textContent).no_connection;
     setInterval(async () => {
