@@ -17,9 +17,11 @@ from ingest.quality.tables import FORGETS
 from ingest.quality.windows import Reach, ReachColumns, widest
 from quantrac.database.feed import Change
 from quantrac.database.pool import Connection
-from quantrac.quality import climatology
+from quantrac.quality import climatology, trained
 from quantrac.quality.device_tests import DEVICE_TESTS, DeviceTest
+from quantrac.quality.model_file import model_of
 from quantrac.quality.series import Climate, DeviceSeries
+from quantrac.quality.trees import TrainedModel
 from quantrac.telemetry.states import State
 
 MOST_TIMES: Final = 25_000
@@ -67,7 +69,8 @@ class MemberRow(NamedTuple):
     resolution: float | None
     tests: list[str]
     limits: dict[str, Any]
-    """By test the score from which it blames; of `climatology` what is usual, and the limit behind it."""
+    """By test the score from which it blames; of `climatology` what is usual, and the limit behind it; of
+    `trained` the model."""
     is_own: bool
 
 
@@ -81,6 +84,8 @@ class DeviceChannel(NamedTuple):
     """The smallest step that its instrument tells, in the parameter's unit; None: nobody knows."""
     climate: Climate | None = None
     """What is usual of it; None: nobody fitted it."""
+    model: TrainedModel | None = None
+    """What was trained for it; None: nothing, or it is not good there."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,11 @@ class TestedDevice:
     def climates(self) -> dict[str, Climate]:
         """Return what is usual of each parameter of which it is known."""
         return {name: own.climate for name, own in self.channels.items() if own.climate is not None}
+
+    @cached_property
+    def models(self) -> dict[str, TrainedModel]:
+        """Return the trained model of each parameter that has one."""
+        return {name: own.model for name, own in self.channels.items() if own.model is not None}
 
     @cached_property
     def tests(self) -> list[DeviceTest]:
@@ -185,6 +195,13 @@ class TestedDevices:
                 found.append(change._replace(channels=tuple(sorted(numbers))))
         return found
 
+    @classmethod
+    def of(cls, conn: Connection, channels: Collection[int]) -> list[TestedDevice]:
+        """Return the devices with tests to which channels belong."""
+        found = cls()
+        found._read(conn, channels)
+        return list(found.by_number.values())
+
     def _read(self, conn: Connection, channels: Collection[int]) -> None:
         self._known.update(channels)
         asked = {"channels": list(channels), "tests": self._tests, "dust": DUST}
@@ -204,10 +221,12 @@ class TestedDevices:
         """Yield the first channel of each parameter, and what it read of zero and span gas (`so2_zero`)."""
         for parameter, same in groupby(rows, key=lambda row: row.parameter):
             first, *others = same
-            limits, usual = first.limits, first.limits.pop(climatology.TEST, None) if first.is_own else None
+            limits = dict(first.limits) if first.is_own else {}
+            usual, learnt = limits.pop(climatology.TEST, None), limits.pop(trained.TEST, None)
             scores = {name: limits.get(name, 1.0) for name in first.tests if first.is_own and name in self._tests}
             climate = None if usual is None else Climate(tuple(usual[:-1]), usual[-1])
-            yield parameter, DeviceChannel(first.channel_id, scores, first.resolution, climate)
+            model = model_of(learnt) if learnt is not None and trained.TEST in scores else None
+            yield parameter, DeviceChannel(first.channel_id, scores, first.resolution, climate, model)
             for gas in CHECKS:
                 for other in others:
                     if other.name == f"{first.name}_{gas}":
@@ -235,4 +254,4 @@ def series_of(readings: TestedReadings, spans: Mapping[str, slice], device: Test
                 whole[np.searchsorted(time_us, readings.time_us[span])] = value
             value = whole
         values[parameter] = value
-    return DeviceSeries(time_us, values, device.resolution, device.interval_s, device.climates)
+    return DeviceSeries(time_us, values, device.resolution, device.interval_s, device.climates, device.models)

@@ -149,15 +149,20 @@ def judged_channels(conn: Connection, of: ReviewedRange) -> list[JudgedChannel]:
 
 
 def reviewed(
-    conn: Connection, channel: JudgedChannel, of: ReviewedRange, *, rest_is_good: bool = False
+    conn: Connection,
+    channel: JudgedChannel,
+    of: ReviewedRange,
+    *,
+    rest_is_good: bool = False,
+    not_good: StatelessTest = BLAMING,
 ) -> ReviewedColumns:
     """Return the readings of a channel with what people say of them, as `counted` does.
 
-    A reading without a verdict that lies outside span or expected range is not good here.
+    A reading without a verdict that lies outside span or expected range is not good here: `not_good` are those tests.
     """
     asked = {
         "channel_id": channel.channel_id, "after": of.after, "until": of.until, "rest_is_good": rest_is_good,
-        "blaming": int(BLAMING), "vouched": int(State.SUSPECT),
+        "blaming": int(not_good), "vouched": int(State.SUSPECT),
     }  # fmt: skip
     kinds = {"time": "timestamptz", "value": "float8", "state": "int2", "bad": "int2", "good": "int2"}
     found = read_columns(conn, REVIEWED, asked, kinds)

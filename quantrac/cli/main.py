@@ -70,9 +70,11 @@ PACKAGES: Final = frozenset({
     "PIL", "aiosmtpd", "apprise", "apscheduler", "argon2", "asyncssh", "brotli", "cryptography", "fastapi",
     "grafana_foundation_sdk", "httpx", "jinja2", "joserfc", "js_lib_leaflet", "multipart", "netCDF4", "numpy",
     "openpyxl", "pandas", "phonenumbers", "psycopg", "psycopg_pool", "pyarrow", "pymodbus", "pyotp", "segno",
-    "serial", "starlette", "uvicorn", "weasyprint", "youplot",
+    "serial", "sklearn", "starlette", "threadpoolctl", "uvicorn", "weasyprint", "youplot",
 })  # fmt: skip
 """What only an extra installs, by the name under which it is imported."""
+OF_TRAINING: Final = {"sklearn", "threadpoolctl"}
+"""Of these what `training` alone installs."""
 
 NO_RIGHT: Final = "no right to do that; run as the user who owns it, or change the owner"
 HINTS: Final = {
@@ -152,7 +154,7 @@ def run() -> None:
         package = (error.name or "").partition(".")[0]
         if package not in PACKAGES:
             raise
-        print(f"{package} is not installed: pip install 'quantrac[{_extra()}]'", file=sys.stderr)
+        print(f"{package} is not installed: pip install 'quantrac[{_extra(package)}]'", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         if error.errno not in HINTS:
@@ -182,7 +184,9 @@ def _database_trouble(error: Exception) -> str | None:
     return None
 
 
-def _extra() -> str:
-    """Return the extra of the command that was called."""
+def _extra(package: str) -> str:
+    """Return the extra that installs what the command that was called needs."""
+    if package in OF_TRAINING:
+        return "training"
     entry = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
     return entry.extra if entry is not None else "centre"

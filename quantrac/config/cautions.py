@@ -26,7 +26,8 @@ KM_A_DEGREE: Final = 111.2
 def cautions(network: Network, now: datetime) -> list[str]:
     """Return one line for each of them: of the stations, then of the rules."""
     own = (line for _, station in sorted(network.stations.items()) for line in _of_station(station, network, now))
-    return [*own, *_far_away(network.stations), *_open_ways(network), *rule_cautions(network, now)]
+    of_stations = [*own, *network.models_off(), *_far_away(network.stations)]
+    return [*of_stations, *_open_ways(network), *rule_cautions(network, now)]
 
 
 def rule_cautions(network: Network, now: datetime) -> list[str]:

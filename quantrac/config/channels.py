@@ -75,10 +75,20 @@ def make_channel(
         invert=spec.invert,
         debounce_ms=spec.debounce_ms or 0,
         climatology=spec.quality.climatology or (),
+        trained=_trained(path, spec, parameter.id, draft),
         resolution=_resolution(spec, signal, convert),
         quality={**draft.quality.get(parameter.id, {}), **spec.quality.limits()},
     )
     return channel.model_copy(update={"span": _span(channel, signal, parameter)})
+
+
+def _trained(path: tuple[Key, ...], spec: ChannelSpec, parameter: str, draft: Draft) -> str:
+    """Return the file of the channel's trained model, empty for none; one of its own that does not fit is a finding."""
+    if spec.quality.trained is None:
+        return draft.trained.get(parameter, "")
+    if spec.quality.trained and (message := draft.models.problem(spec.quality.trained, parameter)):
+        draft.refuse((*path, "quality", "trained"), message)
+    return spec.quality.trained
 
 
 def _signal_name(name: str, spec: ChannelSpec) -> str:

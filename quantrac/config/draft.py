@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from quantrac.config.devices import AnyProfile
 from quantrac.config.documents import Key, Tree, follow, key_place
 from quantrac.config.findings import Findings
+from quantrac.config.model_files import ModelFiles
 from quantrac.config.network import Defaults
 from quantrac.telemetry.parameters import BUILT_IN, Parameter
 
@@ -38,6 +39,9 @@ class Draft:
     findings: Findings
     quality: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Limits of quality tests that the network has for parameters."""
+    trained: Mapping[str, str] = field(default_factory=dict)
+    """Files of the trained models that the network has for parameters."""
+    models: ModelFiles = field(default_factory=ModelFiles)
     catalogue: Mapping[str, Parameter] = field(default_factory=lambda: BUILT_IN)
     """The parameters that a channel may have: those built in and the network's own."""
     receivers: Collection[str] = ()

@@ -13,6 +13,7 @@ from quantrac.config.draft import Draft, Profiles
 from quantrac.config.findings import Findings, Problem, one_of
 from quantrac.config.limits import DecreeLimit, DecreeLimits, LimitsFile, limits_of
 from quantrac.config.ministry import check_places
+from quantrac.config.model_files import ModelFiles
 from quantrac.config.network import Defaults, Network, NetworkFile
 from quantrac.config.network_checks import check_network, check_public
 from quantrac.config.profile_files import make_profile
@@ -171,13 +172,17 @@ class _Loader:
     findings: Findings = field(default_factory=Findings)
     layers: list[Path] = field(default_factory=list)
     """The folder, and the overlay in it."""
+    models: ModelFiles = field(default_factory=ModelFiles)
 
     def load(self) -> Network | None:
         """Return the network; findings say whether it may be used."""
+        self.models = ModelFiles(self.root)
         settings, settings_tree = self.settings()
         for folder in ("devices", "stations", "rules", "limits"):
             self._refuse_other_kinds(folder)
         profiles, stations = self._resolved(self._trees("stations"), settings)
+        if settings is not None and settings_tree is not None:
+            self._check_models(settings, settings_tree)
         known_stations = None if self.findings.problems else stations
         groups = keys_at(settings_tree, ("groups",)) if settings_tree else []
         limits = self._limits(_catalogue(settings))
@@ -189,8 +194,9 @@ class _Loader:
         if named is not None and known_stations is not None and not self.findings.problems:
             check_public(settings, settings_tree, known_stations, limits, self.findings)
         return Network(
-            self.root, self.overlay, settings, profiles, stations, loaded.rules, loaded.tests, loaded.composites, limits
-        )
+            self.root, self.overlay, settings, profiles, stations, loaded.rules, loaded.tests, loaded.composites,
+            limits, self.models.good,
+        )  # fmt: skip
 
     def station(self, name: str) -> Station | None:
         """Return one station, None where there is none; findings say whether it may be used."""
@@ -288,6 +294,7 @@ class _Loader:
         zone = ZoneInfo(settings.time_zone if settings else "UTC")
         catalogue, receivers = _catalogue(settings), settings.receivers if settings else {}
         quality = {name: spec.limits() for name, spec in settings.quality.items()} if settings else {}
+        trained = {name: spec.trained or "" for name, spec in settings.quality.items()} if settings else {}
         stations = {}
         for stem, tree in trees.items():
             before = len(self.findings.problems)
@@ -295,10 +302,19 @@ class _Loader:
             if file is not None:
                 whole = len(self.findings.problems) == before
                 check_stem(stem, "station", file.station, tree, self.findings)
-                draft = Draft(tree, profiles, defaults, zone, self.findings, quality, catalogue, receivers, whole)
+                draft = Draft(
+                    tree, profiles, defaults, zone, self.findings, quality, trained, self.models, catalogue, receivers,
+                    whole,
+                )  # fmt: skip
                 stations[file.station] = resolve(file, draft)
         check_places(stations, receivers, trees, self.findings)
         return stations
+
+    def _check_models(self, settings: NetworkFile, tree: Tree) -> None:
+        for parameter, spec in settings.quality.items():
+            if spec.trained and (message := self.models.problem(spec.trained, parameter)):
+                path = ("quality", parameter, "trained")
+                self.findings.add(follow(tree, path)[1].problem(path, message))
 
     def _limits(self, catalogue: Mapping[str, Parameter]) -> DecreeLimits:
         found: dict[str, tuple[DecreeLimit, ...]] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
@@ -53,6 +53,9 @@ from quantrac.config.tides import PlaceTide
 from quantrac.config.watch_plans import Breaches, Calibrations, Carriers, Clocks, Files, Silence, Watchdog
 from quantrac.telemetry.parameters import Kind, Parameter
 from quantrac.telemetry.words import Words
+
+if TYPE_CHECKING:
+    from quantrac.quality.model_file import ModelFile
 
 
 def _zone(name: str) -> str:
@@ -298,6 +301,8 @@ class Network:
     composites: Mapping[str, Composite] = field(default_factory=dict)
     limits: DecreeLimits = field(default_factory=dict)
     """Limits of decrees and standards, by name."""
+    models: Mapping[str, ModelFile] = field(default_factory=dict)
+    """The trained models that files name, by their names."""
 
     @property
     def templates(self) -> Templates:
@@ -308,3 +313,25 @@ class Network:
     def zone(self) -> ZoneInfo:
         """The time zone of the people."""
         return ZoneInfo(self.settings.time_zone)
+
+    def models_at(self, station: str) -> dict[str, dict[str, Any]]:
+        """Return by channel of a station, without the station, what is stored of the trained models good there."""
+        return {
+            channel.partition("/")[2]: model.stored(channel)
+            for channel, model in self._named_models(station)
+            if model.why_off(channel) is None
+        }
+
+    def models_off(self) -> list[str]:
+        """Return why trained models do not judge channels for which files name them, a line a reason."""
+        channels: dict[str, list[str]] = {}
+        for station in sorted(self.stations):
+            for channel, model in self._named_models(station):
+                if (why := model.why_off(channel)) is not None:
+                    channels.setdefault(why, []).append(channel)
+        return [f"{', '.join(own)}: trained is off: {why}" for why, own in channels.items()]
+
+    def _named_models(self, station: str) -> Iterator[tuple[str, ModelFile]]:
+        for channel in self.stations[station].all_channels():
+            if channel.trained in self.models and channel.statistic is None:
+                yield f"{station}/{channel.name}", self.models[channel.trained]

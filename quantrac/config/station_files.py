@@ -137,6 +137,17 @@ class LedgerSpec(Model):
     """False: it proposes nothing."""
 
 
+MODEL: Final = r"models/[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.json"
+
+
+def _model(value: object) -> object:
+    if value in ("off", "", False):
+        return ""
+    return matched(MODEL, value, "off, or a file of the folder models beside stations, such as models/turbidity.json")[
+        0
+    ]
+
+
 class QualitySpec(Model):
     """Limits of the quality tests with a history; what is absent is as usual for the parameter."""
 
@@ -172,12 +183,14 @@ class QualitySpec(Model):
         None
     )
     """What is usual of the channel by season, hour and tide, and the limit: made by `quantrac quality fit`."""
+    trained: Annotated[str, BeforeValidator(_model), WithJsonSchema({"type": "string"})] | None = None
+    """File of a model that `quantrac quality train` made; it judges where its own score is good. Off is empty."""
 
     ledger: LedgerSpec = LedgerSpec()
 
     def limits(self) -> dict[str, float]:
         """Return what is said: the limit by test (seconds for `flat`), 0 for off; keys of the ledger with `ledger_`."""
-        told = self.model_dump(exclude={"climatology", "ledger"})
+        told = self.model_dump(exclude={"climatology", "trained", "ledger"})
         ledger = self.ledger.model_dump(exclude={"proposals"})
         told |= {f"ledger_{name}": said for name, said in ledger.items()}
         if self.ledger.proposals is not None:

@@ -117,6 +117,8 @@ class Channel(Resolved):
     """Limits of its own for quality tests with a history, 0 for off: no business of the edge."""
     climatology: tuple[float, ...] = Field(default=(), exclude=True)
     """What is usual of it by season, hour and tide, and the limit; empty: nobody fitted it. Also the centre's."""
+    trained: str = Field(default="", exclude=True)
+    """File of the model that judges it, such as `models/turbidity.json`; empty: none. Also the centre's."""
     resolution: float | None = Field(default=None, exclude=True)
     """The smallest step that its instrument tells, in the catalogue's unit; None: nobody knows. Also the centre's."""
     debounce_ms: int = 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ingest.quality.devices import CHECKS, DUST, judged_by
 from ingest.quality.history import limits_at, limits_of
 from quantrac.config.stations import AGENT, CENTRE, Channel
-from quantrac.quality import climatology, neighbours
+from quantrac.quality import climatology, neighbours, trained
 from quantrac.telemetry.parameters import BUILT_IN, HOUSEKEEPING, Kind, parameter
 
 
@@ -28,7 +28,7 @@ class ChannelRow(NamedTuple):
     expect_low: float | None
     expect_high: float | None
     history_tests: list[str]
-    history_limits: dict[str, float | list[float]]
+    history_limits: dict[str, Any]
     derived: bool = False
     active: bool = True
     device: str | None = None
@@ -37,8 +37,13 @@ class ChannelRow(NamedTuple):
     """The smallest step that its instrument tells, in `unit`; None: nobody knows."""
 
 
-def channel_rows(channels: Iterable[Channel]) -> list[ChannelRow]:
-    """Return the channels of a station as the database has them."""
+Model = Mapping[str, Any]
+"""A trained model as `Network.models_at` gives it."""
+NO_MODELS: Final[Mapping[str, Model]] = MappingProxyType({})
+
+
+def channel_rows(channels: Iterable[Channel], models: Mapping[str, Model] = NO_MODELS) -> list[ChannelRow]:
+    """Return the channels of a station as the database has them; `models`: by channel those that are good there."""
     every = list(channels)
     measured: dict[str, dict[str, Channel]] = {}
     for channel in every:
@@ -54,11 +59,19 @@ def channel_rows(channels: Iterable[Channel]) -> list[ChannelRow]:
         )
         for device, own in measured.items()
     }
-    return [channel_row(channel, judged.get(channel.device, {})) for channel in every]
+    return [channel_row(channel, judged.get(channel.device, {}), models.get(channel.name)) for channel in every]
 
 
-def channel_row(channel: Channel, judged: Mapping[str, Collection[str]] = MappingProxyType({})) -> ChannelRow:
-    """Return a channel as the database has it; `judged`: by test of its device the parameters that it judges."""
+def channel_row(
+    channel: Channel, judged: Mapping[str, Collection[str]] = MappingProxyType({}), model: Model | None = None
+) -> ChannelRow:
+    """Return a channel as the database has it.
+
+    Args:
+        channel: of a station file.
+        judged: by test of its device the parameters that it judges.
+        model: what was trained for it, where that is good.
+    """
     catalogue = parameter(channel.parameter)
     span_low, span_high = channel.span or catalogue.span
     expect_low, expect_high = channel.expect or (None, None)
@@ -75,8 +88,8 @@ def channel_row(channel: Channel, judged: Mapping[str, Collection[str]] = Mappin
         plausible_high=plausible_high,
         expect_low=expect_low,
         expect_high=expect_high,
-        history_tests=_history_tests(channel, judged),
-        history_limits=_history_limits(channel),
+        history_tests=_history_tests(channel, judged, model),
+        history_limits=_history_limits(channel, model),
         derived=channel.device == CENTRE,
         device=None if channel.device in (AGENT, CENTRE) else channel.device,
         resolution=channel.resolution,
@@ -101,7 +114,7 @@ def _is_measured(channel: Channel) -> bool:
     return channel.kind is Kind.MEAN and measured
 
 
-def _history_tests(channel: Channel, judged: Mapping[str, Collection[str]]) -> list[str]:
+def _history_tests(channel: Channel, judged: Mapping[str, Collection[str]], model: Model | None) -> list[str]:
     """Return the tests that run on a channel: of its own history, of its device, and of the stations around."""
     if not _is_measured(channel):
         return []
@@ -111,10 +124,11 @@ def _history_tests(channel: Channel, judged: Mapping[str, Collection[str]]) -> l
     own = [climatology.TEST] if channel.climatology else []
     if channel.parameter in neighbours.AGREEMENTS and channel.quality.get(neighbours.TEST, 1):
         own.append(neighbours.TEST)
+    own += [trained.TEST] if model is not None else []
     return sorted([*limits_of(channel.parameter, channel.quality), *of_device, *own])
 
 
-def _history_limits(channel: Channel) -> dict[str, float | list[float]]:
+def _history_limits(channel: Channel, model: Model | None) -> dict[str, Any]:
     """Return the limits that are stored: those of the files, and for a parameter of the network's own all of them.
 
     The consumer that judges reads no files, so it knows the usual limits of built-in parameters alone: what coarse
@@ -124,4 +138,5 @@ def _history_limits(channel: Channel) -> dict[str, float | list[float]]:
     usual = of_parameter | limits_at(channel.parameter, channel.resolution)
     limits = usual | channel.quality
     climate = {climatology.TEST: list(channel.climatology)} if channel.climatology else {}
-    return {name: limit for name, limit in limits.items() if limit} | climate
+    learnt = {trained.TEST: dict(model)} if model is not None else {}
+    return {name: limit for name, limit in limits.items() if limit} | climate | learnt

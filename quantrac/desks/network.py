@@ -110,9 +110,7 @@ def apply_network(
         conn.execute("select pg_advisory_xact_lock(%s)", [APPLY_LOCK])
         rows = conn.execute("select station, config_applied from station where active")
         hashes: dict[str, str] = {station: applied for station, applied in rows}  # noqa: C416  # typed for the reader
-        done = [
-            _apply_station(conn, station, hashes.get(name), now) for name, station in sorted(network.stations.items())
-        ]
+        done = [_apply_station(conn, network, name, hashes.get(name), now) for name in sorted(network.stations)]
         done += [_deactivate(conn, name) for name in sorted(hashes.keys() - network.stations.keys())]
         settings = _apply_settings(conn, network.settings) + apply_limits(conn, network.limits)
         changes_all = any(each.name.startswith(FELT_BY_STATIONS) for each in settings)
@@ -151,9 +149,10 @@ def _agent(network: Network, station: str, reported: str | None) -> Literal["sam
     return "same" if wanted is not None and wanted.config_hash == reported else "other"
 
 
-def _apply_station(conn: Connection, station: Station, applied: str | None, now: datetime) -> Applied:
+def _apply_station(conn: Connection, network: Network, name: str, applied: str | None, now: datetime) -> Applied:
+    station, models = network.stations[name], network.models_at(name)
     existing = [ChannelRow._make(row) for row in conn.execute(CHANNELS, [station.station]).fetchall()]
-    write, added, removed = compared(existing, channel_rows(station.all_channels()))
+    write, added, removed = compared(existing, channel_rows(station.all_channels(), models))
     if applied != station.config_hash or write or removed:
         _keep_meaning(conn, station, existing, write)
         conn.execute(STATION, _station_row(station, now))

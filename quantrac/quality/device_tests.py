@@ -20,8 +20,10 @@ from quantrac.quality import (
     supersaturation,
     thermometer,
     thermometer_step,
+    trained,
     turbidity,
 )
+from quantrac.quality.features import AHEAD_S, BACK_S, LEARNT
 from quantrac.quality.past import REACH_S
 from quantrac.quality.series import DeviceSeries, Evidence
 from quantrac.telemetry.words import Words
@@ -189,6 +191,17 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                 found=Words(
                     "trung bình một ngày lệch {off:+.3g} so với mức thường thấy của mùa, giờ và con nước ({usual:.3g})",
                     "the day's mean is {off:+.3g} off what is usual for season, hour and tide ({usual:.3g})",
+                ),
+            ),
+            DeviceTest(
+                name=trained.TEST,
+                needs=(frozenset(LEARNT),),
+                back_s=BACK_S,
+                ahead_s=AHEAD_S,
+                judge=trained.trained,
+                found=Words(
+                    "giống các giá trị người kiểm duyệt từng loại: xác suất {chance:.0f} %, nghi ngờ từ {limit:.0f} %",
+                    "like what people have rejected: probability {chance:.0f} %, in doubt from {limit:.0f} % on",
                 ),
             ),
             DeviceTest(

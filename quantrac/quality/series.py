@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from quantrac.quality.trees import TrainedModel
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -40,6 +42,8 @@ class DeviceSeries:
     """Usual time between two readings, seconds."""
     climates: Mapping[str, Climate] = field(default_factory=dict)
     """By parameter, where it is known what is usual."""
+    models: Mapping[str, TrainedModel] = field(default_factory=dict)
+    """By parameter, where one was trained and is good there."""
 
     def __len__(self) -> int:
         return len(self.time_us)
@@ -50,7 +54,7 @@ class DeviceSeries:
         if high - low == len(self):
             return self
         values = {name: value[low:high] for name, value in self.values.items()}
-        return DeviceSeries(self.time_us[low:high], values, self.resolution, self.interval_s, self.climates)
+        return replace(self, time_us=self.time_us[low:high], values=values)
 
 
 class Evidence(NamedTuple):

@@ -260,6 +260,7 @@ def test_a_file_where_a_folder_is_needed_is_named(tmp_path: Path) -> None:
         ("fastapi", ("console", "run"), "centre"),
         ("pymodbus", ("edge", "probe", "--station", STATION), "edge"),
         ("psycopg", ("demo",), "demo"),
+        ("sklearn", ("quality", "train", "--parameter", "ph", "--out", "ph.json"), "training"),
     ],
 )
 def test_a_missing_package_is_named_with_the_extra_that_installs_it(

@@ -150,6 +150,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "test_nitrogen_pair": ("NO + NO2 khác NOx", "NO and NO2 against NOx"),
     "test_attenuated": ("Biên độ ngày bị tắt dần", "The day's rise and fall is lost"),
     "test_neighbours": ("Lệch so với các trạm lân cận", "Off what its neighbours measure"),
+    "test_trained": ("Giống giá trị từng bị loại", "Like what people rejected"),
     "test_climatology": ("Khác thường so với mùa, giờ, con nước", "Unusual for season, hour and tide"),
     "test_zero_drift": ("Điểm không bị trôi", "Zero has drifted"),
     "test_gas_check": ("Kiểm tra khí không, khí span", "Check by zero and span gas"),

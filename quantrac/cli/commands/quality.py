@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from quantrac.cli.arguments import AsJson, Person, answer, group, moment, number
+from quantrac.cli.arguments import AsJson, Person, answer, group, number
+from quantrac.cli.commands.quality_options import From, RestIsGood, Stations, To, range_of
+from quantrac.cli.commands.quality_train import train
 from quantrac.cli.environment import database, run_until_signalled
 from quantrac.database.time_zone import time_zone
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from ingest.quality.proposed_limits import ProposedLimit
     from ingest.quality.verdicts import JudgedChannel
     from quantrac.quality.climatology import FittedClimate
@@ -22,14 +22,7 @@ if TYPE_CHECKING:
     from quantrac.quality.series import Climate
 
 app = group()
-
-From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="From here on (exclusive), local time.")]
-To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to here (inclusive), local time.")]
-Stations = Annotated[list[str] | None, typer.Option("--station", help="Only this station; may be repeated.")]
-RestIsGood = Annotated[
-    bool, typer.Option("--rest-is-good", help="Take readings without a verdict for good: where people flagged all.")
-]
-FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+app.command("train", short_help="Train a model of what people reject, with its card.")(train)
 
 
 @app.command("run", short_help="Judge what changes, until stopped; with --from: what is stored.")
@@ -74,7 +67,7 @@ def _run_again(asked: StoredSpan, person: str, reason: str | None, *, dry_run: b
     from ingest.quality.rerun import Rerun, RerunPerson, rerun
 
     with database("console", "quality run") as conn:
-        after, until = _range(asked.from_, asked.to, time_zone(conn))
+        after, until = range_of(asked.from_, asked.to, time_zone(conn))
         tests = None if asked.tests is None else [name.strip() for name in asked.tests.split(",")]
         wanted = Rerun(after, until, asked.stations, tests)
         found = rerun(conn, wanted, lambda: datetime.now(UTC), None if dry_run else RerunPerson(person, reason))
@@ -104,7 +97,7 @@ def score(
     from quantrac.quality.scores import scores
 
     with database("console", "quality score") as conn:
-        after, until = _range(from_, to, time_zone(conn))
+        after, until = range_of(from_, to, time_zone(conn))
         asked = ReviewedRange(after, until, station, parameter)
         found = scores(counted(conn, asked, rest_is_good=rest_is_good), configured_tests(conn, asked))
     answer(found, _table(found), as_json=as_json)
@@ -135,7 +128,7 @@ def fit(
     from quantrac.quality.climatology import TEST, fitted
 
     with database("console", "quality fit") as conn:
-        after, until = _range(from_, to, time_zone(conn))
+        after, until = range_of(from_, to, time_zone(conn))
         asked = ReviewedRange(after, until, station, parameter)
         found = []
         for channel in judged_channels(conn, asked):
@@ -214,14 +207,6 @@ def _climate(climate: Climate) -> str:
 
 def _limit(test: str, limit: float) -> str:
     return f"{limit:.0f}s" if test == "flat" else f"{limit:g}"
-
-
-def _range(from_: str | None, to: str | None, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    after = FIRST if from_ is None else moment(from_, "--from", zone)
-    until = LAST if to is None else moment(to, "--to", zone)
-    if after >= until:
-        raise typer.BadParameter(f"found {to!r}, expected a time after --from", param_hint="--to")
-    return after, until
 
 
 def _table(found: list[TestScore]) -> Iterator[str]:

@@ -86,8 +86,9 @@ def apply(
     network = configured_network(folder, overlay)
     with database("stations", "stations apply") as conn:
         done = apply_network(conn, network, person, datetime.now(UTC), why)
-    found = {"stations": done.stations, "settings": [each._asdict() for each in done.settings]}
-    answer(found, [*map(_applied_line, done.stations), *map(_setting_line, done.settings)], as_json=as_json)
+    off = network.models_off()
+    found = {"stations": done.stations, "settings": [each._asdict() for each in done.settings], "models_off": off}
+    answer(found, [*map(_applied_line, done.stations), *map(_setting_line, done.settings), *off], as_json=as_json)
 
 
 @app.command(short_help="Show what apply would change, and who runs with what.")

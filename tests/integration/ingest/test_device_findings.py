@@ -119,3 +119,20 @@ def test_high_above_the_sea_a_channel_asks_for_less_and_is_suspect_from_there(so
     sonde.execute("update channel set history_limits = %s where name = 'do'", [Jsonb({"supersaturated": 0.85})])
     devices.judge_everything(sonde, lambda: NOW)
     assert sonde.execute(found).fetchone() == (90, 3, 3)
+
+
+def test_a_trained_model_doubts_what_is_like_what_people_rejected(sonde: psycopg.Connection) -> None:
+    """One tree that asks how far a value lies below the highest of its hour, by the spread of the week: 0.2."""
+    stump = {"feature": [0, -1, -1], "threshold": [5, 0, 0], "missing_left": [True] * 3, "left": [1, 0, 0],
+             "right": [2, 0, 0], "value": [0, -2, 2]}  # fmt: skip
+    model = {"version": 3, "threshold": 0.5, "features": ["under_hour"], "base": 0.0, "trees": [stump]}
+    sonde.execute(
+        "update channel set history_tests = '{trained}', history_limits = %s where channel = 'st-test/ph'",
+        [Jsonb({"trained": model})],
+    )
+    store(sonde, [("ph", at, 6.0 if at == 400 else 7.5 + 0.1 * (at % 3), 0) for at in range(420)])
+    judge(sonde, TestedDevices())
+    found = sonde.execute("select time, flag, words, words_en from v_flag where test = 'trained'").fetchall()
+    assert [(round((time - T0) / STEP), flag) for time, flag, *_ in found] == [(400, 3)]
+    assert "xác suất 88 %, nghi ngờ từ 50 %" in found[0][2], "1 / (1 + exp(-2))"
+    assert "probability 88 %, in doubt from 50 % on" in found[0][3]

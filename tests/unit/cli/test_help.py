@@ -96,7 +96,7 @@ def test_every_package_of_the_extras_is_known_so_that_a_missing_one_is_named() -
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = {
         canonicalize_name(Requirement(line).name)
-        for extra in ("edge", "centre", "demo")
+        for extra in ("edge", "centre", "training", "demo")
         for line in project["optional-dependencies"][extra]
     }
     always = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}

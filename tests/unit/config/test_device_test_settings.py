@@ -1,5 +1,6 @@
 """Tests of whole devices: which channels have them, by what their device measures and what files say."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,21 +8,26 @@ import pytest
 
 from dashboards.console.texts.every_page import TEXTS
 from ingest.quality.history import TESTS
+from quantrac.config.cautions import cautions
 from quantrac.config.findings import ConfigErrors
-from quantrac.config.loader import load_network
+from quantrac.config.loader import load_network, load_station
 from quantrac.config.modbus import ModbusSignal
 from quantrac.config.station_files import QualitySpec
 from quantrac.desks.channel_rows import channel_rows
 from quantrac.quality.accuracy import CLASSES, Accuracy
 from quantrac.quality.ledger_settings import settings_of
+from quantrac.quality.model_file import FORMAT, Card, ChannelScores, ModelFile, SideBySide, written
+from quantrac.quality.scores import TestScore
 from quantrac.quality.suspicion import DOUBTING
+from quantrac.quality.trees import Tree
 
 
 def rows_with(root: Path, channels: str) -> dict[str, tuple[list[str], dict[str, Any]]]:
     """Tests and limits of the channels of the good station, with other channels of its sonde beside oxygen."""
     file = root / "stations" / "st-a.yaml"
     file.write_text(file.read_text().replace("      water_temp: {}\n      ec: {}\n", channels))
-    rows = channel_rows(load_network(root).stations["st-a"].all_channels())
+    network = load_network(root)
+    rows = channel_rows(network.stations["st-a"].all_channels(), network.models_at("st-a"))
     return {row.name: (row.history_tests, row.history_limits) for row in rows}
 
 
@@ -94,3 +100,69 @@ def test_the_ledger_takes_a_channel_for_what_its_file_says_and_else_the_network_
     assert settings_of("orp", {}) is None, "nobody knows how good its sensors are"
     assert settings_of("orp", {"ledger_accuracy": 20.0}) == (Accuracy(20.0), 0.0)
     assert settings_of("ec", {"ledger_accuracy": 0.5, "ledger_off": 1.0}) is None
+
+
+def model(*channels: str, parameter: str = "water_temp") -> bytes:
+    """A file of a model that is good at these channels."""
+    good = SideBySide(
+        *(TestScore.of(parameter, "", readings=9_000, bad=400, flagged=250, hits=hits) for hits in (200, 90, 200))
+    )
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    scores = [ChannelScores(channel, at, at, 8_600, 400, 0.5, None, good) for channel in channels]
+    stump = Tree([0, -1, -1], [0.5, 0, 0], [True, False, False], [1, 0, 0], [2, 0, 0], [0, -3, 3])
+    return written(ModelFile(FORMAT, 1, parameter, Card(at, "", "", 0.01, scores), ["usual"], -1.0, [stump]))
+
+
+def test_a_trained_model_judges_where_its_card_has_a_good_score_and_says_why_not_elsewhere(root: Path) -> None:
+    (root / "models").mkdir()
+    (root / "models" / "heat.json").write_bytes(model("st-a/water_temp"))
+    name = "quality: {trained: models/heat.json}"
+    tests, limits = rows_with(root, f"      water_temp: {{{name}}}\n      warmer: {{signal: water_temp, {name}}}\n")[
+        "water_temp"
+    ]
+    assert "trained" in tests
+    assert limits["trained"]["threshold"] == 0.5
+    network = load_network(root)
+    assert network.models_at("st-a").keys() == {"water_temp"}
+    (why,) = [line for line in cautions(network, datetime.now(UTC)) if "trained" in line]
+    assert why.startswith("st-a/warmer: trained is off: nobody's reviews of it")
+    assert load_station(root, None, "st-a").config_hash == network.stations["st-a"].config_hash
+    (root / "models" / "heat.json").write_bytes(model("st-b/water_temp"))
+    assert load_network(root).models_at("st-a") == {}
+    (root / "models" / "heat.json").unlink()
+    assert load_station(root, None, "st-a").channel("water_temp").trained == "models/heat.json", "an agent reads none"
+
+
+def test_a_network_names_a_model_for_a_parameter_and_a_channel_does_without(root: Path) -> None:
+    (root / "models").mkdir()
+    (root / "models" / "heat.json").write_bytes(model("st-a/water_temp", "st-a/warmer"))
+    with (root / "network.yaml").open("a", encoding="utf-8") as file:
+        file.write("quality: {water_temp: {trained: models/heat.json}}\n")
+    off = "      water_temp: {}\n      warmer: {signal: water_temp, quality: {trained: off}}\n"
+    assert {name for name, (tests, _) in rows_with(root, off).items() if "trained" in tests} == {"water_temp"}
+    (root / "models" / "heat.json").write_bytes(b"{}")
+    with pytest.raises(
+        ConfigErrors, match=r"network\.yaml:\d+:\d+: quality\.water_temp\.trained: models/heat\.json: found no"
+    ):
+        load_network(root)
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("models/none.json", "models/none.json: found No such file"),
+        ("models/heat.json", "found a model of ph, allowed of water_temp"),
+        ("/etc/passwd", "allowed off, or a file of the folder models"),
+        ("models/../network.yaml", "allowed off, or a file of the folder models"),
+        ("3", "allowed off, or a file of the folder models"),
+    ],
+)
+def test_a_model_that_is_not_there_or_does_not_fit_is_a_finding_with_its_place(
+    root: Path, named: str, why: str
+) -> None:
+    (root / "models").mkdir()
+    (root / "models" / "heat.json").write_bytes(model(parameter="ph"))
+    with pytest.raises(
+        ConfigErrors, match=rf"st-a\.yaml:\d+:\d+: devices\.\w+\.channels\.water_temp\.quality\.trained: .*({why})"
+    ):
+        rows_with(root, f"      water_temp: {{quality: {{trained: {named}}}}}\n")

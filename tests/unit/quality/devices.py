@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from quantrac.quality.companions import practical_salinity, saturated_oxygen
 from quantrac.quality.device_tests import DeviceTest
 from quantrac.quality.series import Climate, DeviceSeries, Flags, Floats, Mask
+from quantrac.quality.trees import TrainedModel, Tree, Trees
 
 RESOLUTION = {
     "water_temp": 0.01,
@@ -34,6 +36,10 @@ RESOLUTION = {
     "so2_span": 0.1,
 }
 CLIMATES = {"water_temp": Climate((28.0, *[0.0] * 12), 3.0)}
+HIGH = Tree([0, -1, 1, -1, -1], [1.2, 0, 0.25, 0, 0], [True] * 5, [1, 0, 3, 0, 0], [2, 0, 4, 0, 0], [0, -2, 0, 1, 4])
+"""Far above the week, and more so where the next hour is lower."""
+ROUGH = Tree([2, -1, -1], [0.4, 0, 0], [True, False, False], [1, 0, 0], [2, 0, 0], [0, 0, 2])
+MODELS = {"turbidity": TrainedModel(("usual", "over_next", "moves_quarter"), Trees(-1.0, [HIGH, ROUGH]), 0.5)}
 RECORDED = Path(__file__).parents[3] / "simulators" / "recordings" / "estuary_2012.csv.gz"
 """Data: NOAA NERRS System-wide Monitoring Program, cdmo.baruch.sc.edu; CC0."""
 
@@ -68,22 +74,19 @@ def estuary(days: float, interval_s: float = 900.0, seed: int = 1) -> DeviceSeri
         "so2_span": np.where(time_s % 86400 == interval_s, 200 + 2 * uneven["so2_span"], np.nan),
     }
     rounded = {name: np.round(value / RESOLUTION[name]) * RESOLUTION[name] for name, value in values.items()}
-    return DeviceSeries(
-        1_790_000_000_000_000 + (time_s * 1e6).astype(np.int64), rounded, RESOLUTION, interval_s, CLIMATES
-    )
+    time_us = 1_790_000_000_000_000 + (time_s * 1e6).astype(np.int64)
+    return DeviceSeries(time_us, rounded, RESOLUTION, interval_s, CLIMATES, MODELS)
 
 
 def with_values(series: DeviceSeries, changed: Mapping[str, Floats]) -> DeviceSeries:
     """Return a device with other values of some parameters."""
-    return DeviceSeries(
-        series.time_us, {**series.values, **changed}, series.resolution, series.interval_s, series.climates
-    )
+    return replace(series, values={**series.values, **changed})
 
 
 def part(series: DeviceSeries, chosen: slice) -> DeviceSeries:
     """Return some of the readings."""
     values = {name: value[chosen] for name, value in series.values.items()}
-    return DeviceSeries(series.time_us[chosen], values, series.resolution, series.interval_s, series.climates)
+    return replace(series, time_us=series.time_us[chosen], values=values)
 
 
 def flags(test: DeviceTest, series: DeviceSeries) -> dict[str, Flags]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,13 +38,7 @@ def disturbed(days: float, seed: int = 7) -> DeviceSeries:
     values["turbidity"][chance.integers(0, len(series), 20)] = 900.0
     kept = chance.random(len(series)) > 0.03
     kept[len(series) // 2 : len(series) // 2 + 60] = False
-    return DeviceSeries(
-        series.time_us[kept],
-        {name: value[kept] for name, value in values.items()},
-        series.resolution,
-        series.interval_s,
-        series.climates,
-    )
+    return replace(series, time_us=series.time_us[kept], values={name: value[kept] for name, value in values.items()})
 
 
 @each_test
@@ -76,7 +72,7 @@ def test_a_gap_accuses_nobody_when_readings_come_again(test: DeviceTest) -> None
         for at in range(10 * 24 * hour, 11 * 24 * hour, 5 * hour):
             gap = (np.arange(len(series)) < at) | (np.arange(len(series)) >= at + hours * hour)
             values = {name: value[gap] for name, value in series.values.items()}
-            rest = DeviceSeries(series.time_us[gap], values, series.resolution, interval_s, series.climates)
+            rest = replace(series, time_us=series.time_us[gap], values=values)
             for name, flag in flags(test, rest).items():
                 assert not (flag >= Quality.SUSPECT).any(), (interval_s, hours, at, name)
 
