@@ -6,8 +6,8 @@ cannot see: a probe that reads high in water that lacks oxygen. Below a spillway
 may be so much: it only suspects.
 
 Source: limits are ours: of two estuaries and a river one winter reached 112 % for less than two days. Oxygen in water
-of equilibrium goes with the pressure of air: high above the sea the limit is as much lower (ISO 5814, annex: 85 % of
-that at sea level is left at 1,350 m).
+goes with the pressure of the air: high above the sea the limit is as much lower (ISO 2533: 85 % of the pressure at sea
+level is left at 1,350 m).
 """
 
 from __future__ import annotations
