@@ -25,7 +25,7 @@ from quantrac.quality.hindsight import (
 from quantrac.quality.ledger import Deployment, deployments_of
 from quantrac.quality.series import DeviceSeries
 from quantrac.quality.services import APART, MINUTE, LogEntry, ServiceTrace, found_services, logged_services
-from quantrac.quality.steps import steps_of
+from quantrac.quality.steps import stepped, steps_of
 from quantrac.quality.witnesses import Beside, Witness, witnesses_of
 from quantrac.telemetry.words import Words
 
@@ -162,6 +162,8 @@ def proposals_of(
     services = found_services(series) if log is None else logged_services(series, log)
     known = {name: values for name, values in series.values.items() if name in accuracy and np.isfinite(values).any()}
     steps = steps_of(replace(series, values=known), services)
+    if len(sure := stepped(services, steps, SURE)) < len(services):
+        services, steps = sure, steps_of(replace(series, values=known), sure)
     told = acidity_witnesses(findings)
     settled = {
         parameter: [_settled(parameter, stretch) for stretch in blamed_stretches(whole, parameter, findings)]

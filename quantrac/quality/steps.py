@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from quantrac.quality.series import DeviceSeries, Floats, Times
-from quantrac.quality.services import MINUTE, Service
+from quantrac.quality.services import MINUTE, Service, ServiceTrace
 
 BLOCK: Final = 15 * MINUTE
 """Readings that come oftener are put together as medians of so long, microseconds."""
@@ -51,6 +52,22 @@ def steps_of(series: DeviceSeries, services: Sequence[Service]) -> Mapping[str, 
         parameter: _steps(*_blocks(series.time_us, values), services, series.resolution.get(parameter, 0.0))
         for parameter, values in series.values.items()
     }
+
+
+def stepped(services: Sequence[Service], steps: Mapping[str, Sequence[ServiceStep]], sure: float) -> list[Service]:
+    """Return the services without those that nobody wrote down and of which no parameter stepped so surely.
+
+    A jump of one reading is not yet a step of the hours around it, and each break too many divides an error in two.
+    What nobody could measure a step of stays. `sure`: the least step, in uncertainties.
+    """
+    surest: dict[int, float] = {}
+    for step in chain.from_iterable(steps.values()):
+        surest[step.service] = max(surest.get(step.service, 0.0), abs(step.amount) / step.sigma)
+    return [
+        service
+        for number, service in enumerate(services)
+        if service.trace is ServiceTrace.LOGGED or surest.get(number, sure) >= sure
+    ]
 
 
 def _blocks(time_us: Times, values: Floats) -> tuple[Times, Floats]:

@@ -11,7 +11,7 @@ from quantrac.quality.ledger import Deployment, deployments_of
 from quantrac.quality.proposals import REASONS, Proposal, ProposalKind, Reason, proposals_of
 from quantrac.quality.series import DeviceSeries
 from quantrac.quality.services import LogEntry, Service, ServiceTrace, found_services, logged_services
-from quantrac.quality.steps import ServiceStep, steps_of
+from quantrac.quality.steps import ServiceStep, stepped, steps_of
 from quantrac.quality.witnesses import Witness
 from tests.unit.quality.recorded_season import EVERY, HOUR, LOG, SERVICES, START, TIMES, fouled, season
 
@@ -62,6 +62,13 @@ class TestSteps:
         step = steps_of(series, logged_services(series, LOG))["ec"][0]
         assert step.amount == pytest.approx(2.0, abs=4 * step.sigma)
         assert step.sigma < 0.5
+
+    def test_a_break_that_moved_no_parameter_surely_is_no_service_unless_people_wrote_it_down(self) -> None:
+        hours, logged, unknown = services(ServiceTrace.HOURS, LOGGED, ServiceTrace.JUMP)
+        calm = {"ec": [ServiceStep(0, 0.2, 0.05), ServiceStep(1, 0.0, 0.05)], "ph": [ServiceStep(0, -0.1, 0.05)]}
+        assert stepped([hours, logged, unknown], calm, 6.0) == [logged, unknown]
+        moved = calm | {"ph": [ServiceStep(0, -0.4, 0.05)]}
+        assert stepped([hours, logged, unknown], moved, 6.0) == [hours, logged, unknown]
 
     @pytest.mark.parametrize("count", [0, 1, 30])
     def test_few_readings_make_no_step_and_no_error(self, count: int) -> None:
