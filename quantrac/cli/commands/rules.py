@@ -88,6 +88,7 @@ def check(
     if history is not None or first is not None or last is not None:
         until = last.date() if last is not None else datetime.now(network.zone).date()
         since = first.date() if first is not None else until - timedelta(days=(history or USUAL_HISTORY) - 1)
+        _refuse_backwards(since, until)
         noisy, days = _noisy(network, since, until, frozenset(confirm or ()))
         found += noisy
         asked = f"{(until - since).days + 1} days ({since} to {until})"
@@ -117,6 +118,11 @@ def confirm(
     with database("alerts", "rules") as conn:
         desk.confirm_files(conn, person, reason, datetime.now(UTC))
     print("confirmed: services take the files as they are now")
+
+
+def _refuse_backwards(first: date, last: date) -> None:
+    if first > last:
+        raise typer.BadParameter(f"found {first}, expected a day not after {last}", param_hint="--from")
 
 
 def _noisy(network: Network, first: date, last: date, confirmed: frozenset[str]) -> tuple[list[RuleFinding], int]:
@@ -189,6 +195,7 @@ def backtest(
     """
     from alerts.trials.backtest_run import run_backtest
 
+    _refuse_backwards(first.date(), last.date())
     if (rules is not None and edits) or (diff is not None and not edits):
         raise typer.BadParameter("--set goes without --rules, and --diff with --set")
     network = configured_network(root, overlay)
@@ -218,6 +225,7 @@ def normals(
     """
     from alerts.trials.normals import departing_channels, make_normals
 
+    _refuse_backwards(first.date(), last.date())
     network = configured_network(root, overlay)
     wanted = channel or departing_channels(network)
     with database("alerts", "rules normals") as conn:
