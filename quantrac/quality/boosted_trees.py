@@ -14,6 +14,8 @@ from quantrac.quality.trees import LEAF, Features, Tree, Trees
 
 NAME: Final = f"scikit-learn {sklearn.__version__}"
 
+GREATEST: Final = 1e300
+"""In place of the infinite threshold that parts what is known from what is not: JSON has none."""
 BINS: Final = 64
 """Of a feature. Where each bin ends takes the library longer than all else, once readings have weights."""
 
@@ -39,7 +41,7 @@ def _tree(nodes: np.ndarray) -> Tree:
     is_leaf = nodes["is_leaf"].astype(bool)
     return Tree(
         feature=np.where(is_leaf, LEAF, nodes["feature_idx"]).tolist(),
-        threshold=np.where(is_leaf, 0.0, nodes["num_threshold"]).tolist(),
+        threshold=np.minimum(np.where(is_leaf, 0.0, nodes["num_threshold"]), GREATEST).tolist(),
         missing_left=nodes["missing_go_to_left"].astype(bool).tolist(),
         left=np.where(is_leaf, 0, nodes["left"]).tolist(),
         right=np.where(is_leaf, 0, nodes["right"]).tolist(),

@@ -46,13 +46,16 @@ def test_trees_say_what_the_library_says_also_of_what_is_missing(leaves: int, mi
     features = np.round(chance.normal(0, 1, (3000, 5)), 1)  # coarse, so that many lie on a threshold's two sides
     bad = features[:, 0] * features[:, 1] + features[:, 2] + chance.normal(0, 0.5, 3000) > 1
     features[chance.random(features.shape) < missing] = np.nan
+    bad |= np.isnan(features[:, 3])  # that it is missing says something, too
     model = HistGradientBoostingClassifier(max_iter=6, max_leaf_nodes=leaves, min_samples_leaf=5, early_stopping=False)
     with threadpool_limits(1):  # threads that wait for one another spin on a busy machine
         agrees(model.fit(features, bad), features, chance)
 
 
 def agrees(model: HistGradientBoostingClassifier, features: Floats, chance: np.random.Generator) -> None:
-    trees = trees_of(model)
+    made = trees_of(model)
+    kept = read_model(written(file_of([], base=made.base, trees=list(made.trees), features=list(NAMES[:5]))))
+    trees = Trees(kept.base, kept.trees)
     np.testing.assert_allclose(trees.chance(features), model.predict_proba(features)[:, 1], rtol=1e-12)
     thresholds = np.array([each for tree in trees.trees for each in tree.threshold])
     edges = chance.choice(thresholds, (5000, 5))
