@@ -205,11 +205,13 @@ class Reader:
     def _asks(self, dialog: str) -> list[str]:
         """Open a dialog over the focused control, go through it and leave it by Escape."""
         page = self._page
-        page.evaluate("(id) => [document.querySelector('a').focus(), document.getElementById(id).showModal()]", dialog)
+        page.evaluate(
+            "(id) => [document.querySelector('header a').focus(), document.getElementById(id).showModal()]", dialog
+        )
         wrong: list[str] = page.evaluate(VIOLATIONS, [f"#{dialog}", []]) + self._tabs()
         page.keyboard.press("Escape")
         page.wait_for_function("(id) => !document.getElementById(id).open", arg=dialog)
-        if not page.evaluate("document.activeElement === document.querySelector('a')"):
+        if not page.evaluate("document.activeElement === document.querySelector('header a')"):
             wrong.append("focus does not return to where it was")
         return wrong
 

@@ -162,7 +162,7 @@ def test_stations_are_changed_from_the_centre_and_nothing_is_lost(network: Rig, 
 
     # A good change; and one under which the link stays away: the old one comes back by itself, and says so later.
     good = network.run("stations", "push", STEADY, "--within", "40s", "--person", "an", "--why", "statistics")
-    cut = network.run("stations", "push", CUT_OFF, "--within", "10s", "--person", "bình")
+    cut = network.run("stations", "push", CUT_OFF, "--within", "20s", "--person", "bình")
     eventually(lambda: network.config_in_force(CUT_OFF) != before[CUT_OFF])
     network.proxy.cut()
     assert "st-tran-de: confirmed; changed: sonde; channels added: ph_max, ph_min" in good()
