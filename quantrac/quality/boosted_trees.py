@@ -14,8 +14,9 @@ from quantrac.quality.trees import LEAF, Features, Tree, Trees
 
 NAME: Final = f"scikit-learn {sklearn.__version__}"
 
-GREATEST: Final = 1e300
-"""In place of the infinite threshold that parts what is known from what is not: JSON has none."""
+GREATEST: Final = 1e15
+"""In place of the infinite threshold that parts what is known from what is not: JSON has none. No feature is as great,
+and a database gives it back as it was, unlike 1e300, of which `apply` would find a change each time."""
 BINS: Final = 64
 """Of a feature. Where each bin ends takes the library longer than all else, once readings have weights."""
 

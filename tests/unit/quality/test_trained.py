@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,17 @@ def test_what_nobody_measures_divides_nothing() -> None:
     trees = boosted(one.features, one.bad, np.ones(len(one.bad)))
     assert {feature for tree in trees.trees for feature in tree.feature} <= {-1, 0, 2}
     assert np.mean((trees.chance(one.features) > 0.5) == one.bad) > 0.99
+
+
+def test_that_a_value_is_missing_is_learnt_and_comes_back_from_the_database_as_it_was() -> None:
+    """A jsonb column keeps a number as decimals and gives it back written out: 1e300 would be another one."""
+    one = taught("st-a", 1)
+    one.features[:, 0] = np.where(one.bad, np.nan, one.features[:, 1])
+    trees = boosted(one.features, one.bad, np.ones(len(one.bad)))
+    assert np.mean((trees.chance(one.features) > 0.5) == one.bad) > 0.99
+    thresholds = [each for tree in trees.trees for each in tree.threshold]
+    back = [Decimal(repr(each)) for each in thresholds]
+    assert [int(each) if each == each.to_integral_value() else float(each) for each in back] == thresholds
 
 
 @pytest.mark.parametrize(("share", "found"), [(0.0, "4000 .* good and 0 "), (1.0, "0 .* good and 4000 ")])
