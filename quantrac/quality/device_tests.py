@@ -58,7 +58,7 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
             DeviceTest(
                 name=immersion.TEST,
                 needs=(frozenset(immersion.WET),),
-                back_s=immersion.DAY_S + immersion.WITNESS_S,
+                back_s=immersion.BACK_S,
                 ahead_s=0.0,
                 judge=immersion.out_of_water,
                 found=Words(

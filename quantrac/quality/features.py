@@ -2,13 +2,13 @@
 
 Pure. All figures are relative, so that what is learnt at one place may mean something at another: of turbidity and
 pigments differences of logarithms, of all else differences by the week's usual spread. They look back and ahead no
-further than the other tests, and are rounded, so that a sum that began elsewhere gives the same.
+further than `BACK_S` and `AHEAD_S`, and are rounded, so that a sum that began elsewhere gives the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -56,21 +56,31 @@ STEP: Final = 1 / 1024
 """Features are multiples of it."""
 MOST: Final = 1000.0
 """No feature is further from nothing."""
-BESIDE: Final[tuple[tuple[str, Callable[[DeviceSeries], list[Evidence]], frozenset[str]], ...]] = (
-    (immersion.TEST, immersion.out_of_water, frozenset(immersion.WET)),
-    (thermometer.TEST, thermometer.thermometer, frozenset({"water_temp"})),
-    (failure.TEST, failure.failing, frozenset(failure.PARAMETERS)),
-    (stillness.TEST, stillness.frozen, stillness.JUDGED),
-    (roughness.TEST, roughness.erratic, frozenset(roughness.ACCURACY)),
-    (attenuation.TEST, attenuation.attenuated, frozenset(attenuation.JUDGED)),
-    (turbidity.BURST, turbidity.burst, frozenset({"turbidity"})),
-    (turbidity.FOULED, turbidity.fouled, frozenset({"turbidity"})),
+
+
+class Beside(NamedTuple):
+    """A test whose score is looked at: what it sees need not be learnt."""
+
+    name: str
+    judge: Callable[[DeviceSeries], list[Evidence]]
+    needs: frozenset[str]
+    """The device measures at least one of them, else there is no score."""
+    back_s: float
+    ahead_s: float
+
+
+BESIDE: Final = (
+    Beside(immersion.TEST, immersion.out_of_water, frozenset(immersion.WET), immersion.BACK_S, 0.0),
+    Beside(thermometer.TEST, thermometer.thermometer, frozenset({"water_temp"}), 0.0, 0.0),
+    Beside(failure.TEST, failure.failing, frozenset(failure.PARAMETERS), failure.BACK_S, failure.AHEAD_S),
+    Beside(stillness.TEST, stillness.frozen, stillness.JUDGED, stillness.BACK_S, 0.0),
+    Beside(roughness.TEST, roughness.erratic, frozenset(roughness.ACCURACY), roughness.BACK_S, 0.0),
+    Beside(attenuation.TEST, attenuation.attenuated, frozenset(attenuation.JUDGED), attenuation.BACK_S, 0.0),
+    Beside(turbidity.BURST, turbidity.burst, frozenset({"turbidity"}), turbidity.BESIDE_S, turbidity.BESIDE_S),
 )
-"""Tests whose scores are looked at: what they see need not be learnt."""
-BACK_S: Final = max(
-    REACH_S + DAY_S, stillness.BACK_S, attenuation.BACK_S, failure.BACK_S, immersion.DAY_S + immersion.WITNESS_S
-)
-AHEAD_S: Final = max(HOUR_S, failure.AHEAD_S)
+"""The tests beside. `fouled` is none: it looks back four weeks, and at minutes no device would have a model."""
+BACK_S: Final = max(REACH_S + DAY_S, (max(DAYS_BACK) + 1) * DAY_S, *(test.back_s for test in BESIDE))
+AHEAD_S: Final = max(HOUR_S, *(test.ahead_s for test in BESIDE))
 
 
 def features(series: DeviceSeries, parameter: str) -> dict[str, Floats]:
@@ -118,13 +128,13 @@ def _features(series: DeviceSeries, parameter: str) -> Iterator[tuple[str, Float
     yield "spread", spread if parameter in NOTHING else np.full(len(series), np.nan)
     yield "running", _running(series)
     yield from _companions(series, parameter, blocks)
-    for name, judge, needs in BESIDE:
+    for test in BESIDE:
         score = np.full(len(series), np.nan)
-        if needs & series.values.keys():
-            for evidence in judge(series):
+        if test.needs & series.values.keys():
+            for evidence in test.judge(series):
                 if evidence.parameter == parameter:
                     score = np.nan_to_num(np.minimum(evidence.score, 10.0))
-        yield f"test_{name}", score
+        yield f"test_{test.name}", score
 
 
 def height(value: Floats, parameter: str) -> Floats:

@@ -48,6 +48,7 @@ WITNESS_S: Final = 6 * 3600.0
 """So long a witness holds, seconds."""
 DAY_S: Final = 25 * 3600.0
 """A day of tides, seconds."""
+BACK_S: Final = DAY_S + WITNESS_S
 IN_WATER: Final = frozenset(parameter.id for parameter in WATER) - {"water_level", "flow", "transparency"}
 """What is measured in the water itself, so that a device in air measures none of it."""
 

@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from quantrac.cli.commands.quality_train import lines_of
 from quantrac.quality.boosted_trees import boosted, trees_of
-from quantrac.quality.features import AHEAD_S, BACK_S, LEARNT, NAMES, matrix
+from quantrac.quality.device_tests import DEVICE_TESTS
+from quantrac.quality.features import AHEAD_S, BACK_S, BESIDE, LEARNT, NAMES, matrix
 from quantrac.quality.model_file import (
     FORMAT,
     BadModel,
@@ -31,6 +32,7 @@ from quantrac.quality.model_file import (
 from quantrac.quality.scores import TestScore
 from quantrac.quality.series import Floats, Mask
 from quantrac.quality.taught_models import TaughtChannel, TooLittleReviewed, train
+from quantrac.quality.trained import TEST
 from quantrac.quality.trees import Features, Tree, Trees
 from quantrac.telemetry.parameters import BUILT_IN
 from tests.unit.quality.devices import estuary, part
@@ -68,6 +70,12 @@ def agrees(model: HistGradientBoostingClassifier, features: Floats, chance: np.r
 
 @pytest.mark.parametrize("parameter", ["turbidity", "do_sat"])
 def test_features_depend_on_nothing_outside_the_reach_and_mean_the_same_everywhere(parameter: str) -> None:
+    for beside in BESIDE:  # a test that looks further back than features do must be none of them
+        test = DEVICE_TESTS[beside.name]
+        assert (test.back_s, test.ahead_s, test.judge) == (beside.back_s, beside.ahead_s, beside.judge)
+        assert test.back_s <= BACK_S
+        assert test.ahead_s <= AHEAD_S
+    assert DEVICE_TESTS[TEST].reads is None, "companions are of all the device"
     series = disturbed(22, len(parameter))
     whole = matrix(series, parameter)
     assert whole.shape == (len(series), len(NAMES))
