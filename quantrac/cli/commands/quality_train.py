@@ -50,12 +50,15 @@ def train(
     from ingest.quality.verdicts import ReviewedRange
     from quantrac.quality.boosted_trees import NAME, boosted
     from quantrac.quality.features import LEARNT, NAMES
-    from quantrac.quality.model_file import FORMAT, Card, ModelFile, read_model, written
+    from quantrac.quality.model_file import FORMAT, BadModel, Card, ModelFile, read_model, written
     from quantrac.quality.taught_models import train as trained
 
     if parameter not in LEARNT:
         raise typer.BadParameter(f"found {parameter!r}, allowed {', '.join(LEARNT)}", param_hint="--parameter")
-    old = None if beside is None else read_model(beside.read_bytes())
+    try:
+        old = None if beside is None else read_model(beside.read_bytes())
+    except BadModel as error:
+        raise typer.BadParameter(f"{beside}: {error}", param_hint="--beside") from error
     if old is not None and old.parameter != parameter:
         raise typer.BadParameter(f"found a model of {old.parameter}, allowed of {parameter}", param_hint="--beside")
     if not out.parent.is_dir():

@@ -81,4 +81,7 @@ def test_people_s_verdicts_become_a_model_with_its_card_and_the_next_stands_besi
     none = command("--out", str(tmp_path / "none.json"), "--from", "2027-01-01")
     assert "found 0 readings that people call good and 0 that they reject" in str(none.exception)
     assert not (tmp_path / "none.json").exists()
+    (tmp_path / "old.json").write_text("{}", "utf-8")
+    refused = command("--out", str(tmp_path / "none.json"), "--beside", str(tmp_path / "old.json"))
+    assert (refused.exit_code, "old.json: found no" in refused.output) == (2, True), "it says which file is none"
     assert "allowed turbidity" in CliRunner().invoke(app, ["train", "--parameter", "rain", "--out", "x"]).output
