@@ -128,9 +128,14 @@ class StoredModel(msgspec.Struct, frozen=True):
     trees: list[Tree]
 
 
-def model_of(stored: object) -> TrainedModel:
-    """Return a model that `ModelFile.stored` gave."""
+def model_of(stored: object) -> TrainedModel | None:
+    """Return a model that `ModelFile.stored` gave; None: of a version that made other features, so it cannot judge.
+
+    Its file is refused then, too, until somebody trains it again: an upgrade stops no other test of the device.
+    """
     kept = msgspec.convert(stored, StoredModel, strict=False)
+    if not set(kept.features) <= set(NAMES):
+        return None
     return TrainedModel(tuple(kept.features), Trees(kept.base, kept.trees), kept.threshold)
 
 

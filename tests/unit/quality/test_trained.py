@@ -233,8 +233,11 @@ def test_a_model_is_read_as_it_was_written_and_judges_as_it_did() -> None:
     assert again == model
     features = np.array([[0.25], [0.75], [np.nan]])
     stored = model_of(again.stored("st-a/ph"))
+    assert stored is not None
     np.testing.assert_array_equal(stored.chance({"usual": features[:, 0]}), Trees(-1.0, model.trees).chance(features))
     assert stored.threshold == 0.5
+    of_other_version = file_of([good], features=["phase"]).stored("st-a/ph")
+    assert model_of(of_other_version) is None, "after an upgrade it judges nothing, and stops nobody"
     with pytest.raises(ValueError, match="taught this model"):
         model.stored("st-b/ph")
 
