@@ -24,6 +24,9 @@ NOISE: Final = 3.0
 DOUBT: Final = 1.7
 """A step that nobody wrote down is unsure by so many offsets at least: more than a drift, so that one such step alone
 is nature's work; less than 2, so that a step up and the step down after it are an offset."""
+FINEST: Final = 400.0
+"""No step is surer than so small a part of a usual offset: where a value never moves (no salt for a season, a stuck
+sensor) its uncertainty is nothing, and beside it all else would be lost in rounding."""
 ROUNDS: Final = 50
 
 
@@ -66,7 +69,7 @@ def deployments_of(
     equations: list[_Equation] = []
     for step in steps:
         doubtful = services[step.service].trace is ServiceTrace.JUMP
-        sigma = max(step.sigma, DOUBT * offset) if doubtful else step.sigma
+        sigma = max(step.sigma, DOUBT * offset if doubtful else offset / FINEST)
         equations.append(_Equation(2 * step.service + 1, -1.0, 1.0, step.amount, sigma))
     for number, (begin, end) in enumerate(spans):
         # Two services of a day are two steps of one: what stood between has next to no cost of its own, and no drift.

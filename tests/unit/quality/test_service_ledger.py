@@ -79,6 +79,17 @@ class TestSteps:
         assert proposals_of(series) == []
         assert proposals_of(series, [LogEntry(START + EVERY, START + EVERY)]) == []
 
+    @pytest.mark.parametrize("still", [0.0, 7.6])
+    def test_what_never_moves_says_nothing_and_hinders_nobody(self, still: float) -> None:
+        """Such as salinity in fresh water all season, or a stuck sensor."""
+        drift = season({"ec": np.where(SERVICES[0] > TIMES, -3.0, 0.0)})
+        whole = DeviceSeries(
+            drift.time_us, {**drift.values, "salinity": np.full(len(TIMES), still)}, drift.resolution, drift.interval_s
+        )
+        found = proposals_of(whole, LOG)
+        assert {one.parameter for one in found} == {"ec"}
+        assert found == proposals_of(drift, LOG)
+
 
 class TestLedger:
     def test_a_step_that_no_other_undoes_is_drift_of_the_deployment_before_it(self) -> None:
