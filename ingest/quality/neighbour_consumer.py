@@ -41,7 +41,7 @@ def judge_everything(
 
     Raises FeedError while the hours themselves are being made.
     """
-    if conn.execute("select from reading limit 1").fetchone() and not is_registered(conn, AFTER):
+    if not is_registered(conn, AFTER) and conn.execute("select from reading limit 1").fetchone() is not None:
         raise FeedError("the roll-ups are being made, of which neighbours are judged: it begins when they are there")
     find = partial(neighbour_findings, known=Neighbourhood(), only_own=True)
     rounds.judge_stored(conn, clock, CHANNELS, JUDGING_LOCK, find, tell)

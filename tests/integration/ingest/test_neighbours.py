@@ -6,12 +6,13 @@ from typing import Final
 
 import numpy as np
 import psycopg
+import pytest
 
 from ingest.quality import neighbour_consumer as neighbours
 from ingest.quality import rerun
 from ingest.quality.neighbourhood import Neighbourhood
 from ingest.rollups.consumer import CAUSES, NAME, RollupRounds
-from quantrac.database.feed import Cause, Consumer, NewChange, append_changes
+from quantrac.database.feed import Cause, Consumer, FeedError, NewChange, append_changes
 from tests.fixtures.stations import add_channel, add_station
 
 T0: Final = datetime(2026, 3, 1, tzinfo=UTC)
@@ -82,6 +83,8 @@ def test_live_late_shuffled_and_repeated_readings_of_any_station_give_the_flags_
     rollups, known = RollupRounds(), Neighbourhood()
     for station in numbers:
         store(conn, numbers, series, (station, range(BEGIN)))
+    with pytest.raises(FeedError, match="roll-ups are being made"):  # there are readings, and no hours of them yet
+        neighbours.judge_everything(conn, lambda: NOW)
     follow(conn, rollups, known)
     assert blamed(conn) == set()
 
