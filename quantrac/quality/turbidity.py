@@ -40,6 +40,8 @@ FLOOD: Final = {"water_level": 1.0, "ec": -1.0, "salinity": -1.0}
 """What a flood or a storm raises (1) and lowers (-1); it brings mud."""
 RARE: Final = 0.9
 """Share of the weeks' hours beyond which it is one."""
+BEYOND: Final = 1e-6
+"""By so much at least: water that stays as it is is no flood, and its mean is not exactly itself."""
 LEAST: Final = 6
 """So many values must be there in that time."""
 BACK_S: Final = REACH_S + (WEEKS - WEEK) * BLOCK_S + DAY_S
@@ -83,7 +85,8 @@ def _is_flood(series: DeviceSeries, blocks: Blocks) -> Mask:
     for name, sign in FLOOD.items():
         if name in series.values:
             value = sign * series.values[name]
-            flood |= mean_within(value, first, end) > blocks.usual(blocks.quantile(value, 0.5), RARE, blocks=WEEKS)
+            usual = blocks.usual(blocks.quantile(value, 0.5), RARE, blocks=WEEKS)
+            flood |= mean_within(value, first, end) > usual + BEYOND
     return flood
 
 
