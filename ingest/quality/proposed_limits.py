@@ -46,7 +46,13 @@ class ProposedLimit(NamedTuple):
 
 
 def proposed_limits(
-    readings: TestedReadings, good: Mask, bad: Mask, interval_s: float, most_false: float, present: dict[str, float]
+    readings: TestedReadings,
+    good: Mask,
+    bad: Mask,
+    interval_s: float,
+    most_false: float,
+    present: dict[str, float],
+    resting: float = -math.inf,
 ) -> Iterator[ProposedLimit]:
     """Yield a limit for each test; none where too few good readings are, or where it would be nothing.
 
@@ -57,9 +63,18 @@ def proposed_limits(
         interval_s: of the channel.
         most_false: share of the good readings that a test may blame, above 0.
         present: limits that the channel has now, by test.
+        resting: values up to this may stay the same for days: no flat line is found there, so none sets the limit.
     """
+    moves = readings.value > resting
+
+    def blamed_by(name: str, limit: float) -> Mask:
+        blamed = _blamed(name, readings, limit, interval_s)
+        return blamed & moves if name == flat.TEST else blamed
+
     for name in TESTS:
         measured = _measured(name, readings, interval_s)
+        if name == flat.TEST:
+            measured[~moves] = np.nan
         usual = measured[good & ~np.isnan(measured)]
         if len(usual) < LEAST_GOOD:
             continue
@@ -68,10 +83,10 @@ def proposed_limits(
             limit = max(limit, LEAST_STILL_S, LEAST_STILL_INTERVALS * interval_s)
         if limit <= 0:
             continue
-        blamed, now = _blamed(name, readings, limit, interval_s), present.get(name)
+        blamed, now = blamed_by(name, limit), present.get(name)
         yield ProposedLimit(
             name, limit, float(np.mean(blamed[good])), int(np.count_nonzero(blamed & bad)), now,
-            None if now is None else float(np.mean(_blamed(name, readings, now, interval_s)[good])),
+            None if now is None else float(np.mean(blamed_by(name, now)[good])),
         )  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def fit(
     """
     from ingest.quality.proposed_limits import proposed_limits, smallest_step
     from ingest.quality.verdicts import NothingReviewed, ReviewedRange, judged_channels, reviewed
-    from quantrac.quality.accuracy import coarseness
+    from quantrac.quality.accuracy import coarseness, resting_up_to
     from quantrac.quality.climatology import TEST, fitted
 
     with database("console", "quality fit") as conn:
@@ -133,7 +133,8 @@ def fit(
         found = []
         for channel in judged_channels(conn, asked):
             said = reviewed(conn, channel, asked, rest_is_good=rest_is_good)
-            limits = list(proposed_limits(*said, channel.interval_s, most_false, channel.limits))
+            resting = resting_up_to(channel.parameter, channel.resolution)
+            limits = list(proposed_limits(*said, channel.interval_s, most_false, channel.limits, resting))
             climate = fitted(said.readings.time_us, said.readings.value, said.good, most_false)
             step = smallest_step(said.readings.value[said.good]) if channel.resolution is None else None
             step = step if coarseness(channel.parameter, step) > 1 else None

@@ -43,6 +43,16 @@ def test_a_standstill_that_people_call_good_is_no_flat_line() -> None:
     assert proposed(readings, bad)["flat"].limit == 3600, "none is shorter"
 
 
+def test_water_that_may_rest_sets_no_limit_for_a_flat_line() -> None:
+    """The live test takes no flat line there: a week of fresh water would let a stuck sensor pass in salt water."""
+    readings, bad = calm(), np.zeros(COUNT, np.bool_)
+    readings.value[1000:3016] = 0.1
+    fresh = proposed_limits(readings, ~bad, bad, INTERVAL_S, 0.001, {"flat": 3600.0}, 0.4)
+    found = {one.test: one for one in fresh}["flat"]
+    assert (found.limit, found.false_share, found.present_false_share) == (3600, 0, 0)
+    assert proposed(readings, bad)["flat"].limit > 500_000
+
+
 def test_of_few_good_readings_nothing_is_proposed() -> None:
     bad = np.ones(COUNT, np.bool_)
     bad[: LEAST_GOOD - 1] = False
