@@ -141,7 +141,7 @@ DEVICE_TESTS: Final[Mapping[str, DeviceTest]] = MappingProxyType(
                 ahead_s=0.0,
                 judge=supersaturation.supersaturated,
                 found=Words(
-                    "hai ngày đêm liền oxy không xuống dưới {kept:.0f} % bão hòa (theo mực nước biển): "
+                    "hai ngày đêm liền oxy không xuống dưới {kept:.0f} % bão hòa (tính ở áp suất mực nước biển): "
                     "đầu đo có thể đọc cao",
                     "for two days and nights never below {kept:.0f} % of saturation at sea level: "
                     "the probe may read high",
