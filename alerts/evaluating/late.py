@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+import msgspec
+
 from alerts.evaluating.evaluation import Decision, DecisionKind, LevelPhase, RuleState, step
 from alerts.rules.block import ReadingBlock
 from alerts.rules.rule import ChannelRule
@@ -91,17 +93,26 @@ def episodes(decisions: list[Decision]) -> Iterator[Episode]:
         yield open_
 
 
-def still_holds(present: RuleState, past: Replay) -> bool:
+def still_holds(rule: ChannelRule, present: RuleState, past: Replay) -> bool:
     """Whether an alarm of the past still holds at the newest fresh reading, and nobody knows of it yet.
 
-    `past` must reach up to the present: its newest reading is the newest fresh one. In a lull it does not hold.
+    Also one that stands at a milder level, or in a lull, as far as people know. `past` must reach up to the present:
+    its newest reading is the newest fresh one. In a lull it does not hold.
     """
-    if present.level is not None or past.state.level is None or past.state.cursor_ms != present.cursor_ms:
+    if past.state.level is None or past.state.cursor_ms != present.cursor_ms or not past.stands:
         return False
-    if not past.stands:
+    order = [level.key for level in rule.levels]
+    if present.level is not None and present.level not in order[: order.index(past.state.level)]:
         return False
     standing = past.state.levels.get(past.state.level)
     return standing is not None and standing.phase is LevelPhase.ACTIVE
+
+
+def gone_on(present: RuleState, past: Replay) -> RuleState:
+    """Return the state to go on from with an alarm of the past that still holds: nothing that stands is forgotten."""
+    known = {one.level for one in past.state.reached}
+    reached = (*past.state.reached, *(one for one in present.reached if one.level not in known))
+    return msgspec.structs.replace(past.state, levels=present.levels | past.state.levels, reached=reached)
 
 
 def concerns(episode: Episode, rule: ChannelRule, from_ms: int, to_ms: int) -> bool:

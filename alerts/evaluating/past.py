@@ -15,7 +15,17 @@ from alerts.alarm.change import Mark, Subject
 from alerts.alarm.records import record_late
 from alerts.evaluating.evaluation import Decision, DecisionKind, RuleState
 from alerts.evaluating.judged_readings import read_blocks
-from alerts.evaluating.late import Episode, Replay, concerns, pieces, reach_ahead_ms, reach_back_ms, replay, still_holds
+from alerts.evaluating.late import (
+    Episode,
+    Replay,
+    concerns,
+    gone_on,
+    pieces,
+    reach_ahead_ms,
+    reach_back_ms,
+    replay,
+    still_holds,
+)
 from alerts.evaluating.reading_window import ReadingWindow, instant
 from alerts.rules.block import ReadingBlock
 from alerts.rules.rule import ChannelRule, MeasureKind
@@ -49,7 +59,7 @@ class Found:
     after: RuleState
     """The state to go on from."""
     raised: Decision | None
-    """An alarm that nobody knows of and that still holds at the newest fresh reading."""
+    """An alarm, or a worse level of one, that nobody knows of and that still holds at the newest fresh reading."""
     end_ms: int
     """Time of the newest reading of the replay."""
 
@@ -116,12 +126,12 @@ def found_in(rule: ChannelRule, channel_id: int | None, present: RuleState, past
     assert present.late is not None
     told = [episode for episode in past.episodes if concerns(episode, rule, *present.late)]
     after, now_told = msgspec.structs.replace(present, late=None), None
-    if still_holds(present, past) and past.last is not None and past.last.level is not None:
+    if still_holds(rule, present, past) and past.last is not None and past.last.level is not None:
         assert present.cursor_ms is not None
         now_told = Decision(
             DecisionKind.RAISED, present.cursor_ms, past.last.value, past.last.level, past.last.since_ms
         )
-        after = past.state
+        after = gone_on(present, past)
         told = [episode for episode in told if episode.cleared_ms is not None]
     return Found(rule, channel_id, tuple(told), after, now_told, end_ms)
 

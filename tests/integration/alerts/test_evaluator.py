@@ -269,6 +269,31 @@ def test_danger_in_late_readings_of_a_time_of_a_milder_alarm_is_on_record_and_to
     assert all("0,50" in body for (body,) in told)
 
 
+@pytest.mark.parametrize("before", ["2.8x15 4.6x60", "2.8x15"], ids=["in a lull", "at a milder level"])
+def test_danger_that_an_outage_hid_and_that_holds_at_its_end_is_told_as_now_not_as_past(
+    conn: Connection, other: Connection, channel_id: int, before: str
+) -> None:
+    now = [START]
+    levels = with_lulls([replace(ACT, lull_ms=240 * MINUTE), replace(DANGER, lull_ms=240 * MINUTE)])
+    worker = Evaluator(other, {CHANNEL: [oxygen_rule(*levels)]}, ROUTING, lambda: now[0])
+    series = read_series(f"{before} 1.5x60 1.5x2", MINUTE, start_ms=START_MS)  # two are too few by themselves
+    known = len(series) - 62
+    store(conn, channel_id, [*series[:known], *series[-2:]])
+    run_all(worker)
+    store(conn, channel_id, [s._replace(received_ms=series[-1].t_ms) for s in series[known:-2]])
+    run_all(worker)
+    now[0] += SETTLE
+    worker.tell_summaries()
+    told = "select purpose from notification where medium = 'sms' order by notification_id"
+    assert rows(conn, told) == [("raised",), ("level",)]
+    assert rows(conn, "select level, late from alarm") == [("danger", False)]
+    run_all(worker)
+    well = read_series("1.5x5 4.6x300", MINUTE, start_ms=series[-1].t_ms + MINUTE)
+    store(conn, channel_id, well)
+    run_all(worker)
+    assert rows(conn, told) == [("raised",), ("level",), ("cleared",)], "once, and over with the lull"
+
+
 @pytest.mark.parametrize(
     ("test", "flag", "raised"),
     [("spike", Quality.SUSPECT, False), ("thermometer", Quality.FAIL, False), ("ph_oxygen", Quality.SUSPECT, True)],

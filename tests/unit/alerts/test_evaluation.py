@@ -261,5 +261,5 @@ def test_what_late_readings_reveal_holds_no_more_in_a_lull() -> None:
     rule = oxygen_rule(*with_lulls([replace(ACT, lull_ms=60 * MINUTE)]))
     for then, holds in (("", True), ("4.6x40 3.2", False)):
         past = replay(rule, [ReadingBlock.of(read_series(f"2.8x10 {then}", MINUTE))])
-        assert still_holds(RuleState(past.state.cursor_ms), past) is holds, then
+        assert still_holds(rule, RuleState(past.state.cursor_ms), past) is holds, then
         assert past.stands is holds, "else an alarm whose readings were rejected in a lull is not questioned"
