@@ -33,13 +33,14 @@ PIECE: Final = 1 << 20
 BEGINNINGS: Final = {
     b"\x1f\x8b": (".gz", "a compressed file: name it .csv.gz"),
     b"PK\x03\x04": (EXCEL, "a ZIP archive or an Excel file: unpack it, or name it .xlsx"),
-    b"PAR1": (PARQUET, "a Parquet file: name it .parquet"),
+    b"PAR1\x15": (PARQUET, "a Parquet file: name it .parquet"),
     b"\x89HDF": ("", "a NetCDF or HDF5 file: export it as CSV, Excel or Parquet"),
-    b"CDF": ("", "a NetCDF file: export it as CSV, Excel or Parquet"),
+    **dict.fromkeys((b"CDF\x01", b"CDF\x02", b"CDF\x05"), ("", "a NetCDF file: export it as CSV, Excel or Parquet")),
     b"\xd0\xcf\x11\xe0": ("", "an Excel file of before 2007: save it as .xlsx"),
     b"%PDF": ("", "a PDF: save the table as CSV or Excel"),
 }
-"""How files begin that are no texts: what their names end with, and what to do where another one stands."""
+"""How files begin that are no texts (`PAR1` and `CDF` alone may be names of columns): what their names end with, and
+what to do where another one stands."""
 UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 FORMULAS: Final = (b"<f>", b"<f ")
 ROUNDED: Final = timedelta(microseconds=500)
@@ -82,7 +83,7 @@ def _is_parquet(file: Path) -> bool:
 def _something_else(file: Path) -> str | None:
     """Return what a file is that is no text, and not what its name says."""
     with file.open("rb") as data:
-        begins = data.read(4)
+        begins = data.read(max(map(len, BEGINNINGS)))
     return next(
         (words for magic, (ending, words) in BEGINNINGS.items()
          if begins.startswith(magic) and not (ending and file.name.lower().endswith(ending))), None,

@@ -195,7 +195,7 @@ def test_a_file_that_is_not_what_its_name_says_is_a_problem(tmp_path: Path, name
         ("a.csv", b"\x1f\x8b\x08\x00", "a compressed file: name it .csv.gz"),
         ("a.csv", b"PK\x03\x04", "name it .xlsx"),
         ("a.zip", b"PK\x03\x04", "unpack it"),
-        ("a.xlsx", b"PAR1", "a Parquet file: name it .parquet"),
+        ("a.xlsx", b"PAR1\x15\x04", "a Parquet file: name it .parquet"),
         ("a.nc", b"\x89HDF\r\n", "NetCDF or HDF5 file: export it as CSV"),
         ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1", "save it as .xlsx"),
         ("a.csv", b"%PDF-1.7", "a PDF"),
@@ -227,6 +227,14 @@ def test_a_formula_whose_value_no_program_has_kept_is_a_problem(tmp_path: Path) 
     problem, *values = table.lines(tmp_path / "a.xlsx", NOTATION)
     assert "a.xlsx:2: found =6+1.2, a formula without its value" in str(problem)
     assert [(line.name, line.value) for line in values if isinstance(line, ImportLine)] == [("orp", 310.0), ("ph", 7.5)]
+
+
+@pytest.mark.parametrize("name", ["PAR1", "CDF"])
+def test_a_table_whose_first_column_is_named_as_other_files_begin_is_read(tmp_path: Path, name: str) -> None:
+    """`PAR1` is a usual name of a light sensor (photosynthetically active radiation)."""
+    file = tmp_path / "light.csv"
+    file.write_text(f"{name},time,ph\n812,2024-05-01 07:05,7.2\n", "utf-8")
+    assert [str(line) for line in table.lines(file, NOTATION) if isinstance(line, LineProblem)] == []
 
 
 @pytest.mark.parametrize(
