@@ -135,3 +135,15 @@ def test_nobody_is_told_more_than_three_times_a_week_at_the_median(station: str)
     told = [telling for course in courses(station) for telling in course.told]
     for person in people_of(told, *first_and_last()):
         assert person.median_week <= 3, person
+
+
+@pytest.mark.parametrize("station", ["st-my-thanh", "st-cu-lao-dung"])
+def test_the_tide_at_a_river_mouth_is_no_jump_of_salinity(station: str) -> None:
+    """At the limit of places without a tide it would stand for most of the year: see docs/limits.md."""
+    rules = [rule for rule in rules_of(f"{station}/salinity") if rule.rule == "salinity-jump"]
+    run = Run(rules)
+    run.take(ReadingBlock.of(recorded()["salinity"]))
+    first, last = first_and_last()
+    alarms = [a for c in histories(run.decisions(), PEOPLE, Routing.of(NETWORK), last) for a in c.alarms]
+    assert alarms
+    assert sum((a.cleared_ms or last) - a.raised_ms for a in alarms) / (last - first) < 0.05

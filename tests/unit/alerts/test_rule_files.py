@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from alerts.evaluating.evaluation import DecisionKind, RuleState, step
+from alerts.rules.block import JudgedReading, ReadingBlock
 from alerts.rules.compiler import compile_network
+from alerts.rules.rule import ChannelRule, MeasureKind
 from alerts.telling.contact import Addressee
 from alerts.trials.rule_checks import findings, people_findings
-from alerts.trials.rule_tests import Alarm, TestResult, run_rule_tests
+from alerts.trials.rule_tests import Alarm, TestResult, run_rule_tests, station_of
 from quantrac.config.cautions import rule_cautions
 from quantrac.config.findings import ConfigErrors
 from quantrac.config.loader import load_network, load_rule_texts
 from quantrac.config.network import Network
-from quantrac.config.rule_files import RuleTest
-from quantrac.config.rules import Selection, Side, Valid
+from quantrac.config.rule_files import RuleTest, TestPlace
+from quantrac.config.rules import Level, Selection, Side, Valid, levels_on
+from quantrac.telemetry.parameters import CATALOGUE
 from quantrac.telemetry.quality import Quality
 from quantrac.telemetry.severity import Severity
 
@@ -178,6 +182,50 @@ def test_limits_follow_species_stage_and_crop(
     found = compile_network(replace(network, stations={station.station: station}), [network.rules[rule]])
     assert found
     assert all([level.limit for level in one.told_levels] == limits for (one,) in found.values())
+
+
+NEVER_RISE = {("salinity-high-shrimp", ("artemia",), "act")}
+"""Above what the catalogue holds for plausible: docs/limits.md says so."""
+
+
+def test_every_level_of_the_library_rises_and_clears_by_plausible_values(network: Network) -> None:
+    """At made-up stations of each selection of each rule: the worst plausible value raises, a good one ends it."""
+    never, tried, every = set(), 0, 600_000
+    for name, rule in network.rules.items():
+        kinds = {tags: (*rule.watch.tags, *tags) for tags in ((), *(part.tags for part in rule.instead))}
+        for tags, all_tags in kinds.items():
+            channels = dict.fromkeys(rule.watch.channels, rule.watch.parameter)
+            place = station_of("made-up", TestPlace(tags=all_tags, channels=channels))
+            there = compile_network(replace(network, stations={"made-up": place}), [rule])
+            for own in {one.measure: one for many in there.values() for one in many}.values():
+                if own.measure.kind not in (MeasureKind.VALUE, MeasureKind.CHANGE, MeasureKind.SWING):
+                    continue
+                levels = levels_on(own.told_levels, date.max)
+                for level in levels:
+                    alone = replace(level, first=None, last=None, follows=False)
+                    one = replace(own, levels=(alone,), interval_ms=every, validity=None)
+                    if not (made := _course(one, alone, every)):
+                        never.add((name, tags, level.name))
+                        continue
+                    block = ReadingBlock.of(JudgedReading(n * every, v, 1, n * every) for n, v in enumerate(made))
+                    kinds_of = [decision.kind for decision in step(one, RuleState(), block).decisions]
+                    assert kinds_of == [DecisionKind.RAISED, DecisionKind.CLEARED], (name, tags, level)
+                    tried += 1
+    assert never == NEVER_RISE
+    assert tried > 50
+
+
+def _course(rule: ChannelRule, level: Level, every: int) -> list[float]:
+    """Readings that are well, then bad for as long as the level asks, then well again; empty: none is bad enough."""
+    low, high = CATALOGUE[rule.parameter].plausible
+    bad, well = (low, high) if level.side is Side.BELOW else (high, low)
+    measured = bad if rule.measure.kind is MeasureKind.VALUE else bad - well
+    if not level.holds(measured):
+        return []
+    before = rule.measure.window_ms // every + 1
+    during = (level.on_delay_ms // every) + 1
+    after = (rule.measure.window_ms + level.off_delay_ms) // every + 2
+    return [*[well] * before, *[bad] * during, *[well if rule.measure.window_ms == 0 else bad] * after]
 
 
 def with_levels(network: Network, **changes: object) -> list[tuple[str, str]]:
