@@ -94,7 +94,7 @@ def check(
         asked = f"{(until - since).days + 1} days ({since} to {until})"
         told = f", tried on the {days} of {asked} that have readings"
         if not days:
-            told = ""
+            told = f", tried on none of {asked}"
             doubts.append(f"history: no readings are stored of the {asked}: the rules were tried on none")
     count = len(network.rules) + len(network.composites)
     lines = [f"warning: {line}" for line in doubts] + [f"{one.rule}: {one.where}: {one.what}" for one in found]

@@ -209,6 +209,7 @@ def test_a_rule_that_would_raise_on_most_days_is_found(
         "rules", "check", "--history", "--from", "2026-11-20", "--to", DAY, database_url=database, config=folder
     )
     assert f"no readings are stored of the 5 days (2026-11-20 to {DAY})" in nothing.stdout
+    assert nothing.stdout.rstrip().endswith(f", tried on none of 5 days (2026-11-20 to {DAY})"), "where findings end"
     store(conn, channel_id, read_series(COURSE, MINUTE, start_ms=START_MS))
     report = run_backtest(conn, network, date(2026, 11, 1), date(2026, 11, 29))
     (noisy,) = too_often(report)
