@@ -132,7 +132,8 @@ def found_in(rule: ChannelRule, channel_id: int | None, present: RuleState, past
             DecisionKind.RAISED, present.cursor_ms, past.last.value, past.last.level, past.last.since_ms
         )
         after = gone_on(present, past)
-        told = [episode for episode in told if episode.cleared_ms is not None]
+        holds = past.last.level.severity
+        told = [one for one in told if one.cleared_ms is not None or one.level.severity > holds]
     return Found(rule, channel_id, tuple(told), after, now_told, end_ms)
 
 

@@ -294,6 +294,28 @@ def test_danger_that_an_outage_hid_and_that_holds_at_its_end_is_told_as_now_not_
     assert rows(conn, told) == [("raised",), ("level",), ("cleared",)], "once, and over with the lull"
 
 
+@pytest.mark.parametrize("before", ["2.8x15 4.6x60", "4.6x60"], ids=["in a lull", "without an alarm"])
+def test_danger_that_an_outage_hid_and_that_has_eased_is_told_as_past_beside_what_holds(
+    conn: Connection, other: Connection, channel_id: int, before: str
+) -> None:
+    now = [START]
+    levels = with_lulls([replace(ACT, lull_ms=240 * MINUTE), replace(DANGER, lull_ms=240 * MINUTE)])
+    worker = Evaluator(other, {CHANNEL: [oxygen_rule(*levels)]}, ROUTING, lambda: now[0])
+    series = read_series(f"{before} 1.5x60 2.8x60", MINUTE, start_ms=START_MS)
+    known = len(series) - 120
+    now[0] = instant(series[-1].t_ms)
+    store(conn, channel_id, [*series[:known], *series[-2:]])
+    run_all(worker)
+    store(conn, channel_id, [s._replace(received_ms=series[-1].t_ms) for s in series[known:-2]])
+    run_all(worker)
+    now[0] += SETTLE
+    worker.tell_summaries()
+    assert rows(conn, "select level, cleared_at is null from alarm where late") == [("danger", False)]
+    assert rows(conn, "select level, cleared_at is null from alarm where not late") == [("act", True)]
+    sent = rows(conn, "select purpose from notification where medium = 'sms' order by notification_id")
+    assert sorted(purpose for (purpose,) in sent) == ["late", "raised"]
+
+
 @pytest.mark.parametrize(
     ("test", "flag", "raised"),
     [("spike", Quality.SUSPECT, False), ("thermometer", Quality.FAIL, False), ("ph_oxygen", Quality.SUSPECT, True)],
