@@ -24,9 +24,8 @@ NOISE: Final = 3.0
 DOUBT: Final = 1.7
 """A step that nobody wrote down is unsure by so many offsets at least: more than a drift, so that one such step alone
 is nature's work; less than 2, so that a step up and the step down after it are an offset."""
-FINEST: Final = 400.0
-"""No step is surer than so small a part of a usual offset: where a value never moves (no salt for a season, a stuck
-sensor) its uncertainty is nothing, and beside it all else would be lost in rounding."""
+SUREST: Final = 100.0
+"""Of an accuracy: no step and no witness is surer than this part of it."""
 ROUNDS: Final = 50
 
 
@@ -66,10 +65,12 @@ def deployments_of(
     spans = list(zip(edges[::2], edges[1::2], strict=True))
     heard = _heard(spans, witnesses)
     offset = max(OFFSET * accuracy, NOISE * float(np.median([step.sigma for step in steps])) if steps else 0.0)
+    # An instrument whose steps nobody told moves by nothing in calm water: no equations are solved with such certainty.
+    surest = accuracy / SUREST
     equations: list[_Equation] = []
     for step in steps:
         doubtful = services[step.service].trace is ServiceTrace.JUMP
-        sigma = max(step.sigma, DOUBT * offset if doubtful else offset / FINEST)
+        sigma = max(step.sigma, DOUBT * offset if doubtful else surest)
         equations.append(_Equation(2 * step.service + 1, -1.0, 1.0, step.amount, sigma))
     for number, (begin, end) in enumerate(spans):
         # Two services of a day are two steps of one: what stood between has next to no cost of its own, and no drift.
@@ -78,7 +79,7 @@ def deployments_of(
         equations.append(_Equation(2 * number, -1.0, 1.0, 0.0, offset * (DRIFT if drifts and not brief else STEADY)))
         for witness in heard[number]:
             share = min(max((witness.at_us - begin) / max(end - begin, 1), 0.0), 1.0)
-            sigma = max(witness.sigma, DOUBT * offset) if witness.kind == "standard" else witness.sigma
+            sigma = max(witness.sigma, DOUBT * offset if witness.kind == "standard" else surest)
             equations.append(_Equation(2 * number, 1 - share, share, witness.error, sigma))
     fine = accuracy / 1000
     errors = np.round(_least_absolute(equations, 2 * len(spans)) / fine) * fine + 0.0

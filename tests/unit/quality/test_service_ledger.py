@@ -120,6 +120,17 @@ class TestLedger:
         assert fouling.end == pytest.approx(-1, abs=0.1)
         assert after.start == pytest.approx(0, abs=0.1)
 
+    def test_steps_of_a_coarse_instrument_in_calm_water_are_divided_like_others(self) -> None:
+        sure, usual = (
+            [ServiceStep(k, amount, sigma) for k, amount in enumerate([0.1, -0.1])] for sigma in (1e-9, 0.01)
+        )
+        found, expected = (
+            deployments_of(services(LOGGED, LOGGED), steps, [], (0, 2900 * UNIT), 0.2) for steps in (sure, usual)
+        )
+        ends = [end for part in expected for end in (part.start, part.end)]
+        assert [end for part in found for end in (part.start, part.end)] == pytest.approx(ends, abs=0.01)
+        assert expected[1].start == pytest.approx(0.1, abs=0.01)
+
     def test_a_deployment_of_which_nothing_speaks_has_no_error_and_no_certainty(self) -> None:
         (alone,) = deployments_of([], [], [], (0, 900), 0.1)
         assert (alone.start, alone.end, alone.sigma) == (0, 0, float("inf"))
