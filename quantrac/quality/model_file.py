@@ -61,11 +61,11 @@ class ChannelScores(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def why_off(self) -> str | None:
         """Return why the model does not judge this channel; None: its score there is good."""
+        if self.later is not None and (bad := self.later.model.bad) < LEAST_BAD:
+            return f"its score there rests on {bad} rejected readings, allowed from {LEAST_BAD} on"
         if self.later is None or self.threshold is None:
             return "nobody scored it there on later readings than it was taught by: review more of them"
         model, ours, both = self.later.model, self.later.ours, self.later.both
-        if model.bad < LEAST_BAD:
-            return f"its score there rests on {model.bad} rejected readings, allowed from {LEAST_BAD} on"
         told = f"F1 {_f1(model):.2f} there, the other tests {_f1(ours):.2f}, both together {_f1(both):.2f}"
         if _f1(model) <= _f1(ours):
             return f"{told}: allowed where it is better than they are"

@@ -194,8 +194,10 @@ def score(bad: int, flagged: int, hits: int) -> TestScore:
     return TestScore.of("ph", "trained", readings=10_000, bad=bad, flagged=flagged, hits=hits)
 
 
-def scored(model: TestScore, ours: TestScore, both: TestScore | None = None) -> ChannelScores:
-    return ChannelScores("st-a/ph", AT, AT, 9_000, 1_000, 0.5, None, SideBySide(model, ours, both or model))
+def scored(
+    model: TestScore, ours: TestScore, both: TestScore | None = None, threshold: float | None = 0.5
+) -> ChannelScores:
+    return ChannelScores("st-a/ph", AT, AT, 9_000, 1_000, threshold, None, SideBySide(model, ours, both or model))
 
 
 @pytest.mark.parametrize(
@@ -207,6 +209,8 @@ def scored(model: TestScore, ours: TestScore, both: TestScore | None = None) -> 
         (scored(score(100, 220, 100), score(100, 10, 0)), r"precision 0\.45"),
         (scored(score(4_000, 4_000, 3_900), score(4_000, 10, 0)), r"1\.67% of the good readings"),
         (scored(score(40, 30, 30), score(40, 10, 0)), "rests on 40 rejected readings"),
+        (scored(score(40, 30, 30), score(40, 10, 0), threshold=None), "rests on 40 rejected readings"),
+        (scored(score(400, 250, 200), score(400, 100, 80), threshold=None), "nobody scored it"),
         (ChannelScores("st-a/ph", AT, AT, 9_000, 1_000, None, None, None), "nobody scored it"),
         (None, "taught this model"),
     ],
