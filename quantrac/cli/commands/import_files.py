@@ -180,9 +180,10 @@ def _run(order: Order, meant: Mapping[str, Judgement], dry_run: bool, as_json: b
     now = datetime.now(UTC)
     with database("import", "import") as conn:
         words = flag_words(conn, order, meant) if order.flag_column is not None else {}
-        if columns := unread_flags(conn, order):
-            print(_flags_hint(columns), file=sys.stderr)
+        columns = unread_flags(conn, order)
         is_whole = (_show if dry_run else _import)(conn, order, words, now, problems, as_json)
+    if columns:  # last: each kind of flag is a problem of its own, and they are many
+        print(_flags_hint(columns), file=sys.stderr)
     if not is_whole:
         raise typer.Exit(1)
 
@@ -345,7 +346,7 @@ def _survey_lines(found: Survey, zone: ZoneInfo) -> Iterator[str]:
         yield "left out: " + ", ".join(f"{name} ({count} lines)" for name, count in found.skipped.items())
     if found.refused:
         yield f"{found.refused} lines cannot be used"
-    yield f"dates with slashes: {found.dates.replace('-', ' ')}; nothing is stored (--dry-run)"
+    yield f"dates with slashes, if there are any: {found.dates.replace('-', ' ')}; nothing is stored (--dry-run)"
 
 
 def _filed(station: str) -> dict[str, str]:
