@@ -58,7 +58,7 @@ MOST: Final = 1000.0
 """No feature is further from nothing."""
 
 
-class Beside(NamedTuple):
+class ScoredTest(NamedTuple):
     """A test whose score is looked at: what it sees need not be learnt."""
 
     name: str
@@ -70,13 +70,13 @@ class Beside(NamedTuple):
 
 
 BESIDE: Final = (
-    Beside(immersion.TEST, immersion.out_of_water, frozenset(immersion.WET), immersion.BACK_S, 0.0),
-    Beside(thermometer.TEST, thermometer.thermometer, frozenset({"water_temp"}), 0.0, 0.0),
-    Beside(failure.TEST, failure.failing, frozenset(failure.PARAMETERS), failure.BACK_S, failure.AHEAD_S),
-    Beside(stillness.TEST, stillness.frozen, stillness.JUDGED, stillness.BACK_S, 0.0),
-    Beside(roughness.TEST, roughness.erratic, frozenset(roughness.ACCURACY), roughness.BACK_S, 0.0),
-    Beside(attenuation.TEST, attenuation.attenuated, frozenset(attenuation.JUDGED), attenuation.BACK_S, 0.0),
-    Beside(turbidity.BURST, turbidity.burst, frozenset({"turbidity"}), turbidity.BESIDE_S, turbidity.BESIDE_S),
+    ScoredTest(immersion.TEST, immersion.out_of_water, frozenset(immersion.WET), immersion.BACK_S, 0.0),
+    ScoredTest(thermometer.TEST, thermometer.thermometer, frozenset({"water_temp"}), 0.0, 0.0),
+    ScoredTest(failure.TEST, failure.failing, frozenset(failure.PARAMETERS), failure.BACK_S, failure.AHEAD_S),
+    ScoredTest(stillness.TEST, stillness.frozen, stillness.JUDGED, stillness.BACK_S, 0.0),
+    ScoredTest(roughness.TEST, roughness.erratic, frozenset(roughness.ACCURACY), roughness.BACK_S, 0.0),
+    ScoredTest(attenuation.TEST, attenuation.attenuated, frozenset(attenuation.JUDGED), attenuation.BACK_S, 0.0),
+    ScoredTest(turbidity.BURST, turbidity.burst, frozenset({"turbidity"}), turbidity.BESIDE_S, turbidity.BESIDE_S),
 )
 """The tests beside. `fouled` is none: it looks back four weeks, and at minutes no device would have a model."""
 BACK_S: Final = max(REACH_S + DAY_S, (max(DAYS_BACK) + 1) * DAY_S, *(test.back_s for test in BESIDE))
