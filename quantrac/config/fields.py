@@ -154,6 +154,8 @@ def _ordered(span: tuple[float, float]) -> tuple[float, float]:
 
 
 def _in_both(value: object) -> object:
+    if value is None:
+        raise refused("text, or a mapping of vi, en")
     return {"vi": value, "en": value} if isinstance(value, str) else value
 
 

@@ -264,6 +264,8 @@ class Instead(Selection):
 
 
 def _text(value: object) -> object:
+    if value is None:
+        raise refused("text, or a mapping of vi, en")
     return {"vi": value} if isinstance(value, str) else value
 
 
