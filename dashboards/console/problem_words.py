@@ -180,6 +180,7 @@ _PHRASES: Final = (
     (r"; did you mean", "; có phải là"),
     (r", the name of the file", ", đúng tên tệp"),
     (r"\bone YAML 1\.2 document", "một tài liệu YAML 1.2 đúng cú pháp"),
+    (r"\btext, or a mapping of\b", "chữ, hoặc nhóm khóa"),
     (r"\ba mapping of\b", "nhóm khóa"),
     (r"\ba mapping\b", "nhóm khóa (khóa: giá trị)"),
     (r"\ba list of\b", "danh sách"),
