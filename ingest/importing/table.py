@@ -22,7 +22,10 @@ from ingest.importing.numbers import DecimalMark, number
 from ingest.importing.times import DateOrder, moment_ms
 from quantrac.telemetry.states import State
 
-TIMES: Final = ("time_utc", "time", "thời gian", "ngày giờ")
+TIMES: Final = (
+    "time_utc", "time", "timestamp", "datetime", "date_time", "date time", "datetimestamp", "thời gian", "ngày giờ",
+)  # fmt: skip
+"""What a column of times is called in files of loggers and archives; the first of these that a file has counts."""
 NAMES: Final = ("channel", "parameter", "name", "thông số")
 VALUES: Final = ("raw_value", "value", "giá trị")
 UTC_COLUMN: Final = "time_utc"
@@ -176,7 +179,7 @@ def _head(place: FilePlace, cells: Sequence[str], notation: Notation) -> _Head |
     if not any(columns):
         return LineProblem(place, "found nothing, expected the names of columns")
     if time is None:
-        return LineProblem(place, f"found columns {', '.join(columns)}, expected one named time")
+        return LineProblem(place, f"found columns {', '.join(columns)}, expected one named {' or '.join(TIMES)}")
     if twice := sorted({name for name in columns if columns.count(name) > 1 and name and not notation.skips(name)}):
         return LineProblem(place, f"found column {', '.join(twice)} twice, expected each name once")
     value = next((name for name in VALUES if name in columns), None)

@@ -46,6 +46,19 @@ def test_a_field_of_any_length_is_a_problem_and_the_next_line_is_read(tmp_path: 
         assert len(str(problem)) < 300 + len(str(file)) + 10
 
 
+@pytest.mark.parametrize("name", ["DateTimeStamp", "Timestamp", "Date Time", "Ngày giờ"])
+def test_a_column_of_times_is_known_by_what_loggers_and_archives_call_it(tmp_path: Path, name: str) -> None:
+    """DateTimeStamp is NERRS' own (CDMO), Timestamp that of most loggers."""
+    file = tmp_path / "old.csv"
+    file.write_text(f"{name},ph\n2024-05-01 07:05,7.2\n", "utf-8")
+    (line,) = table.lines(file, NOTATION)
+    assert isinstance(line, ImportLine)
+    assert (line.name, line.value, line.t_ms) == ("ph", 7.2, moment_ms("2024-05-01T00:05:00Z", ZONE, "day-first"))
+    file.write_text("Zeit,ph\n2024-05-01 07:05,7.2\n", "utf-8")
+    (problem,) = table.lines(file, NOTATION)
+    assert "found columns zeit, ph, expected one named time_utc or time or timestamp" in str(problem)
+
+
 @pytest.mark.parametrize("text", [LONG, f"time,{LONG}\n1,2\n", f'"{LONG}'])
 def test_a_head_of_any_length_is_a_problem(tmp_path: Path, text: str) -> None:
     file = tmp_path / "old.csv"
