@@ -104,7 +104,7 @@ def test_sudo_drops_no_proxy_and_no_other_account_can_read_it() -> None:
 def test_a_full_disk_is_asked_before_anything_is_made() -> None:
     done = within_dev("free_mb() { echo 640; }\nvenv_is_current() { false; }\nbuild_venv() { echo built; }\nneed venv")
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.search(r"\.venv needs 1540 MB, and the disk of \. has 640 MB free", done.stderr)
+    assert re.search(r"\.venv needs 1700 MB, and the disk of \. has 640 MB free", done.stderr)
 
 
 def test_chromium_is_said_beforehand_to_be_for_the_tests() -> None:
