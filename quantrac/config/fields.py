@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import date
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, NamedTuple
@@ -153,13 +154,18 @@ def _ordered(span: tuple[float, float]) -> tuple[float, float]:
     return span
 
 
-def _in_both(value: object) -> object:
-    if value is None:
-        raise refused("text, or a mapping of vi, en")
-    return {"vi": value, "en": value} if isinstance(value, str) else value
+def text_in(*languages: str) -> Callable[[object], object]:
+    """Return what takes a bare text for the text in these languages."""
+
+    def taken(value: object) -> object:
+        if value is None:
+            raise refused("text, or a mapping of vi, en")
+        return dict.fromkeys(languages, value) if isinstance(value, str) else value
+
+    return taken
 
 
-TextOrWords = Annotated[Words, BeforeValidator(_in_both, json_schema_input_type=str | Words)]
+TextOrWords = Annotated[Words, BeforeValidator(text_in("vi", "en"), json_schema_input_type=str | Words)]
 """A text in both languages; one text: the same in both, such as the name of a decree."""
 
 

@@ -26,6 +26,7 @@ from quantrac.config.fields import (
     TimeOfDay,
     matched,
     refused,
+    text_in,
 )
 from quantrac.config.limits import LIMIT_NAME, DecreeLimit
 from quantrac.config.stations import Channel, Station
@@ -263,12 +264,6 @@ class Instead(Selection):
     above: dict[Kebab, LevelPart] | None = None
 
 
-def _text(value: object) -> object:
-    if value is None:
-        raise refused("text, or a mapping of vi, en")
-    return {"vi": value} if isinstance(value, str) else value
-
-
 class SmsText(Model):
     """The text of a short message; English falls back to the rule's title with value and limit."""
 
@@ -284,7 +279,7 @@ class SmsText(Model):
         return self
 
 
-MessageText = Annotated[SmsText, BeforeValidator(_text, json_schema_input_type=str | SmsText)]
+MessageText = Annotated[SmsText, BeforeValidator(text_in("vi"), json_schema_input_type=str | SmsText)]
 
 
 class LimitFigure(NamedTuple):
